@@ -1,0 +1,163 @@
+"""Every error of Turnout, and the one place that turns an error into the body a client understands.
+
+    TurnoutError
+    ├── ConfigError            the configuration cannot be used: file, key, reason, suggestion
+    ├── CredentialError        a credential that is configured could not be read
+    └── RequestError           a request is answered here, with a status and an error type
+        ├── InvalidRequest     400 invalid_request_error
+        ├── NotAuthenticated   401 authentication_error
+        ├── NotPermitted       403 permission_error
+        ├── NotFound           404 not_found_error
+        ├── RequestTooLarge    413 request_too_large
+        ├── NotSupported       501 not_supported
+        ├── ModelCooldown      429 rate_limit_error, code model_cooldown
+        ├── AuthUnavailable    503 overloaded_error, code auth_unavailable
+        ├── UpstreamFailed     502 (or the status given) api_error: every target of the plan failed
+        └── InternalError      500 api_error: a fault of Turnout itself
+
+Shapes and types of the bodies: https://docs.claude.com/en/api/errors and
+https://platform.openai.com/docs/guides/error-codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+Dialect = Literal["anthropic", "openai"]
+
+
+class TurnoutError(Exception):
+    """Root of the tree. The message says what happened, where, and what to do."""
+
+
+class ConfigError(TurnoutError):
+    """The configuration cannot be used.
+
+    `file` is None for values that come from the environment or an option, `key` is a dotted path in the file.
+    """
+
+    def __init__(self, reason: str, *, file: Path | None = None, key: str = "", suggestion: str = "") -> None:
+        self.reason = reason
+        self.file = file
+        self.key = key
+        self.suggestion = suggestion
+        place = ": ".join(part for part in (str(file) if file else "", key) if part)
+        text = f"{place}: {reason}" if place else reason
+        super().__init__(f"{text}. {suggestion}" if suggestion else text)
+
+
+class CredentialError(TurnoutError):
+    """A credential that is configured could not be read. The message never holds its value."""
+
+
+class RequestError(TurnoutError):
+    """A request that Turnout answers itself."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "api_error"
+    code: ClassVar[str | None] = None
+    retry: ClassVar[bool | None] = None
+    """What `x-should-retry` tells the client's SDK; None leaves the decision to its own rules."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, details: Mapping[str, Any] | None = None):
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+        self.details = dict(details or {})
+
+    def headers(self) -> dict[str, str]:
+        """Response headers that belong to this error, lower-case names."""
+        headers = {"content-type": "application/json"}
+        if self.retry is not None:
+            headers["x-should-retry"] = "true" if self.retry else "false"
+        if self.retry_after is not None:
+            headers["retry-after"] = str(max(1, round(self.retry_after)))
+        return headers
+
+    def body(self, dialect: Dialect, request_id: str | None = None) -> bytes:
+        """The JSON body in the shape that clients of this dialect parse."""
+        return error_body(dialect, self.type, self.message, code=self.code, request_id=request_id, details=self.details)
+
+
+class InvalidRequest(RequestError):
+    status, type, retry = 400, "invalid_request_error", False
+
+
+class NotAuthenticated(RequestError):
+    status, type, retry = 401, "authentication_error", False
+
+
+class NotPermitted(RequestError):
+    status, type, retry = 403, "permission_error", False
+
+
+class NotFound(RequestError):
+    status, type, retry = 404, "not_found_error", False
+
+
+class RequestTooLarge(RequestError):
+    status, type, retry = 413, "request_too_large", False
+
+
+class NotSupported(RequestError):
+    status, type, retry = 501, "not_supported", False
+
+
+class ModelCooldown(RequestError):
+    """Every credential that could serve the model is cooling down."""
+
+    status, type, code = 429, "rate_limit_error", "model_cooldown"
+
+
+class AuthUnavailable(RequestError):
+    """No credential can be used right now for reasons other than a quota."""
+
+    status, type, code = 503, "overloaded_error", "auth_unavailable"
+
+
+class UpstreamFailed(RequestError):
+    """Every target failed and none left an answer that could be passed on."""
+
+    status, retry = 502, None
+
+
+class InternalError(RequestError):
+    """A fault of Turnout. The details are in its log, not in the answer."""
+
+    status, retry = 500, False
+
+
+def error_body(
+    dialect: Dialect,
+    type: str,
+    message: str,
+    *,
+    code: str | None = None,
+    request_id: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> bytes:
+    """An error as one JSON object in the client's dialect.
+
+    `details` are extra keys inside `error`; both families of clients ignore keys they do not know.
+    """
+    error: dict[str, Any] = {"type": type, "message": message, **(details or {})}
+    if dialect == "openai":
+        return msgspec.json.encode({"error": {"param": None, **error, "code": code}})
+    if code is not None:
+        error["code"] = code
+    body: dict[str, Any] = {"type": "error", "error": error}
+    if request_id is not None:
+        body["request_id"] = request_id
+    return msgspec.json.encode(body)
+
+
+def error_event(dialect: Dialect, type: str, message: str) -> bytes:
+    """An error as the last event of a stream that has already begun."""
+    body = error_body(dialect, type, message)
+    if dialect == "openai":
+        return b"data: " + body + b"\n\n"
+    return b"event: error\ndata: " + body + b"\n\n"

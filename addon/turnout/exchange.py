@@ -1,0 +1,147 @@
+"""What travels through the house: one client request, the plan made for it, and each try at one target."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+
+from turnout.errors import Dialect, InvalidRequest
+
+Endpoint = Literal["messages", "count_tokens"]
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STRING = msgspec.json.Decoder(str)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A provider and the model asked of it. `model` None keeps the client's own model name."""
+
+    provider: str
+    model: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}" if self.model else self.provider
+
+
+@dataclass(frozen=True)
+class ClientRequest:
+    """What the client sent, never changed after the gate. Header names are lower-case."""
+
+    method: str
+    path: str
+    """Path with query string, as on the wire."""
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @cached_property
+    def fields(self) -> dict[str, msgspec.Raw]:
+        """Top-level fields of the JSON body; their values stay undecoded bytes, whatever their size.
+
+        Raises InvalidRequest naming the problem when the body is not a JSON object.
+        """
+        if not self.body:
+            raise InvalidRequest("The request has no body; a JSON object with a model is expected.")
+        try:
+            return _FIELDS.decode(self.body)
+        except msgspec.ValidationError as error:
+            raise InvalidRequest(f"The request body is not a JSON object: {error}.") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
+
+    @cached_property
+    def model(self) -> str:
+        """The model name as the client wrote it. Raises InvalidRequest when there is none."""
+        raw = self.fields.get("model")
+        if raw is None:
+            raise InvalidRequest("model: Field required")
+        try:
+            model = _STRING.decode(raw)
+        except msgspec.MsgspecError:
+            raise InvalidRequest("model: Input should be a string") from None
+        if not model.strip():
+            raise InvalidRequest("model: String should not be empty")
+        return model
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try at one target with one credential."""
+
+    number: int
+    target: Target
+    model: str
+    """The model name sent upstream."""
+    credential: str
+    """Label of the credential (`env:NAME`, `client`, …); never its value."""
+    started: float = field(default_factory=time.monotonic)
+    status: int | None = None
+    verdict: str = ""
+    """What the outcome meant, one of the words of `health.verdict`; `ok` when it served the client."""
+    reason: str = ""
+    until: float | None = None
+    """Unix time until which the credential is not used for this model, when the verdict set a cooldown."""
+    first_event: float | None = None
+    """Seconds from the opening of the exchange to the first valid event."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One client request on its way through the house."""
+
+    request: ClientRequest
+    endpoint: Endpoint
+    dialect: Dialect = "anthropic"
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    opened: float = field(default_factory=time.monotonic)
+    plan: tuple[Target, ...] = ()
+    attempts: list[Attempt] = field(default_factory=list)
+    usage: dict[str, int] = field(default_factory=dict)
+    """Token counts of the answer, with the names of Anthropic's `usage` object."""
+    body: str = "identical"
+    """`identical`, or `rewritten: …` naming what changed on the way to the last target."""
+    gone: bool = False
+    """The client has left; nothing may be started for it any more."""
+
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt under way (the last one)."""
+        return self.attempts[-1]
+
+    @property
+    def session(self) -> str | None:
+        """Claude Code's session id, the key of session affinity."""
+        return self.request.headers.get("x-claude-code-session-id")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One attempt as it goes on the wire, expressed as edits of the client's request.
+
+    Headers not named here are sent as the client sent them, in its order and spelling.
+    """
+
+    scheme: Literal["http", "https"]
+    host: str
+    port: int
+    path: str
+    body: bytes
+    drop: frozenset[str] = frozenset()
+    """Lower-case header names to remove."""
+    add: tuple[tuple[str, str], ...] = ()
+    """Headers to set after removal."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAnswer:
+    """A complete answer given by Turnout itself."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes

@@ -1,0 +1,184 @@
+"""Read the configuration, merge presets and environment into it, and explain what is wrong with it.
+
+Values: process environment > `.env` beside the config file > the file > presets and defaults.
+`TURNOUT_LISTEN__PORT=9000` sets `listen.port`; variables that credentials name keep their own names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from turnout.errors import ConfigError
+from turnout.settings.model import Access, Condition, CustomModel, Listen, Provider, Retry, Route, Settings, Timeouts
+from turnout.settings.model import UnknownProvider
+from turnout.settings.places import find_config
+from turnout.settings.secret import Secret
+
+DEFAULT_PROVIDER = "anthropic"
+"""Where a request goes that no route matches."""
+
+
+class _Environment(BaseSettings):
+    """The part of the settings that TURNOUT_… variables may set."""
+
+    model_config = SettingsConfigDict(env_prefix="TURNOUT_", env_nested_delimiter="__", extra="ignore")
+
+    listen: dict[str, Any] = {}
+    access: dict[str, Any] = {}
+    providers: dict[str, Any] = {}
+    retry: dict[str, Any] = {}
+    timeouts: dict[str, Any] = {}
+
+
+@cache
+def presets() -> dict[str, dict[str, Any]]:
+    """Built-in knowledge of providers, by name."""
+    return tomllib.loads(files("turnout.settings").joinpath("presets.toml").read_text(encoding="utf-8"))
+
+
+def load(chosen: str | None = None, process: Mapping[str, str] | None = None) -> Settings:
+    """The settings in force. Raises ConfigError with file, key, reason and a suggestion."""
+    process = os.environ if process is None else process
+    file = find_config(chosen, process)
+    table = _read(file) if file else {}
+    environment = {**_dotenv(file), **process}
+    table = merge(table, _from_environment(environment, file))
+    return _validate(_with_presets(table), file, environment)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with every value of `over` laid upon it, tables merged key by key."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merge(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return result
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            "there is no such file", file=file, suggestion="Copy mitm.conf.example there, or name another file"
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"the file cannot be read ({error.strerror})", file=file, suggestion="Check its owner and permissions"
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError("the file is not UTF-8 text", file=file, suggestion="Save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not valid TOML: {error}", file=file, suggestion="Strings need quotes") from None
+
+
+def _dotenv(file: Path | None) -> dict[str, str]:
+    directory = file.parent if file else Path.cwd()
+    try:
+        found = dotenv_values(directory / ".env", interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the file cannot be read ({error})", file=directory / ".env", suggestion="Check its permissions"
+        ) from None
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _from_environment(environment: Mapping[str, str], file: Path | None) -> dict[str, Any]:
+    source = EnvSettingsSource(_Environment)
+    source.env_vars = {key.lower(): value for key, value in environment.items()}
+    try:
+        return source()
+    except ValueError as error:
+        raise ConfigError(f"a TURNOUT_… variable cannot be read: {error}", file=file) from None
+
+
+def _with_presets(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay each provider's table upon its preset, and add the presets that targets name."""
+    result = dict(table)
+    given = table.get("providers", {})
+    if not isinstance(given, Mapping):
+        return result
+    names = [*given, *(name for name in _named_by_targets(table) if name in presets()), DEFAULT_PROVIDER]
+    providers: dict[str, Any] = {}
+    for name in dict.fromkeys(names):
+        own = given.get(name, {})
+        if isinstance(own, Mapping):
+            providers[name] = {**merge(presets().get(name, {}), own), "name": name}
+        else:
+            providers[name] = own
+    result["providers"] = providers
+    return result
+
+
+def _named_by_targets(table: Mapping[str, Any]) -> Iterable[str]:
+    routes = table.get("routes", [])
+    models = table.get("models", {})
+    rows = [*(routes if isinstance(routes, list) else []), *(models.values() if isinstance(models, Mapping) else [])]
+    for row in rows:
+        targets = row.get("to", []) if isinstance(row, Mapping) else []
+        for target in [targets] if isinstance(targets, str) else targets:
+            if isinstance(target, str):
+                yield target.partition("/")[0]
+
+
+def _validate(table: Mapping[str, Any], file: Path | None, environment: Mapping[str, str]) -> Settings:
+    for key in ("file", "environment"):
+        if key in table:
+            raise ConfigError("unknown key", file=file, key=key, suggestion=_nearest(key, _MODELS["settings"]))
+    secrets = {key: Secret(value) for key, value in environment.items()}
+    try:
+        return Settings.model_validate({**table, "file": file, "environment": secrets})
+    except UnknownProvider as error:
+        close = difflib.get_close_matches(error.target.partition("/")[0], [*error.known, *presets()], n=1)
+        hint = f"Did you mean {close[0]}?" if close else "Add a [providers.NAME] table with its base_url"
+        raise ConfigError(
+            f"{error.target!r} names no known provider", file=file, key=error.key, suggestion=hint
+        ) from None
+    except ValidationError as error:
+        raise _explained(error, file) from None
+
+
+_MODELS: dict[str, type[BaseModel]] = {
+    "settings": Settings,
+    "listen": Listen,
+    "access": Access,
+    "providers": Provider,
+    "routes": Route,
+    "when": Condition,
+    "models": CustomModel,
+    "retry": Retry,
+    "timeouts": Timeouts,
+}
+
+
+def _explained(error: ValidationError, file: Path | None) -> ConfigError:
+    """The first problem of a ValidationError, in the words of the config file. Never repeats the value found."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    path = [str(part) for part in problem["loc"]]
+    key = ".".join(path)
+    if problem["type"] == "extra_forbidden":
+        parent = next((part for part in reversed(path[:-1]) if part in _MODELS), "settings")
+        return ConfigError("unknown key", file=file, key=key, suggestion=_nearest(path[-1], _MODELS[parent]))
+    if problem["type"] == "missing" and path[0] == "providers":
+        hint = "A provider that is not a preset needs it"
+        return ConfigError("a value is missing", file=file, key=key, suggestion=hint)
+    reason = problem["msg"].removeprefix("Value error, ")
+    return ConfigError(reason[:1].lower() + reason[1:], file=file, key=key)
+
+
+def _nearest(key: str, model: type[BaseModel]) -> str:
+    hidden = {"name", "file", "environment"}
+    known = [field.alias or name for name, field in model.model_fields.items() if name not in hidden]
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"Did you mean {close[0]}?" if close else f"Known keys: {', '.join(known)}"

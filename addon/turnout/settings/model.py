@@ -1,0 +1,242 @@
+"""The configuration as Turnout uses it: validated, with presets merged in, immutable."""
+
+from __future__ import annotations
+
+from fnmatch import translate
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from turnout.settings.quantity import Duration, Size, Wait
+from turnout.settings.secret import Secret
+
+Kind = Literal["anthropic"]
+"""The wire dialect a provider speaks."""
+
+AuthStyle = Literal["x-api-key", "bearer", "none"]
+"""How a provider takes its key: `x-api-key: KEY`, `Authorization: Bearer KEY`, or not at all."""
+
+Rotation = Literal["fill-first", "round-robin"]
+
+REFERENCES = "env:NAME, keyring:SERVICE/ACCOUNT, file:PATH, keychain, file, client"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class CredentialReference(_Table):
+    """Where a secret is to be found, or (`literal`) the secret itself."""
+
+    source: Literal["env", "keyring", "path", "keychain", "file", "client", "literal"]
+    name: str = ""
+    """Variable name, `service/account`, or path; empty for the sources that need none."""
+    literal: Secret | None = None
+
+    def __str__(self) -> str:
+        if self.source == "literal":
+            return "literal"
+        prefix = "file" if self.source == "path" else self.source
+        return f"{prefix}:{self.name}" if self.name else prefix
+
+
+def parse_reference(value: Any) -> Any:
+    """A CredentialReference from its text form; ValueError says which forms there are."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text in ("keychain", "file", "client"):
+        return CredentialReference(source=text)
+    prefix, separator, name = text.partition(":")
+    if separator and prefix in ("env", "keyring", "file"):
+        if not name or (prefix == "keyring" and not all(name.partition("/"))):
+            raise ValueError(f"{prefix}: needs a name; a credential is one of {REFERENCES}")
+        return CredentialReference(source="path" if prefix == "file" else prefix, name=name)
+    if not text:
+        raise ValueError(f"an empty credential; write one of {REFERENCES}")
+    return CredentialReference(source="literal", literal=Secret(text))
+
+
+Reference = Annotated[CredentialReference, BeforeValidator(parse_reference)]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _check_glob(pattern: str) -> str:
+    if not pattern.strip():
+        raise ValueError("an empty pattern matches nothing; write a model name, a glob such as claude-*, or *")
+    if pattern.count("[") != pattern.count("]") and not pattern.endswith("[1m]"):
+        raise ValueError(f"{pattern!r} is not a valid glob: a [ is not closed")
+    translate(pattern)
+    return pattern
+
+
+def _check_base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{value!r} is not an http(s) URL; write for example https://api.example.com/anthropic")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("a base URL holds no user, password, query or fragment; keys belong into credentials")
+    _ = parts.port  # raises ValueError when it is not a number in range
+    return value.rstrip("/")
+
+
+Glob = Annotated[str, AfterValidator(_check_glob)]
+Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)]
+BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
+
+
+class Listen(_Table):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8082, ge=0, le=65535)
+
+
+class Access(_Table):
+    """Who may enter."""
+
+    keys: tuple[Reference, ...] = ()
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    """Host header values accepted (without port); a DNS-rebinding page cannot forge them."""
+    origins: tuple[str, ...] = ()
+    """Origins of web pages that may call; empty refuses every request that carries an Origin."""
+    max_body: Size = 32_000_000
+    """Bytes; Anthropic's own limit for Messages is 32 MB."""
+
+
+class Provider(_Table):
+    """A place that serves models."""
+
+    name: str
+    kind: Kind = "anthropic"
+    base_url: BaseUrl
+    """Endpoint paths (`/v1/messages`) are appended to it."""
+    auth: AuthStyle = "x-api-key"
+    credentials: tuple[Reference, ...] = ()
+    rotate: Rotation = "fill-first"
+    max_concurrent: int | None = Field(default=None, ge=1)
+    slot_wait: Wait = 5.0
+    """Seconds a request waits for a free slot before the next target is tried."""
+    cooldown: Duration | None = None
+    """Seconds; replaces the default cooldown where the provider names no time of its own."""
+    counts_tokens: bool = False
+    pings: bool = False
+    """The provider sends `event: ping` itself, so Turnout never adds one."""
+    client_key_prefix: str = ""
+    """What the client's own key must start with to be genuine for this provider."""
+    oauth_prefix: str = ""
+    """Keys with this prefix are OAuth tokens: sent as Bearer, with `oauth_beta` appended to the betas."""
+    oauth_beta: str = ""
+    long_context_beta: str = ""
+    """The beta that stands for a `[1m]` suffix of a model name."""
+    aliases: dict[str, str] = Field(default_factory=dict)
+    """Model names of the provider for the short names opus, sonnet, haiku."""
+    models: tuple[str, ...] = ()
+    """Model ids listed in `/v1/models`."""
+    error_codes: dict[str, str] = Field(default_factory=dict)
+    """The provider's own error codes or types → a word of `health.verdict`."""
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).hostname or ""
+
+
+class Condition(_Table):
+    """What a route asks of a request beyond its model; all that are given must hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    tokens_over: int | None = Field(default=None, ge=0)
+    """The estimated input is larger than this many tokens."""
+    thinking: bool | None = None
+    images: bool | None = None
+    tools: Globs | None = None
+    """At least one tool (by type or name) matches one of the globs."""
+    stream: bool | None = None
+    class_: Words | None = Field(default=None, alias="class")
+    """Claude Code's request class: main, subagent, workflow, compaction, auxiliary, side_reply."""
+    agent: Words | None = None
+    """Globs on Claude Code's agent type."""
+
+
+class Route(_Table):
+    """A rule: requests that match go to these targets, in order."""
+
+    model: Globs
+    when: Condition | None = None
+    to: Words
+
+
+class CustomModel(_Table):
+    """A model name of the user's own, listed in `/v1/models`."""
+
+    to: Words
+    context_length: int = Field(default=200_000, ge=1)
+    max_completion_tokens: int = Field(default=4096, ge=1)
+    supports_reasoning: bool = False
+    owned_by: str = "custom"
+
+
+class Retry(_Table):
+    """Same-target retries before moving on."""
+
+    initial: Wait = 0.5
+    multiplier: float = Field(default=2.0, ge=1)
+    max_interval: Wait = 2.0
+    max_elapsed: Wait = 5.0
+    """Seconds of waiting in all; 0 switches same-target retries off."""
+
+
+class Timeouts(_Table):
+    connect: Duration = 10.0
+    first_event: Duration = 120.0
+    """From the sent request to the first valid event of a streamed answer."""
+    idle: Duration = 180.0
+    """Longest silence of the provider inside a stream."""
+    request: Duration = 600.0
+    """From the sent request to the end of an answer that is not streamed; Claude Code allows 600 s."""
+    ping_after: Duration = 15.0
+    """Silence after which a ping is sent to the client, for providers that send none."""
+
+
+class Settings(_Table):
+    """Everything that `mitm.conf`, `.env` and the environment say."""
+
+    listen: Listen = Listen()
+    access: Access = Access()
+    providers: dict[str, Provider] = Field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    models: dict[str, CustomModel] = Field(default_factory=dict)
+    retry: Retry = Retry()
+    timeouts: Timeouts = Timeouts()
+    file: Path | None = Field(default=None, exclude=True)
+    """The file these settings come from; None for the built-in defaults."""
+    environment: dict[str, Secret] = Field(default_factory=dict, exclude=True, repr=False)
+    """Variables that `env:NAME` credentials may name: the process environment over `.env` beside the file."""
+
+    @model_validator(mode="after")
+    def _targets_name_known_providers(self) -> Settings:
+        for place, targets in self.targets():
+            for target in targets:
+                if target.partition("/")[0] not in self.providers:
+                    raise UnknownProvider(place, target, tuple(self.providers))
+        return self
+
+    def targets(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Every `to` list with the key it stands under."""
+        routes = [(f"routes.{index}.to", route.to) for index, route in enumerate(self.routes)]
+        return routes + [(f"models.{name}.to", model.to) for name, model in self.models.items()]
+
+
+class UnknownProvider(Exception):
+    """A target names a provider that is neither configured nor a preset."""
+
+    def __init__(self, key: str, target: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"{key}: {target}")
+        self.key = key
+        self.target = target
+        self.known = known
