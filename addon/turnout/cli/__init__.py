@@ -1,0 +1,57 @@
+"""The command line: `turnout run`, `demo`, `switch`, `reset`, `status`.
+
+Every command says on standard output what it did, and on standard error, in one line, what went wrong. Exit codes:
+0 done, 1 failed, 2 the command line or the configuration cannot be used.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from turnout import __version__
+from turnout.cli import demo, run, status, switch
+from turnout.errors import ConfigError, TurnoutError
+from turnout.settings.secret import redact
+
+app = typer.Typer(
+    help="Routes LLM traffic between providers and moves a request to the next one when a provider fails.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Tracebacks with local variables would show credentials.
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"turnout {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _turnout(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("run")(run.run)
+app.command("demo")(demo.demo)
+app.command("switch")(switch.switch)
+app.command("reset")(switch.reset)
+app.command("status")(status.status)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that the arguments name; None takes those of the process. Ends with SystemExit."""
+    try:
+        app(args=arguments, prog_name="turnout")
+    except TurnoutError as error:
+        print(f"turnout: {redact(str(error))}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)

@@ -20,8 +20,18 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from turnout.errors import ConfigError
-from turnout.settings.model import Access, Condition, CustomModel, Listen, Provider, Retry, Route, Settings, Timeouts
-from turnout.settings.model import UnknownProvider
+from turnout.settings.model import (
+    Access,
+    Condition,
+    CustomModel,
+    Listen,
+    Provider,
+    Retry,
+    Route,
+    Settings,
+    Timeouts,
+    UnknownProvider,
+)
 from turnout.settings.places import find_config
 from turnout.settings.secret import Secret
 

@@ -22,7 +22,7 @@ def pin_file(environment: Mapping[str, str]) -> Path:
 
 
 def find_config(chosen: str | None, environment: Mapping[str, str]) -> Path | None:
-    """The config file in force: the one chosen, `$TURNOUT_CONFIG`, `./mitm.conf`, or the user's; None when there is none.
+    """The config file in force: the one chosen, `$TURNOUT_CONFIG`, `./mitm.conf`, the user's; None if there is none.
 
     A file that was named is returned whether it exists or not, so that its absence is reported.
     """

@@ -1,0 +1,23 @@
+"""mitmdump -s addon/route.py --mode reverse:http://127.0.0.1:9@127.0.0.1:8082 --set turnout_config=mitm.conf"""
+
+import os
+import sys
+from pathlib import Path
+
+# In a checkout this file stands beside the package, in a wheel inside it.
+_here = Path(__file__).resolve().parent
+_package = _here if _here.name == "turnout" else _here / "turnout"
+if str(_package.parent) not in sys.path:
+    sys.path.insert(0, str(_package.parent))
+
+# mitmproxy loads this file again when it changes, but not what it imports: forget the package when it was edited.
+_stamp = {str(file): os.stat(file).st_mtime_ns for file in _package.rglob("*.py")}
+if vars(sys.modules.get("turnout", sys)).get("loaded_as", _stamp) != _stamp:
+    for _name in [name for name in sys.modules if name.partition(".")[0] == "turnout"]:
+        del sys.modules[_name]
+
+import turnout  # noqa: E402
+from turnout.addon import Turnout  # noqa: E402
+
+vars(turnout)["loaded_as"] = _stamp
+addons = [Turnout()]

@@ -1,0 +1,169 @@
+"""class Turnout: the mitmproxy hooks, in the order in which a request meets them."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from mitmproxy import connection, ctx, exceptions, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.tls import TlsData
+
+from turnout.conductor import Conductor
+from turnout.errors import ConfigError
+from turnout.gate.access import check_listen
+from turnout.proxy import failover
+from turnout.proxy.connecting import ConnectDeadlines
+from turnout.reload import LiveSetup
+
+logger = logging.getLogger("turnout")
+
+Hook = TypeVar("Hook", bound=Callable[..., Awaitable[None]])
+
+OPTIONS = {
+    "turnout_config": "Configuration file (TOML). Default: $TURNOUT_CONFIG, ./mitm.conf, the user's config directory.",
+    "turnout_provider": "Pin one provider: every request goes there, without failover.",
+}
+"""All options are strings: mitmproxy silently drops an addon whose typed option does not parse."""
+
+
+def guarded(hook: Hook) -> Hook:
+    """A hook that fails closed: an exception becomes a JSON 500, never an unrouted request."""
+
+    @functools.wraps(hook)
+    async def safe(self: Turnout, flow: http.HTTPFlow) -> None:
+        if not is_ours(flow):
+            return
+        try:
+            await hook(self, flow)
+        except Exception as error:
+            self.conductor.fault(flow, error)
+
+    return safe  # type: ignore[return-value]
+
+
+def is_ours(flow: http.HTTPFlow) -> bool:
+    """Turnout serves reverse mode. Flows that are only shown (loaded files, published attempts) are nobody's."""
+    return flow.live and isinstance(flow.client_conn.proxy_mode, ReverseMode)
+
+
+class Turnout:
+    """The addon."""
+
+    def __init__(self) -> None:
+        self.conductor = Conductor()
+        self.setup = LiveSetup(self.conductor.adopt, self.conductor.pin)
+        self.deadlines = ConnectDeadlines()
+        self._restore: Callable[[], None] = lambda: None
+        self._started = False
+
+    # --- life of the addon ---
+
+    def load(self, loader: Loader) -> None:
+        for name, help_text in OPTIONS.items():
+            loader.add_option(name, str, "", help_text)
+        self._restore = failover.install()
+
+    def configure(self, updated: set[str]) -> None:
+        if not self._started:
+            self._safe_defaults()
+        try:
+            if updated & OPTIONS.keys():
+                options = ctx.options
+                self.setup.start(options.turnout_config or None, options.turnout_provider or None)
+            self._check_addresses()
+        except ConfigError as error:
+            if self._started:
+                raise exceptions.OptionsError(str(error)) from None
+            logger.error("turnout: %s", error)  # an error logged during start makes mitmproxy exit with 1
+
+    def running(self) -> None:
+        self._started = True
+        self.setup.watch()
+
+    def done(self) -> None:
+        self.setup.stop()
+        self.deadlines.cancel_all()
+        self.conductor.abandon_all()
+        self._restore()
+
+    def _safe_defaults(self) -> None:
+        """mitmproxy alone would dial before any hook, listen on every interface, and hide the client's Host header."""
+        changes: dict[str, Any] = {}
+        if ctx.options.connection_strategy != "lazy":
+            changes["connection_strategy"] = "lazy"
+        if not ctx.options.listen_host:
+            changes["listen_host"] = "127.0.0.1"
+        if not ctx.options.keep_host_header:
+            changes["keep_host_header"] = True
+        if changes:
+            logger.info("turnout sets %s", ", ".join(f"{name}={value}" for name, value in changes.items()))
+            ctx.options.update(**changes)
+
+    def _check_addresses(self) -> None:
+        """No address that other machines reach without client keys (A17)."""
+        settings = self.conductor.settings
+        for text in ctx.options.mode:
+            mode = ProxyMode.parse(text)
+            if settings is not None and isinstance(mode, ReverseMode):
+                check_listen(mode.listen_host(ctx.options.listen_host), settings.access)
+
+    # --- a request comes in ---
+
+    @guarded
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+        self.conductor.arrive(flow)
+
+    @guarded
+    async def request(self, flow: http.HTTPFlow) -> None:
+        """Fires once for every attempt."""
+        await self.conductor.attempt(flow)
+
+    # --- an attempt is made ---
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        settings = self.conductor.settings
+        self.deadlines.connecting(data, settings.timeouts.connect if settings else 10.0)
+
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        self.deadlines.connected(data)
+
+    def tls_established_server(self, data: TlsData) -> None:
+        self.deadlines.settled(data.conn.id)
+
+    def tls_failed_server(self, data: TlsData) -> None:
+        self.deadlines.settled(data.conn.id)
+
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        self.deadlines.settled(data.server.id)
+
+    def server_disconnected(self, data: ServerConnectionHookData) -> None:
+        self.deadlines.settled(data.server.id)
+
+    # --- it answers, or fails ---
+
+    @guarded
+    async def responseheaders(self, flow: http.HTTPFlow) -> None:
+        self.conductor.answer_begins(flow)
+
+    @guarded
+    async def upstream_failed(self, flow: http.HTTPFlow) -> None:
+        """Our own hook: an attempt failed before anything reached the client."""
+        await self.conductor.attempt_failed(flow)
+
+    # --- it is over ---
+
+    @guarded
+    async def response(self, flow: http.HTTPFlow) -> None:
+        self.conductor.finished(flow)
+
+    @guarded
+    async def error(self, flow: http.HTTPFlow) -> None:
+        self.conductor.broken(flow)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self.conductor.client_left(client.id)

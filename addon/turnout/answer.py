@@ -1,0 +1,185 @@
+"""Watches the answer to one attempt: is it one, does it go on, what did it cost.
+
+Implements what `proxy.steering.AttemptMonitor` asks for, with the knowledge of the Messages dialect.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from turnout.errors import error_event
+from turnout.health.verdict import Judgement, Outcome, Verdict, judge
+from turnout.settings.model import Provider, Timeouts
+from turnout.wire.messages import MessageStream, Peek, read_usage, reply_model
+
+PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+"""Byte for byte what the official gateway writes into silent streams."""
+
+
+class Response(Protocol):
+    """The part of mitmproxy's response that is looked at here."""
+
+    status_code: int
+    content: bytes | None
+    """The decoded body; setting it keeps content-length and content-encoding true."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def get_content(self, strict: bool = True) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the client asked for, as far as the answer is concerned."""
+
+    stream: bool
+    reply_model: str | None
+    """The model name that replies carry when another one was asked of the provider."""
+
+
+class AnswerMonitor:
+    """One attempt's answer, from its headers to its end."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        timeouts: Timeouts,
+        expected: Expectation,
+        on_first_event: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.answer_within = timeouts.first_event if expected.stream else timeouts.request
+        self.idle_within = timeouts.idle
+        self.ping_after = None if provider.pings else timeouts.ping_after
+        self.judgement: Judgement | None = None
+        self.interruption = ""
+        self._provider = provider
+        self._reply_model = expected.reply_model
+        self._stream = MessageStream(expected.reply_model)
+        self._on_first_event = on_first_event
+        self._opaque = False
+        self._status = 200
+        self._headers: Mapping[str, str] = {}
+        self._raw: list[bytes] = []
+        self._usage: dict[str, int] = {}
+
+    @property
+    def usage(self) -> dict[str, int]:
+        return self._usage or self._stream.usage
+
+    @property
+    def complete(self) -> bool:
+        """A streamed answer came to its proper end."""
+        return self._opaque or self._stream.ended
+
+    @property
+    def received(self) -> bytes:
+        """A streamed answer as the provider sent it."""
+        return b"".join(self._raw)
+
+    def streams(self, response: Response) -> bool:
+        """Whether this answer is relayed while it arrives. Called with its headers."""
+        self._status, self._headers = response.status_code, lowered(response.headers)
+        encoding = self._headers.get("content-encoding", "identity")
+        self._opaque = encoding not in ("", "identity")
+        return 200 <= response.status_code < 300 and is_event_stream(self._headers)
+
+    def peek(self, data: bytes) -> bool | None:
+        self._raw.append(data)
+        if self._opaque:
+            self._on_first_event()
+            return True
+        found = self._stream.peek(data)
+        if found is Peek.WAITING:
+            return None
+        if found is Peek.VALID:
+            self._on_first_event()
+            return True
+        self.judgement = self._judge(self._stream.failure, "the stream does not begin with a Messages event")
+        return False
+
+    def relay(self, data: bytes) -> list[bytes]:
+        if not data:
+            return list(self._raw) if self._opaque else self._stream.relay(b"")
+        self._raw.append(data)
+        return [data] if self._opaque else self._stream.relay(data)
+
+    def finish(self) -> list[bytes]:
+        if self._opaque:
+            return []
+        chunks = self._stream.finish()
+        if not self._stream.ended:
+            words = self.interrupted("the provider ended its stream before message_stop")
+            return [*chunks, words]
+        return chunks
+
+    def __call__(self, data: bytes) -> list[bytes]:
+        """The form in which mitmproxy calls a stream: chunk by chunk, and once with b"" at the end."""
+        return self.relay(data) if data else self.finish()
+
+    def accepts(self, response: Response) -> bool:
+        """Judge a complete answer. One that may go to the client gets the model name the client knows."""
+        self._status, self._headers = response.status_code, lowered(response.headers)
+        content = response.get_content(strict=False) or b""
+        succeeded = 200 <= response.status_code < 300
+        if succeeded and is_event_stream(self._headers):
+            return self._accepts_whole_stream(response, content)
+        if succeeded and content.lstrip()[:1] != b"{":
+            kind = self._headers.get("content-type", "nothing").partition(";")[0]
+            self.judgement = self._judge(b"", f"{response.status_code} answered with {kind} instead of JSON")
+            return False
+        self.judgement = self._judge(content, None)
+        if self.judgement.verdict is Verdict.OK:
+            self._on_first_event()
+            self._usage = read_usage(content)
+            if self._reply_model is not None:
+                renamed = reply_model(content, self._reply_model)
+                if renamed is not content:
+                    response.content = renamed
+        return self.judgement.verdict is Verdict.OK or (self.judgement.verdict is Verdict.REQUEST and not succeeded)
+
+    def _accepts_whole_stream(self, response: Response, content: bytes) -> bool:
+        """A stream that arrives in one piece: from a server replay."""
+        if not self.peek(content):
+            if self.judgement is None:
+                self.judgement = self._judge(b"", "the stream ended before its first event")
+            return False
+        response.content = b"".join([*self.relay(b""), *self.finish()])
+        return True
+
+    def ping(self) -> bytes:
+        return PING if self._stream.at_boundary and not self._opaque else b""
+
+    def interrupted(self, reason: str) -> bytes:
+        if self.complete:
+            return b""
+        self.interruption = reason
+        # A frame of which a part has been sent is ended first, or the client would read the error as its data.
+        gap = b"" if self._stream.at_boundary else b"\n\n"
+        message = f"{self._provider.name}: {reason}"
+        return gap + error_event("anthropic", "api_error", message)
+
+    def failed(self, reason: str) -> Judgement:
+        """What the failure of this attempt means. `reason` is the stream's; empty when the answer itself was one."""
+        if self.judgement is None:
+            self.judgement = judge(
+                Outcome(error=reason or "no answer"), error_codes=self._provider.error_codes, now=time.time()
+            )
+        return self.judgement
+
+    def _judge(self, body: bytes, error: str | None) -> Judgement:
+        outcome = Outcome(
+            status=self._status, headers=self._headers, body=body, error=error if not body else None
+        )
+        return judge(outcome, error_codes=self._provider.error_codes, now=time.time())
+
+
+def is_event_stream(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").lower().startswith("text/event-stream")
+
+
+def lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}

@@ -1,0 +1,149 @@
+"""`turnout run`: mitmdump or mitmweb in this process, with the flags that make it Turnout."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import turnout
+from turnout.errors import ConfigError, TurnoutError
+
+if TYPE_CHECKING:
+    from turnout.settings.model import Listen, Settings
+
+DEAD_TARGET = "http://127.0.0.1:9"
+"""Where a request would go that Turnout did not send anywhere: the discard port, on which nothing listens."""
+
+WEB_COLUMNS = ("path", "method", "status", "comment", "size", "time")
+
+ConfigOption = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="Configuration file; see mitm.conf.example.")
+]
+
+
+def run(
+    config: ConfigOption = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    web: Annotated[bool, typer.Option("--web", help="Show the traffic in the browser (mitmweb).")] = False,
+    extra: Annotated[
+        list[str] | None, typer.Argument(metavar="-- MITMPROXY ARGUMENTS", help="Passed to mitmdump or mitmweb.")
+    ] = None,
+) -> None:
+    """Start the proxy."""
+    from turnout.cli.summary import credential_states, start_up
+    from turnout.gate.access import check_listen, client_keys
+    from turnout.settings.load import load
+
+    override_listen(host, port)
+    settings = load(config)
+    listen = listen_address(settings)
+    check_listen(listen.host, settings.access)
+    client_keys(settings)  # raises ConfigError for one that cannot be found
+    check_free(listen)
+    pinned = pinned_provider(settings)
+    typer.echo(start_up(settings, listen, pinned, credential_states(settings)))
+    sys.stdout.flush()
+    start(mitmproxy_arguments(settings, listen, web, extra or []), web)
+
+
+def override_listen(host: str | None, port: int | None) -> None:
+    """Lay the command line over the configuration, by way of the environment: the addon loads its settings itself."""
+    if host is not None:
+        os.environ["TURNOUT_LISTEN__HOST"] = host
+    if port is not None:
+        os.environ["TURNOUT_LISTEN__PORT"] = str(port)
+
+
+def listen_address(settings: Settings) -> Listen:
+    """The address in force, IPv6 without brackets."""
+    host = settings.listen.host.removeprefix("[").removesuffix("]")
+    return settings.listen.model_copy(update={"host": host})
+
+
+def check_free(listen: Listen) -> None:
+    """Raises TurnoutError when the address cannot be listened on.
+
+    mitmproxy would find out as well, but only names the socket error.
+    """
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    try:
+        socket.create_server((listen.host, listen.port), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise TurnoutError(
+                f"port {listen.port} on {listen.host} is in use. See with `turnout status` whether that is a Turnout, "
+                "or choose another port with --port"
+            ) from None
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"cannot listen on {listen.host} port {listen.port} ({reason})",
+            key="listen",
+            suggestion="Choose an address of this machine and a port above 1023",
+        ) from None
+
+
+def pinned_provider(settings: Settings) -> str | None:
+    """The provider that `turnout switch` has pinned. Raises ConfigError when the configuration does not have it."""
+    from turnout.settings.places import pin_file
+
+    file = pin_file(os.environ)
+    try:
+        pinned = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    if pinned and pinned not in settings.providers:
+        raise ConfigError(
+            f"the pinned provider {pinned!r} is not in the configuration",
+            file=file,
+            suggestion="Lift the pin with `turnout reset`, or pin another with `turnout switch`",
+        )
+    return pinned or None
+
+
+def mitmproxy_arguments(settings: Settings, listen: Listen, web: bool, extra: Sequence[str]) -> list[str]:
+    """The command line for mitmdump or mitmweb; what the user added comes last, so that it wins."""
+    # mitmproxy takes what follows the last colon for the port, and wants IPv6 addresses without brackets.
+    arguments = ["-s", str(route_script()), "--mode", f"reverse:{DEAD_TARGET}@{listen.host}:{listen.port}"]
+    options = ["connection_strategy=lazy", "flow_detail=0", "termlog_verbosity=info"]
+    if settings.file is not None:
+        options.append(f"turnout_config={settings.file.resolve()}")
+    if web:
+        options.append("web_open_browser=false")
+        options += [f"web_columns={column}" for column in WEB_COLUMNS]
+    for option in options:
+        arguments += ["--set", option]
+    return [*arguments, *extra]
+
+
+def route_script() -> Path:
+    """The entry script for `-s`: beside the package in a checkout, inside it in a wheel.
+
+    Raises TurnoutError when it is missing.
+    """
+    package = Path(turnout.__file__).parent
+    # Elsewhere than in a checkout a route.py beside the package is somebody else's.
+    folder = package.parent if package.parent.name == "addon" else package
+    script = folder / "route.py"
+    if not script.is_file():
+        raise TurnoutError(f"{script} is missing. Install turnout again")
+    return script
+
+
+def start(arguments: Sequence[str], web: bool) -> None:
+    """Run mitmproxy until it ends; SystemExit 1 when it could not start."""
+    from mitmproxy.tools import main
+
+    if not {"-v", "--verbose"}.intersection(arguments):
+        # One line when a client connects, one when it leaves: Turnout's own line per exchange says more.
+        logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    (main.mitmweb if web else main.mitmdump)(list(arguments))

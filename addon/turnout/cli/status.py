@@ -1,0 +1,143 @@
+"""`turnout status`: what a running Turnout says of itself in `/health`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from turnout.cli.run import ConfigOption, listen_address
+from turnout.cli.summary import client_url, table
+from turnout.errors import ConfigError, TurnoutError
+
+TIMEOUT = 5.0
+"""Seconds to wait for the answer; a running Turnout answers at once."""
+
+
+def status(
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where Turnout listens; the configured address if not given.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show providers, cooldowns, slots and usage of a running Turnout."""
+    address, key = _address_and_key(url, config)
+    typer.echo(page(address, fetch(address, key)))
+
+
+def fetch(address: str, key: str | None) -> Mapping[str, Any]:
+    """The JSON object at `/health`. Raises TurnoutError when no Turnout answers there."""
+    import httpx
+
+    headers = {"x-turnout-key": key} if key else {}
+    try:
+        # A proxy of the environment has no business between this machine and itself.
+        with httpx.Client(trust_env=False, timeout=TIMEOUT) as client:
+            answer = client.get(f"{address}/health", headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = str(error) or type(error).__name__
+        raise TurnoutError(f"no Turnout answers at {address} ({reason}). Start one with `turnout run`") from None
+    if answer.status_code in (401, 403):
+        raise TurnoutError(f"{address} refused: {_message(answer.content)}")
+    try:
+        health = json.loads(answer.content)
+    except ValueError:
+        health = None
+    if answer.status_code != 200 or not isinstance(health, dict) or "providers" not in health:
+        raise TurnoutError(
+            f"what answers at {address} is not Turnout (status {answer.status_code}). Is the port right?"
+        )
+    return health
+
+
+def page(address: str, health: Mapping[str, Any]) -> str:
+    """`/health` as plain text."""
+    exchanges = _table_of(health.get("exchanges"))
+    facts = [
+        ("Config", str(health.get("config") or "none: everything goes to Anthropic")),
+        ("Pinned", f"{health['pinned']}, without failover" if health.get("pinned") else "no"),
+        ("Requests", ", ".join(f"{_number(count)} {name}" for name, count in exchanges.items()) or "none yet"),
+        ("Usage", ", ".join(f"{name} {_number(count)}" for name, count in _usage(health)) or "none yet"),
+    ]
+    lines = [f"Turnout {health.get('version', '')} at {address}: {health.get('status', 'unknown')}", "", *table(facts)]
+    for name, provider in _table_of(health.get("providers")).items():
+        provider = _table_of(provider)
+        lines += ["", f"{name}  {provider.get('base_url', '')}", *table(_provider_rows(provider))]
+    return "\n".join(lines)
+
+
+def time_left(seconds: float) -> str:
+    """A duration with its two largest units: `2 h 5 min`, `4 min 32 s`, `9 s`."""
+    hours, rest = divmod(max(0, round(seconds)), 3600)
+    minutes, rest = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _address_and_key(url: str | None, config: str | None) -> tuple[str, str | None]:
+    from turnout.gate.access import client_keys
+    from turnout.settings.load import load
+
+    try:
+        settings = load(config)
+        keys = client_keys(settings)
+    except ConfigError:
+        # A running Turnout keeps its last good configuration; with --url its state can be seen all the same.
+        if url is None:
+            raise
+        return url.rstrip("/"), None
+    address = url or client_url(listen_address(settings))
+    return address.rstrip("/"), keys[0].reveal() if keys else None
+
+
+def _provider_rows(provider: Mapping[str, Any]) -> list[tuple[str, str]]:
+    credentials = [f"{entry.get('label')}: {entry.get('state')}" for entry in _tables_of(provider.get("credentials"))]
+    rows = [("credentials", ", ".join(credentials) or "none needed"), ("slots", _slots(provider.get("slots")))]
+    rows += [("cooling down", _cooldown(entry)) for entry in _tables_of(provider.get("cooldowns"))]
+    recent = provider.get("recent")
+    if isinstance(recent, list) and recent:
+        rows.append(("last statuses", " ".join(map(str, recent))))
+    return rows
+
+
+def _slots(value: Any) -> str:
+    slots = _table_of(value)
+    limit = f" of {slots['limit']}" if slots.get("limit") else ""
+    waiting = f", {slots['waiting']} waiting" if slots.get("waiting") else ""
+    return f"{slots.get('in_use', 0)}{limit} in use{waiting}"
+
+
+def _cooldown(entry: Mapping[str, Any]) -> str:
+    who = " for ".join(str(entry[key]) for key in ("credential", "model") if entry.get(key))
+    why = str(entry.get("reason") or entry.get("verdict") or "unknown reason")
+    if entry.get("probing"):
+        return f"{who}: {why}, being tried again"
+    remaining = entry.get("remaining")
+    return f"{who}: {why}" + (f", {time_left(remaining)} left" if isinstance(remaining, int | float) else "")
+
+
+def _usage(health: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    usage = _table_of(health.get("usage"))
+    return [(name, count) for name, count in usage.items() if isinstance(count, int | float) and count]
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _table_of(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _tables_of(value: Any) -> Sequence[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return "not permitted"

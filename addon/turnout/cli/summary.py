@@ -1,0 +1,108 @@
+"""What `turnout run` shows before it starts: one page of plain text."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from turnout import __version__
+
+if TYPE_CHECKING:
+    from turnout.settings.model import Condition, Listen, Route, Settings
+
+CredentialStates = Mapping[str, Sequence[tuple[str, str]]]
+"""Provider name → (label, state) of each of its credentials; never a value."""
+
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}
+
+
+def credential_states(settings: Settings) -> CredentialStates:
+    """Look at every credential of every provider, without sending it anywhere."""
+    from turnout.credentials.chain import CredentialChain
+
+    async def look() -> dict[str, Sequence[tuple[str, str]]]:
+        chain = CredentialChain(settings.environment, ())
+        providers = settings.providers.values()
+        states = await asyncio.gather(*(chain.states(provider) for provider in providers))
+        return {provider.name: found for provider, found in zip(providers, states, strict=True)}
+
+    return asyncio.run(look())
+
+
+def start_up(settings: Settings, listen: Listen, pinned: str | None, states: CredentialStates) -> str:
+    """The start-up page: address, how to use it, configuration, routes, providers."""
+    sections = [
+        [f"Turnout {__version__} on {client_url(listen)}" if listen.port else f"Turnout {__version__}"],
+        table(_facts(settings, listen, pinned)),
+        ["Routes, first match wins", *table(_routes(settings))],
+        ["Providers", *table(_providers(settings, states))],
+    ]
+    if settings.models:
+        models = [(name, "→ " + ", ".join(model.to)) for name, model in settings.models.items()]
+        sections.insert(3, ["Models of your own", *table(models)])
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def client_url(listen: Listen) -> str:
+    """The base URL for a client on this machine."""
+    host = _ANY_ADDRESS.get(listen.host, listen.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{listen.port}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as indented lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return [f"  {line}".rstrip() for line in lines]
+
+
+def _facts(settings: Settings, listen: Listen, pinned: str | None) -> list[tuple[str, str]]:
+    key = " ANTHROPIC_AUTH_TOKEN=<client key>" if settings.access.keys else ""
+    url = client_url(listen) if listen.port else "http://127.0.0.1:<port below>"
+    facts = [("Claude Code", f"ANTHROPIC_BASE_URL={url}{key} claude")]
+    if settings.file is None:
+        facts.append(("Config", "none: everything goes to Anthropic with the client's own credential"))
+    else:
+        facts.append(("Config", str(settings.file.resolve())))
+    access = f"client keys: {len(settings.access.keys)}" if settings.access.keys else "every process on this machine"
+    facts.append(("Access", access))
+    if pinned:
+        facts.append(("Pinned", f"{pinned}, without failover; `turnout reset` goes back to the routes"))
+    return facts
+
+
+def _routes(settings: Settings) -> list[tuple[str, str, str]]:
+    from turnout.settings.load import DEFAULT_PROVIDER
+
+    rows = [_rule(route) for route in settings.routes]
+    if not any("*" in route.model and route.when is None for route in settings.routes):
+        rows.append(("*", f"→ {DEFAULT_PROVIDER}", ""))
+    return rows
+
+
+def _rule(route: Route) -> tuple[str, str, str]:
+    condition = f"when {_condition(route.when)}" if route.when else ""
+    return " | ".join(route.model), "→ " + ", ".join(route.to), condition
+
+
+def _condition(condition: Condition) -> str:
+    given: dict[str, Any] = condition.model_dump(exclude_none=True, by_alias=True)
+    return " and ".join(f"{name} {_value(value)}" for name, value in given.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else " | ".join(value)
+
+
+def _providers(settings: Settings, states: CredentialStates) -> list[tuple[str, str, str]]:
+    return [
+        (provider.name, provider.base_url, _credentials(states.get(provider.name, ())))
+        for provider in settings.providers.values()
+    ]
+
+
+def _credentials(states: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(state if label == "none" else f"{label}: {state}" for label, state in states)

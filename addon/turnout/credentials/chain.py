@@ -1,0 +1,148 @@
+"""Which credentials a request may be sent with: a provider's references resolved, in the order of the configuration."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from turnout.credentials.keys import client_key
+from turnout.credentials.stores import Reading, SecretStores
+from turnout.credentials.vault import Vault
+from turnout.settings.model import Provider
+from turnout.settings.secret import Secret
+
+AMBIENT = ("keychain", "file")
+"""Sources that hold the login of whoever uses this computer; what the client brings itself outranks them."""
+
+CLIENT_KEYS_REMEMBERED = 64
+"""Keys of clients kept for redaction. There is no end to what clients may send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A secret and how it is sent. It belongs to the provider it was resolved for and to no other."""
+
+    label: str
+    """The reference it came from (`env:NAME`, `client`, `keychain`, …), or `none` for a provider that needs no key."""
+    secret: Secret | None
+    owned: bool
+    """False for the client's own credential alone: what the provider says about that one is the client's business."""
+    oauth: bool
+    """The secret is an OAuth token, which needs the provider's `oauth_beta`."""
+    header: str
+    """`authorization`, `x-api-key`, or empty when nothing is sent."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the credential in the tables of health without giving it away."""
+        return self.secret.fingerprint if self.secret else "none"
+
+    def headers(self) -> dict[str, str]:
+        """The header to send, ready for the wire. Holds the secret in the open."""
+        if self.secret is None:
+            return {}
+        value = self.secret.reveal()
+        return {self.header: f"Bearer {value}" if self.header == "authorization" else value}
+
+
+NO_KEY = Credential(label="none", secret=None, owned=True, oauth=False, header="")
+
+
+class CredentialChain:
+    """Resolves the credential references of a provider for one request.
+
+    `environment` is what `env:NAME` may name, and says where Claude Code keeps its login (HOME, USER,
+    CLAUDE_CONFIG_DIR). `client_keys` are the keys that let clients into Turnout; they are never sent on as the
+    client's own. `clock` gives Unix time.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, Secret],
+        client_keys: Collection[Secret] = (),
+        *,
+        clock: Callable[[], float] = time.time,
+        platform: str = sys.platform,
+    ) -> None:
+        self._client_keys = tuple(key for key in client_keys if key)
+        self._clock = clock
+        self._stores = SecretStores(environment, clock=clock, platform=platform, vault=Vault())
+        self._from_clients: deque[Secret] = deque(maxlen=CLIENT_KEYS_REMEMBERED)
+
+    async def resolve(self, provider: Provider, request_headers: Mapping[str, str]) -> list[Credential]:
+        """Every credential that can be used now, in the order of the configuration, each secret once.
+
+        Empty when the provider needs one and none was found; references that lead to nothing are left out.
+        `request_headers` are the client's, with lower-case names.
+        """
+        if _needs_none(provider):
+            return [NO_KEY]
+        client = self._client(provider, request_headers)
+        found: dict[Secret, Credential] = {}
+        for reference in provider.credentials:
+            if reference.source == "client":
+                if client is not None:
+                    found.setdefault(client[1], _of_client(provider, *client))
+            elif client is None or reference.source not in AMBIENT:
+                reading = self._stores.at_hand(reference) or await self._stores.read(reference)
+                secret = reading.usable(self._clock())
+                if secret is not None:
+                    found.setdefault(secret, _owned(provider, str(reference), secret))
+        return list(found.values())
+
+    def reported_dead(self, credential: Credential) -> None:
+        """The provider refused this credential: whatever store it came from is read again next time."""
+        if credential.secret is not None:
+            self._stores.forget(credential.secret)
+
+    async def states(self, provider: Provider) -> list[tuple[str, str]]:
+        """Label and state of every reference, for people: `set`, `missing`, `found, expires 14:05`, …"""
+        if _needs_none(provider):
+            return [(NO_KEY.label, "no key needed")]
+        states: list[tuple[str, str]] = []
+        for reference in provider.credentials:
+            if reference.source == "client":
+                state = "from the client"
+            else:
+                reading = await self._stores.read(reference)
+                state = self._state(reference.source, reading)
+            states.append((str(reference), state))
+        return states
+
+    def secrets(self) -> set[Secret]:
+        """Every secret met so far, for redaction: the configured ones in use, client keys, clients' latest keys."""
+        return self._stores.known | set(self._client_keys) | set(self._from_clients)
+
+    def _state(self, source: str, reading: Reading) -> str:
+        if source in ("env", "literal"):
+            return "set" if reading.secret else "missing"
+        return reading.state(self._clock())
+
+    def _client(self, provider: Provider, headers: Mapping[str, str]) -> tuple[str, Secret] | None:
+        if all(reference.source != "client" for reference in provider.credentials):
+            return None
+        client = client_key(provider, headers, self._client_keys)
+        if client is not None and client[1] not in self._from_clients:
+            self._from_clients.append(client[1])
+        return client
+
+
+def _needs_none(provider: Provider) -> bool:
+    return provider.auth == "none" or not provider.credentials
+
+
+def _is_oauth(provider: Provider, secret: Secret) -> bool:
+    return bool(provider.oauth_prefix) and secret.reveal().startswith(provider.oauth_prefix)
+
+
+def _of_client(provider: Provider, header: str, secret: Secret) -> Credential:
+    return Credential("client", secret, owned=False, oauth=_is_oauth(provider, secret), header=header)
+
+
+def _owned(provider: Provider, label: str, secret: Secret) -> Credential:
+    oauth = _is_oauth(provider, secret)
+    header = "authorization" if oauth or provider.auth == "bearer" else "x-api-key"
+    return Credential(label, secret, owned=True, oauth=oauth, header=header)

@@ -1,0 +1,102 @@
+"""The last answer to an exchange that no target served: something the client can act on, never invented success."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from turnout.errors import AuthUnavailable, ModelCooldown, NotAuthenticated, NotSupported, RequestError, error_body
+from turnout.exchange import Exchange, LocalAnswer
+from turnout.health.verdict import Verdict
+from turnout.journey import Blocked, Failure
+
+_STATUS_OF_TYPE = {
+    "invalid_request_error": 400,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 502,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
+_WAITING_HELPS = {Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT}
+
+_QUOTAS = {str(Verdict.QUOTA), str(Verdict.QUOTA_MODEL), str(Verdict.THROTTLE)}
+
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "set-cookie"}
+
+BUSY_RETRY = 5.0
+"""Seconds after which a client may ask again when every slot was taken."""
+
+
+def own_error(failures: Sequence[Failure], free_in: float | None) -> LocalAnswer:
+    """The primary's own error, body unmodified, with `retry-after`; in Anthropic's shape where it had no usable one.
+
+    `free_in`: seconds until the first of the failed candidates may be used again.
+    """
+    primary = next((failure for failure in failures if _tellable(failure)), failures[0])
+    headers: dict[str, str] = {}
+    if _tellable(primary) and primary.answer is not None:
+        status, body = primary.answer.status, primary.answer.body
+        headers = {name: value for name, value in primary.answer.headers.items() if name not in _HOP_BY_HOP}
+    else:
+        status, body = _rebuilt(primary, failures)
+    headers.setdefault("content-type", "application/json")
+    wait = primary.judgement.retry_after if primary.judgement.retry_after is not None else free_in
+    if wait is not None:
+        headers.setdefault("retry-after", str(max(1, round(wait))))
+    if not any(failure.judgement.verdict in _WAITING_HELPS for failure in failures):
+        headers["x-should-retry"] = "false"
+    return LocalAnswer(status, headers, body)
+
+
+def _tellable(failure: Failure) -> bool:
+    """Whether the provider's own answer may stand: an error status, and not about a credential the proxy owns.
+
+    A 401 about the proxy's credential would send Claude Code into its own login loop.
+    """
+    if failure.answer is None or failure.answer.status < 400:
+        return False
+    return not (failure.judgement.verdict is Verdict.CREDENTIAL and failure.candidate.credential.owned)
+
+
+def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]:
+    judgement, candidate = primary.judgement, primary.candidate
+    if judgement.verdict is Verdict.CREDENTIAL:
+        kind = "api_error"
+        message = f"{candidate.provider.name} refused the configured credential {candidate.credential.label}"
+    else:
+        kind = judgement.error_type
+        message = judgement.message or judgement.reason
+    told = "; ".join(f"{failure.candidate.target}: {failure.judgement.reason}" for failure in failures)
+    text = f"{message} (all targets failed: {told})" if len(failures) > 1 else f"{candidate.target}: {message}"
+    return _STATUS_OF_TYPE.get(kind, 502), error_body("anthropic", kind, text)
+
+
+def nothing_to_try(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[int | str]]) -> LocalAnswer:
+    """The answer when no attempt could even be made (D3, D4)."""
+    error = _reason(exchange, blocked, recent)
+    return LocalAnswer(error.status, error.headers(), error.body(exchange.dialect))
+
+
+def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[int | str]]) -> RequestError:
+    model = exchange.request.model
+    providers = ", ".join(target.provider for target in exchange.plan)
+    kinds = set(blocked.counts)
+    if kinds == {"unsupported"}:
+        return NotSupported(f"{providers}: does not count tokens")
+    kinds.discard("unsupported")
+    if kinds == {"no credential"}:
+        return NotAuthenticated(
+            f"No credential for {providers}: none of those configured could be found. "
+            "Log in with your client, set the variable that the provider's credentials name, or see /health."
+        )
+    details = {"blocked": dict(blocked.counts), "recent": {name: list(codes) for name, codes in recent.items()}}
+    if kinds and kinds <= _QUOTAS:
+        message = f"All credentials for model {model} are cooling down via {providers}"
+        return ModelCooldown(message, retry_after=blocked.free_in, details=details)
+    wait = blocked.free_in if blocked.free_in is not None else BUSY_RETRY
+    counted = ", ".join(f"{count} {kind}" for kind, count in blocked.counts.items()) or "none available"
+    return AuthUnavailable(f"No target for model {model} is available ({counted})", retry_after=wait, details=details)

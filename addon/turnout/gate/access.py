@@ -1,0 +1,104 @@
+"""Who may enter: client keys, Host, Origin, size. Everything here is decided before a body is read."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from turnout.errors import ConfigError, InvalidRequest, NotAuthenticated, NotPermitted, RequestTooLarge
+from turnout.settings.model import Access, CredentialReference, Settings
+from turnout.settings.secret import Secret
+
+
+def check_listen(host: str, access: Access) -> None:
+    """Refuse an address that other machines reach unless client keys guard it (A17). Raises ConfigError."""
+    if is_loopback(host) or access.keys:
+        return
+    shown = host or "every interface"
+    raise ConfigError(
+        f"listening on {shown} without client keys would let anyone on the network spend your credentials",
+        key="access.keys",
+        suggestion="Set access.keys, or listen on 127.0.0.1",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listen address is reachable from this machine only. The empty address means every interface."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def client_keys(settings: Settings) -> tuple[Secret, ...]:
+    """The client keys in force. Raises ConfigError for a missing one: an unset variable must not open the gate."""
+    return tuple(_key(reference, settings) for reference in settings.access.keys)
+
+
+def _key(reference: CredentialReference, settings: Settings) -> Secret:
+    if reference.source == "literal" and reference.literal:
+        return reference.literal
+    if reference.source == "env":
+        value = settings.environment.get(reference.name)
+        if value:
+            return value
+        problem, hint = f"the variable {reference.name} is not set", "Set it in the environment or in .env"
+    else:
+        problem, hint = f"{reference} cannot be a client key", "Use env:NAME"
+    raise ConfigError(problem, file=settings.file, key="access.keys", suggestion=hint)
+
+
+class Gatekeeper:
+    """Checks the head of a request. Raises a RequestError for one that may not enter."""
+
+    def __init__(self, access: Access, keys: Iterable[Secret]) -> None:
+        self._keys = [key.reveal().encode() for key in keys]
+        self._hosts = {host.lower().strip("[]") for host in access.hosts}
+        self._origins = {origin.lower().rstrip("/") for origin in access.origins}
+        self._max_body = access.max_body
+
+    def admit(self, host: str, headers: Mapping[str, str]) -> None:
+        """`host` is the Host header as the client sent it; header names are lower-case."""
+        self._check_host(host)
+        self._check_origin(headers.get("origin"))
+        self._check_key(headers)
+        self._check_size(headers.get("content-length"))
+
+    def _check_host(self, host: str) -> None:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            raise InvalidRequest("The Host header is malformed.") from None
+        if name.rstrip(".") not in self._hosts and "*" not in self._hosts:
+            raise NotPermitted(
+                f"Host {name or '(none)'} is not served here. Add it to access.hosts if this address is yours."
+            )
+
+    def _check_origin(self, origin: str | None) -> None:
+        if origin is not None and origin.lower().rstrip("/") not in self._origins:
+            raise NotPermitted("Requests from web pages are refused. Add the Origin to access.origins to allow it.")
+
+    def _check_key(self, headers: Mapping[str, str]) -> None:
+        if not self._keys:
+            return
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        offered = [headers.get("x-turnout-key", ""), headers.get("x-api-key", "")]
+        if scheme.lower() == "bearer":
+            offered.append(token.strip())
+        # Every pair is compared, so that the time taken tells nothing about which one fits.
+        if not any([hmac.compare_digest(given.encode(), key) for given in offered for key in self._keys]):  # noqa: C419
+            raise NotAuthenticated(
+                "A client key is required: send it as Authorization: Bearer, x-api-key or x-turnout-key."
+            )
+
+    def _check_size(self, declared: str | None) -> None:
+        if declared is not None and declared.isdecimal() and int(declared) > self._max_body:
+            raise too_large(self._max_body)
+
+
+def too_large(limit: int) -> RequestTooLarge:
+    return RequestTooLarge(f"Request exceeds the maximum size of {limit} bytes (access.max_body).")

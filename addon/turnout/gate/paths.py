@@ -1,0 +1,45 @@
+"""Which requests are known: the first question asked of every one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import unquote
+
+from turnout.errors import Dialect, NotFound
+from turnout.exchange import Endpoint
+
+LocalEndpoint = Literal["status", "health", "hello", "models", "model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A known request: either it goes to a provider (`endpoint`), or it is answered here (`local`)."""
+
+    endpoint: Endpoint | None = None
+    local: LocalEndpoint | None = None
+    argument: str = ""
+    """The model id of `/v1/models/{id}`."""
+
+
+_POSTED: dict[str, Endpoint] = {"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens"}
+_READ: dict[str, LocalEndpoint] = {"/": "status", "/health": "health", "/api/hello": "hello", "/v1/models": "models"}
+
+
+def dialect_of(path: str) -> Dialect:
+    """The dialect in which errors on this path are written."""
+    return "openai" if "/chat/completions" in path else "anthropic"
+
+
+def recognise(method: str, path: str) -> Known:
+    """The request that method and path (with any query) stand for. Raises NotFound for everything else."""
+    bare = path.partition("?")[0].partition("#")[0]
+    if method == "POST" and bare in _POSTED:
+        return Known(endpoint=_POSTED[bare])
+    if method in ("GET", "HEAD"):
+        if bare in _READ:
+            return Known(local=_READ[bare])
+        prefix, _, model = bare.partition("/v1/models/")
+        if not prefix and model:
+            return Known(local="model", argument=unquote(model))
+    raise NotFound(f"{method} {bare} is not served here.")

@@ -1,0 +1,50 @@
+"""What to do after a failed attempt: the same target again, the next one, or stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from turnout.health.verdict import Judgement, Verdict
+from turnout.settings.model import Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`retry`: the same target after `delay` seconds; `next`: the next target; `stop`: this is the answer."""
+
+    action: Literal["retry", "next", "stop"]
+    delay: float = 0.0
+
+
+_STOP = Step("stop")
+_NEXT = Step("next")
+
+_ANSWERS = frozenset({Verdict.OK, Verdict.REQUEST, Verdict.CANCELLED})
+_ABOUT_THE_CREDENTIAL = frozenset({Verdict.CREDENTIAL, Verdict.NOT_FOUND})
+_WAITING_HELPS = frozenset({Verdict.TRANSIENT, Verdict.OVERLOADED, Verdict.THROTTLE})
+
+
+def decide(judgement: Judgement, *, owned: bool, retries: int, waited: float, retry: Retry) -> Step:
+    """The step after this judgement.
+
+    `owned`: the credential is Turnout's own, not the client's. `retries`: same-target retries made so far at this
+    target; `waited`: seconds spent waiting between them.
+    """
+    verdict = judgement.verdict
+    if verdict in _ANSWERS or (verdict in _ABOUT_THE_CREDENTIAL and not owned):
+        return _STOP
+    if verdict not in _WAITING_HELPS or judgement.retryable is False or judgement.timed_out:
+        return _NEXT
+    if verdict is Verdict.THROTTLE and judgement.retry_after is None:
+        return _NEXT
+    delay = max(_backoff(retries, retry), judgement.retry_after or 0.0)
+    # A delay of nothing would never use up the budget.
+    return Step("retry", delay) if 0 < delay <= retry.max_elapsed - waited else _NEXT
+
+
+def _backoff(retries: int, retry: Retry) -> float:
+    try:
+        return min(retry.initial * retry.multiplier**retries, retry.max_interval)
+    except OverflowError:
+        return retry.max_interval

@@ -1,0 +1,152 @@
+"""Reading an error out of a response body, whatever the provider's shape for it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+# A body is data from outside: deep nesting and lone surrogates raise errors of Python's own.
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+
+# Z.AI answers unknown paths with {"code":500,"msg":"404 NOT_FOUND"} in a 200: the message is right, not the code.
+_SAYS_404 = re.compile(r"\b404\b")
+
+_STATUS_OF_WORD = {
+    # https://docs.claude.com/en/api/errors
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "conflict_error": 409,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+    # Anthropic's gateway protocol
+    "policy_blocked": 400,
+    "not_supported": 501,
+    # https://platform.openai.com/docs/guides/error-codes
+    "context_length_exceeded": 400,
+    "invalid_api_key": 401,
+    "model_not_found": 404,
+    "insufficient_quota": 429,
+    "rate_limit_exceeded": 429,
+    "server_error": 500,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error as the body tells it. Every text may be empty."""
+
+    type: str = ""
+    """`error.type`."""
+    codes: tuple[str, ...] = ()
+    """The provider's own codes, the most specific first."""
+    message: str = ""
+    label: str = ""
+    """What the error is called in one or two words: `overloaded_error`, `base_resp 1002`, `code 500`."""
+    status: int | None = None
+    """The HTTP status that the error stands for, when it rides on a 2xx answer."""
+
+    @property
+    def words(self) -> str:
+        """Everything the body says, for a search by wording."""
+        return " ".join((self.type, *self.codes, self.message))
+
+
+def read_fault(body: bytes, *, failed: bool) -> Fault | None:
+    """The error that a body holds, or None when it holds none.
+
+    `failed` says that the status was an error already: the body is then read generously. In a 2xx answer only shapes
+    that no success has count as an error.
+    """
+    fields = _top_level(body)
+    if not fields:
+        return None
+    error = _value(fields, "error")
+    base = _value(fields, "base_resp")
+    detail = error if isinstance(error, dict) else {}
+    base_code = _code(base.get("status_code")) if isinstance(base, dict) else ""
+    base_code = "" if base_code == "0" else base_code
+    top_code = _code(_value(fields, "code"))
+    top_message = _first_text(_value(fields, name) for name in ("msg", "message", "Message", "detail"))
+
+    envelope = top_code not in ("", "0", "200") and top_message != "" and not {"type", "choices"} & fields.keys()
+    is_error_object = bool(error) and isinstance(error, dict | str)
+    if not (failed or is_error_object or base_code or envelope or _value(fields, "type") == "error"):
+        return None
+
+    deep = detail.get("details")
+    error_code = _code(deep.get("error_code")) if isinstance(deep, dict) else ""
+    codes = tuple(code for code in (error_code, _code(detail.get("code")), base_code, top_code) if code)
+    base_message = base.get("status_msg") if isinstance(base, dict) else None
+    message = _first_text((detail.get("message"), error, base_message, top_message))
+    type = _text(detail.get("type"))
+    return Fault(
+        type=type,
+        codes=codes,
+        message=message,
+        label=_label(type, base_code, detail, top_code),
+        status=404 if envelope and _SAYS_404.search(top_message) else _status(type, codes),
+    )
+
+
+def _label(type: str, base_code: str, detail: dict[Any, Any], top_code: str) -> str:
+    if base_code:
+        return f"base_resp {base_code}"
+    code = _code(detail.get("code"))
+    if type:
+        return type
+    return f"error {code}" if code else f"code {top_code}" if top_code else "error"
+
+
+def _status(type: str, codes: tuple[str, ...]) -> int | None:
+    """The HTTP status an error stands for: a code that is one (OpenRouter), else what its type means."""
+    for code in codes:
+        if len(code) == 3 and code.isdecimal() and 400 <= int(code) <= 599:
+            return int(code)
+    return next((_STATUS_OF_WORD[word] for word in (type, *codes) if word in _STATUS_OF_WORD), None)
+
+
+def _top_level(body: bytes) -> dict[str, msgspec.Raw]:
+    """The top-level fields, undecoded. Gemini's OpenAI layer wraps its error object in a list."""
+    start = body[:64].lstrip()
+    try:
+        if start.startswith(b"["):
+            items = _LIST.decode(body)
+            return _FIELDS.decode(items[0]) if items else {}
+        return _FIELDS.decode(body) if start.startswith(b"{") else {}
+    except _UNREADABLE:
+        return {}
+
+
+def _value(fields: dict[str, msgspec.Raw], name: str) -> Any:
+    raw = fields.get(name)
+    if raw is None:
+        return None
+    try:
+        return msgspec.json.decode(raw)
+    except _UNREADABLE:
+        return None
+
+
+def _code(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if abs(value) < 10**9 else ""
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _first_text(values: Any) -> str:
+    return next((text for value in values if (text := _text(value))), "")

@@ -1,0 +1,263 @@
+"""What the outcome of an attempt means: one pure function over status, headers, body or first event, and error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from turnout.health.fault import Fault, read_fault
+from turnout.health.limits import (
+    PlanLimit,
+    key_limit_reset,
+    only_fast_pool_used_up,
+    plan_limit,
+    retry_after,
+    should_retry,
+)
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+LONGEST_MESSAGE = 300
+_LONGEST_REASON = 80
+
+
+class Verdict(StrEnum):
+    """What an outcome says about the target and its credential."""
+
+    OK = "ok"
+    QUOTA = "quota"
+    """The credential has used up what it may use; waiting seconds does not help."""
+    QUOTA_MODEL = "quota_model"
+    """The same for one model family; the credential still serves others."""
+    THROTTLE = "throttle"
+    """Too much at once; over in seconds or minutes."""
+    THROTTLE_REQUEST = "throttle_request"
+    """A 429 about this request alone (fast mode, long context); others are served."""
+    OVERLOADED = "overloaded"
+    TRANSIENT = "transient"
+    """Network faults, deadlines, server errors."""
+    CREDENTIAL = "credential"
+    """The credential is refused."""
+    NOT_FOUND = "not_found"
+    """The provider does not have this model or endpoint."""
+    REQUEST = "request"
+    """The request is at fault; no other provider would do better."""
+    CANCELLED = "cancelled"
+    """The client left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended, or began to answer."""
+
+    status: int | None = None
+    """None: no response at all."""
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    """Lower-case names."""
+    body: bytes = b""
+    """The JSON body of the answer, or the `data` JSON of the first SSE event."""
+    error: str | None = None
+    """Network error, missed deadline or protocol fault, in words: "connect timeout after 10 s", "empty stream"."""
+    cancelled: bool = False
+    """The client left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and what follows from the outcome for cooldowns, retries, notes and error bodies."""
+
+    verdict: Verdict
+    reason: str
+    """Short, one line: "429 quota (five_hour)", "529 overloaded", "connection refused"."""
+    until: float | None = None
+    """Unix time at which the provider says it can be used again."""
+    retry_after: float | None = None
+    """Seconds to wait, in the provider's words or derived from the limits it reports."""
+    error_type: str = "api_error"
+    """The Anthropic `error.type` that fits."""
+    message: str = ""
+    """The provider's own message, at most 300 characters."""
+    retryable: bool | None = None
+    """`x-should-retry` of the provider; None when it did not say."""
+    timed_out: bool = False
+    """A deadline passed: the attempt has cost its full wait already."""
+
+
+# A deadline in the words of the connection and stream watchers; "ended before its first event" is not one.
+_DEADLINE = re.compile(r"\bno first event\b|\btime(?:d )?-?out\b|\bidle\b|\bdeadline\b|\bwithin \d", re.IGNORECASE)
+_BALANCE = re.compile(
+    r"insufficient[_ ](?:\w+ )?(?:quota|credits?|funds)|\bbalance\b|out of credits|spend(?:ing)?[_ ](?:limit|cap)",
+    re.IGNORECASE,
+)
+# Google writes "quota exceeded" for limits per minute too, so in a 429 the bare word is not enough.
+_QUOTA_429 = re.compile(r"exceeded your current quota|\busage limit", re.IGNORECASE)
+_QUOTA_403 = re.compile(r"\bquota\b|\busage limit|billing cycle", re.IGNORECASE)
+# Anthropic's spend limits come as 400 invalid_request_error (anthropics/claude-code#2127).
+_QUOTA_400 = re.compile(r"You have reached your specified API usage limits|Your credit balance is too low")
+_REGAIN = re.compile(r"regain access on (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC")
+# OpenRouter: "Your chosen model requires moderation and your input was flagged".
+_MODERATION = re.compile(r"\bmoderation\b|\binput was flagged\b", re.IGNORECASE)
+# "Extra usage is required for long context requests." (anthropics/claude-code#42616)
+_THIS_REQUEST = re.compile(r"\blong[- ]context\b", re.IGNORECASE)
+
+_WORDS = frozenset(verdict.value for verdict in Verdict)
+
+_OVERLOADED = frozenset({498, 503, 529})
+_NO_SUCH_THING = frozenset({404, 501})
+_TRANSIENT_4XX = frozenset({408, 424})
+
+_ERROR_TYPE = {
+    Verdict.QUOTA: "rate_limit_error",
+    Verdict.QUOTA_MODEL: "rate_limit_error",
+    Verdict.THROTTLE: "rate_limit_error",
+    Verdict.THROTTLE_REQUEST: "rate_limit_error",
+    Verdict.OVERLOADED: "overloaded_error",
+    Verdict.CREDENTIAL: "authentication_error",
+    Verdict.NOT_FOUND: "not_found_error",
+    Verdict.REQUEST: "invalid_request_error",
+}
+_ERROR_TYPE_OF_STATUS = {
+    (Verdict.CREDENTIAL, 403): "permission_error",
+    (Verdict.NOT_FOUND, 501): "not_supported",
+    (Verdict.REQUEST, 409): "conflict_error",
+    (Verdict.REQUEST, 413): "request_too_large",
+    (Verdict.TRANSIENT, 408): "timeout_error",
+    (Verdict.TRANSIENT, 504): "timeout_error",
+}
+
+
+def judge(outcome: Outcome, *, error_codes: Mapping[str, str] = _NOTHING, now: float) -> Judgement:
+    """What the outcome means. Never raises, whatever the provider sent.
+
+    `error_codes` maps the provider's own codes or error types to verdict words and wins over the status.
+    `now` is Unix time, the base of relative resets.
+    """
+    if outcome.cancelled:
+        return Judgement(Verdict.CANCELLED, "client left")
+    if outcome.status is None:
+        return _without_answer(outcome.error or "no response", outcome.error)
+    success = 200 <= outcome.status <= 299
+    fault = read_fault(outcome.body, failed=not success)
+    if not success:
+        return _failure(outcome, outcome.status, fault or Fault(), error_codes, now)
+    if fault is not None:
+        # An error inside a 2xx is judged as the answer it would have been with a truthful status.
+        return _failure(outcome, fault.status or 500, fault, error_codes, now)
+    if outcome.error is not None:
+        return _without_answer(f"{outcome.status} {outcome.error}", outcome.error)
+    return Judgement(Verdict.OK, str(outcome.status))
+
+
+def _without_answer(reason: str, error: str | None) -> Judgement:
+    timed_out = bool(_DEADLINE.search(error or ""))
+    error_type = "timeout_error" if timed_out else "api_error"
+    return Judgement(Verdict.TRANSIENT, _one_line(reason), error_type=error_type, timed_out=timed_out)
+
+
+def _failure(outcome: Outcome, status: int, fault: Fault, error_codes: Mapping[str, str], now: float) -> Judgement:
+    """Judge an error. `status` is the HTTP status it stands for, which is not always the one on the wire."""
+    headers = outcome.headers
+    plan = plan_limit(headers, now) if status == 429 else None
+    if plan is not None and outcome.status != 429 and not plan.rejected:
+        plan = None  # an ordinary 200 carries these headers too
+    verdict = _by_code(fault, error_codes) or _by_status(status, fault, headers, plan)
+    until = _until(verdict, fault, headers, plan, now)
+    wait = retry_after(headers, now)
+    if verdict is Verdict.THROTTLE and wait is None:
+        until = key_limit_reset(headers, now)
+        wait = until - now if until is not None else None
+    return Judgement(
+        verdict=verdict,
+        reason=_reason(outcome, verdict, status, fault, plan),
+        until=until,
+        retry_after=wait,
+        error_type=_error_type(verdict, status, fault),
+        message=fault.message[:LONGEST_MESSAGE],
+        retryable=should_retry(headers),
+    )
+
+
+def _by_code(fault: Fault, error_codes: Mapping[str, str]) -> Verdict | None:
+    words = (error_codes.get(code) for code in (*fault.codes, fault.type))
+    return next((Verdict(word) for word in words if word in _WORDS), None)
+
+
+def _by_status(status: int, fault: Fault, headers: Mapping[str, str], plan: PlanLimit | None) -> Verdict:
+    if fault.type == "overloaded_error" or status in _OVERLOADED:
+        return Verdict.OVERLOADED
+    if status == 429:
+        return _too_many(fault, headers, plan)
+    if status == 402 or (status == 400 and _QUOTA_400.match(fault.message)):
+        return Verdict.QUOTA
+    if status == 403:
+        return _forbidden(fault)
+    if status == 401:
+        return Verdict.CREDENTIAL
+    # A redirect is no answer to an API call: the base URL is not where the endpoint is.
+    if status in _NO_SUCH_THING or 300 <= status <= 399:
+        return Verdict.NOT_FOUND
+    if 400 <= status <= 499 and status not in _TRANSIENT_4XX:
+        return Verdict.REQUEST
+    return Verdict.TRANSIENT
+
+
+def _too_many(fault: Fault, headers: Mapping[str, str], plan: PlanLimit | None) -> Verdict:
+    if _THIS_REQUEST.search(fault.message) and not (plan and plan.rejected):
+        return Verdict.THROTTLE_REQUEST
+    if only_fast_pool_used_up(headers) and not (plan and (plan.rejected or plan.status == "rejected")):
+        return Verdict.THROTTLE_REQUEST
+    if plan is not None:
+        return Verdict.QUOTA_MODEL if plan.of_model else Verdict.QUOTA
+    if _BALANCE.search(fault.words) or _QUOTA_429.search(fault.words):
+        return Verdict.QUOTA
+    return Verdict.THROTTLE
+
+
+def _forbidden(fault: Fault) -> Verdict:
+    if _BALANCE.search(fault.words) or _QUOTA_403.search(fault.words):
+        return Verdict.QUOTA
+    return Verdict.REQUEST if _MODERATION.search(fault.message) else Verdict.CREDENTIAL
+
+
+def _until(
+    verdict: Verdict, fault: Fault, headers: Mapping[str, str], plan: PlanLimit | None, now: float
+) -> float | None:
+    if verdict not in (Verdict.QUOTA, Verdict.QUOTA_MODEL):
+        return None
+    if plan is not None and plan.reset is not None:
+        return plan.reset
+    match = _REGAIN.search(fault.message)
+    if match is None:
+        return None
+    try:
+        until = datetime.fromisoformat(f"{match[1]}T{match[2]}").replace(tzinfo=UTC).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return until if until > now else None
+
+
+def _error_type(verdict: Verdict, status: int, fault: Fault) -> str:
+    if verdict is Verdict.QUOTA and (status == 402 or fault.type == "billing_error" or _BALANCE.search(fault.words)):
+        return "billing_error"
+    return _ERROR_TYPE_OF_STATUS.get((verdict, status)) or _ERROR_TYPE.get(verdict, "api_error")
+
+
+def _reason(outcome: Outcome, verdict: Verdict, status: int, fault: Fault, plan: PlanLimit | None) -> str:
+    if outcome.status is not None and 200 <= outcome.status <= 299:
+        return _one_line(f"{outcome.status} with {fault.label}")
+    if verdict in (Verdict.QUOTA, Verdict.QUOTA_MODEL):
+        detail = plan.claim if plan is not None else next(iter(fault.codes), "")
+        return _one_line(f"{status} quota ({detail})" if detail else f"{status} quota")
+    if verdict is Verdict.THROTTLE_REQUEST:
+        return f"{status} throttle of this request"
+    if verdict in (Verdict.THROTTLE, Verdict.OVERLOADED):
+        return f"{status} {verdict}"
+    return _one_line(f"{status} {fault.type or _error_type(verdict, status, fault)}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST_REASON]

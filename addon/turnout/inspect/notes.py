@@ -1,0 +1,74 @@
+"""What people read about an exchange: one comment line, and flat metadata strings. Never a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from turnout.exchange import Attempt, Exchange
+
+PREFIX = "turnout."
+
+
+def metadata(exchange: Exchange) -> dict[str, str]:
+    """The exchange as `turnout.*` strings; flat, so that the `~meta` filter finds `key: value`."""
+    found = {"exchange": exchange.id, "client_model": exchange.request.model, "body": exchange.body}
+    if exchange.attempts:
+        attempt = exchange.attempt
+        found |= {
+            "attempt": numbered(exchange, attempt),
+            "provider": attempt.target.provider,
+            "model": attempt.model,
+            "verdict": attempt.verdict,
+            "reason": attempt.reason,
+        }
+    if exchange.usage:
+        found["usage"] = msgspec.json.encode(exchange.usage).decode()
+    return {PREFIX + key: value for key, value in found.items() if value}
+
+
+def numbered(exchange: Exchange, attempt: Attempt) -> str:
+    """`2/3`: the second attempt of a plan with three targets; retries may lengthen the plan."""
+    return f"{attempt.number}/{max(len(exchange.plan), len(exchange.attempts))}"
+
+
+def comment(exchange: Exchange, ending: str = "") -> str:
+    """`opus → anthropic 429 quota → bedrock 200 · 2 tries · first event 0.84 s · 12.3k in (11.9k cached) 410 out`."""
+    steps = [exchange.request.model, *(_step(attempt) for attempt in exchange.attempts)]
+    parts = [" → ".join(steps)]
+    if len(exchange.attempts) > 1:
+        parts.append(f"{len(exchange.attempts)} tries")
+    if exchange.attempts and exchange.attempt.first_event is not None:
+        parts.append(f"first event {exchange.attempt.first_event:.2f} s")
+    if exchange.usage:
+        parts.append(usage_line(exchange.usage))
+    if ending:
+        parts.append(ending)
+    return " · ".join(parts)
+
+
+def attempt_comment(exchange: Exchange, attempt: Attempt) -> str:
+    """`attempt 1/3 · anthropic · 429 quota, resets 14:05` for the flow of a failed attempt."""
+    return f"attempt {numbered(exchange, attempt)} · {attempt.target} · {attempt.reason}"
+
+
+def _step(attempt: Attempt) -> str:
+    name = attempt.target.provider
+    if attempt.verdict == "ok":
+        return f"{name} {attempt.status or 200}"
+    return f"{name} {attempt.reason}" if attempt.reason else name
+
+
+def usage_line(usage: Mapping[str, int]) -> str:
+    """`12.3k in (11.9k cached) 410 out`; the input counts everything that was read, cached or not."""
+    cached = usage.get("cache_read_input_tokens", 0)
+    total = usage.get("input_tokens", 0) + cached + usage.get("cache_creation_input_tokens", 0)
+    hint = f" ({_short(cached)} cached)" if cached else ""
+    return f"{_short(total)} in{hint} {_short(usage.get('output_tokens', 0))} out"
+
+
+def _short(count: int) -> str:
+    if count < 1000:
+        return str(count)
+    return f"{count / 1000:.1f}k" if count < 1_000_000 else f"{count / 1_000_000:.1f}M"

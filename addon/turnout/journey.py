@@ -1,0 +1,97 @@
+"""The way of one exchange through its plan: which target and credential next, and what is left to say at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from turnout.credentials.chain import Credential, CredentialChain
+from turnout.exchange import Exchange, LocalAnswer, Target
+from turnout.gate.access import Gatekeeper
+from turnout.health.slots import Lease
+from turnout.health.verdict import Judgement
+from turnout.settings.model import Provider, Settings
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The settings in force and what is built from them. Exchanges under way keep the one they began with."""
+
+    settings: Settings
+    gatekeeper: Gatekeeper
+    chain: CredentialChain
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to serve an exchange: a target with one of its credentials."""
+
+    target: Target
+    provider: Provider
+    model: str
+    """The model name to send."""
+    credential: Credential
+    guarded: bool = True
+    """Cooldowns apply. They do not where the client's own credential has no alternative: the client decides there."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Provider, credential, model: what cools down."""
+        return self.provider.name, self.credential.fingerprint, self.model
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What an attempt left behind: its judgement, and the provider's own answer when there was one."""
+
+    candidate: Candidate
+    judgement: Judgement
+    answer: LocalAnswer | None
+
+
+@dataclass
+class Journey:
+    """One exchange under way."""
+
+    exchange: Exchange
+    setup: Setup
+    route: str
+    current: Candidate | None = None
+    repeat: bool = False
+    """The next attempt goes to the current candidate again."""
+    retries: int = 0
+    waited: float = 0.0
+    """Seconds waited for same-target retries so far."""
+    claimed: bool = False
+    """The current candidate was claimed from the cooldowns and has not been settled."""
+    lease: Lease | None = None
+    tried: set[tuple[str, str, str]] = field(default_factory=set)
+    failures: list[Failure] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the client has gone."""
+
+    def leave(self) -> None:
+        """The client has gone: end every wait at once."""
+        self.exchange.gone = True
+        self.left.set()
+
+    def release_slot(self) -> None:
+        if self.lease is not None:
+            self.lease.release()
+            self.lease = None
+
+    @property
+    def provider(self) -> Provider:
+        assert self.current is not None
+        return self.current.provider
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Why no candidate could be tried."""
+
+    counts: Mapping[str, int]
+    """How many candidates, by reason: a word of `health.verdict`, `probing`, `busy`, `no credential`, `unsupported`."""
+    free_in: float | None
+    """Seconds until the first of them is expected back."""

@@ -1,0 +1,48 @@
+"""A deadline for connecting. mitmproxy has none, and a stream waiting for its connection cannot be woken."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from mitmproxy import ctx
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+logger = logging.getLogger("turnout")
+
+
+class ConnectDeadlines:
+    """Ends attempts to connect (TCP and TLS together) that take too long."""
+
+    def __init__(self) -> None:
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def connecting(self, data: ServerConnectionHookData, seconds: float) -> None:
+        """From the `server_connect` hook: dialling begins and may take this long."""
+        loop = asyncio.get_running_loop()
+        self._timers[data.server.id] = loop.call_later(seconds, self._expire, data, seconds)
+
+    def connected(self, data: ServerConnectionHookData) -> None:
+        """From `server_connected`: done, unless TLS is still to be negotiated."""
+        if not data.server.tls:
+            self.settled(data.server.id)
+
+    def settled(self, server_id: str) -> None:
+        """The connection stands, or has failed."""
+        timer = self._timers.pop(server_id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def cancel_all(self) -> None:
+        for server_id in list(self._timers):
+            self.settled(server_id)
+
+    def _expire(self, data: ServerConnectionHookData, seconds: float) -> None:
+        self._timers.pop(data.server.id, None)
+        proxyserver = ctx.master.addons.get("proxyserver")
+        for handler in proxyserver.connections.values() if proxyserver else ():
+            transport = handler.transports.get(data.server)
+            if transport is not None and transport.handler is not None:
+                transport.handler.cancel(f"connect timeout after {seconds:g} s")
+                return
+        logger.warning("connect timeout after %g s, but the connection was not found", seconds)

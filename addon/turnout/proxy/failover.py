@@ -1,0 +1,349 @@
+"""FailoverStream: one client request that may be tried at several providers, inside mitmproxy's own HTTP machine.
+
+mitmproxy has no public way to send a waiting client a second provider's streamed answer. This subclass of its
+`HttpStream` re-enters the stock state machine: the `request` hook fires again and prepares the next attempt.
+
+    request hook ─► connect ─► send ─► wait ─► hold ─► commit ─► relay ─► done
+         ▲             │         │       │       │                  │
+         └── again ◄── upstream_failed hook ◄────┘             last words, close
+
+Rules it lives by:
+- Each attempt speaks to its provider under a stream id of its own. Events of an abandoned attempt, still queued or
+  still on the wire, then find nobody; a second use of an HTTP/2 connection gets a fresh stream.
+- Response headers are held until the first valid event has been seen: until then another provider may still answer.
+- Between a received end of message and the next connection lies a blocking hook (`upstream_failed`), so that the
+  connection below has finished its own bookkeeping.
+- One timer per stream ticks; received bytes only note the time, so that no chunk costs a timer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from mitmproxy import http
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layers import http as layer
+from mitmproxy.proxy.layers.http import (
+    DropStream,
+    HttpLayer,
+    HttpStream,
+    RequestData,
+    RequestEndOfMessage,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseTrailers,
+    SendHttp,
+)
+
+from turnout.errors import error_body
+from turnout.proxy.compat import (
+    ResponseProtocolError,
+    abandoned,
+    broken_off,
+    status_for_client,
+)
+from turnout.proxy.steering import AttemptMonitor, Steering, steering
+
+TICK = 5.0
+"""Longest time in seconds between two looks at the clock. A finished stream stays in memory that long at most."""
+
+Commands = Generator[commands.Command, Any, None]
+
+_upstream_ids = itertools.count(-1, -1)  # negative: never the id of a client's stream
+
+_SERVER_EVENTS = (ResponseHeaders, ResponseData, ResponseTrailers, ResponseEndOfMessage, ResponseProtocolError)
+
+
+@dataclass
+class UpstreamFailedHook(commands.StartHook):
+    """An attempt failed before anything reached the client.
+
+    The addon either sets `steering(flow).again` to have the request run again, or `flow.response` to answer.
+    """
+
+    flow: http.HTTPFlow
+
+
+class FailoverStream(HttpStream):
+    """One client request and its attempts. Knows no policy: it asks the `AttemptMonitor` and the hooks."""
+
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+
+    def __init__(self, context: Any, stream_id: int) -> None:
+        super().__init__(context, stream_id)
+        self._upstream_id: int | None = None
+        self._committed = False
+        self._answering = False
+        self._tick: commands.RequestWakeup | None = None
+        self._answer_due = 0.0
+        self._heard = 0.0
+        self._told = 0.0
+
+    # --- the seam to the layers around it ---
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, _SERVER_EVENTS):
+            if event.stream_id != self._upstream_id:
+                return
+            event.stream_id = self.stream_id
+        inner = self._on_tick(event) if isinstance(event, events.Wakeup) else super()._handle_event(event)
+        reply = None
+        while True:
+            try:
+                command = inner.send(reply)
+            except StopIteration:
+                return
+            if isinstance(command, SendHttp):
+                if command.connection is not self.context.client:
+                    command.event.stream_id = self._upstream_id if self._upstream_id is not None else self.stream_id
+                else:
+                    yield from self._before_client(command.event)
+            elif isinstance(command, DropStream):
+                self._forget_upstream()
+            reply = yield command
+
+    def _before_client(self, event: Any) -> Commands:
+        """Note that an answer has begun, and put JSON in the place of mitmproxy's own HTML error page."""
+        if isinstance(event, ResponseHeaders):
+            self._answering = self._answering or event.response.status_code != 100
+        elif isinstance(event, ResponseProtocolError) and not self._answering:
+            status = status_for_client(event)
+            if status is None:
+                return
+            self._answering = True
+            answer = local_error(status, event.message)
+            answer.headers["connection"] = "close"
+            yield SendHttp(ResponseHeaders(self.stream_id, answer, end_stream=False), self.context.client)
+            yield SendHttp(ResponseData(self.stream_id, answer.raw_content or b""), self.context.client)
+
+    @property
+    def _parent(self) -> HttpLayer:
+        parent = self.context.layers[self.context.layers.index(self) - 1]
+        assert isinstance(parent, HttpLayer)
+        return parent
+
+    @property
+    def _steering(self) -> Steering:
+        return steering(self.flow)
+
+    @property
+    def _monitor(self) -> AttemptMonitor | None:
+        return steering(self.flow).monitor
+
+    def _forget_upstream(self) -> None:
+        if self._upstream_id is not None:
+            self._parent.streams.pop(self._upstream_id, None)
+            self._upstream_id = None
+
+    # --- the client's request ---
+
+    def state_consume_request_body(self, event: events.Event) -> Commands:
+        if isinstance(event, RequestData):
+            if self.flow.response is not None or self._steering.too_large:
+                return  # refused already: take the rest off the wire, keep nothing
+            limit = self._steering.max_body
+            if limit is not None and len(self.request_body_buf) + len(event.data) > limit:
+                self._steering.too_large = True
+                self.request_body_buf.clear()
+                return
+        yield from super().state_consume_request_body(event)
+
+    def make_server_connection(self) -> Generator[commands.Command, Any, bool]:
+        self._forget_upstream()
+        self._upstream_id = next(_upstream_ids)
+        self._parent.streams[self._upstream_id] = self
+        connected: bool = yield from super().make_server_connection()
+        monitor = self._monitor
+        if connected and monitor is not None:
+            if (yield from self.check_killed(True)):
+                return False
+            now = self.clock()
+            self._answer_due = now + monitor.answer_within
+            yield self._next_tick(now, monitor)
+        return connected
+
+    # --- the provider's answer ---
+
+    def start_response_stream(self) -> Commands:
+        if self._monitor is None:
+            yield from self._begin_stream()
+        else:
+            self.server_state = self.state_hold
+
+    def state_hold(self, event: events.Event) -> Commands:
+        """A streamed answer of which the client has seen nothing yet."""
+        monitor = self._monitor
+        assert monitor is not None
+        if isinstance(event, ResponseData):
+            valid = monitor.peek(event.data)
+            if valid:
+                yield from self._begin_stream()
+                yield from self._relay(monitor.relay(b""))
+            elif valid is False:
+                yield from self._abandon("")
+        elif isinstance(event, ResponseEndOfMessage):
+            yield from self._failed("the stream ended before its first event")
+
+    def _begin_stream(self) -> Commands:
+        self._committed = True
+        self._heard = self._told = self.clock()
+        yield from super().start_response_stream()
+
+    def state_stream_response_body(self, event: events.Event) -> Commands:
+        if isinstance(event, ResponseData):
+            self._heard = self._told = self.clock()
+        yield from super().state_stream_response_body(event)
+
+    def send_response(self, already_streamed: bool = False) -> Commands:
+        """A complete answer: from the provider, or set by an addon (ours, or a server replay)."""
+        monitor = self._monitor
+        assert self.flow.response is not None
+        if not already_streamed and monitor is not None and not monitor.accepts(self.flow.response):
+            yield from self._failed("")
+            return
+        self._committed = True
+        yield from super().send_response(already_streamed)
+
+    def _relay(self, chunks: list[bytes]) -> Commands:
+        for chunk in chunks:
+            yield SendHttp(ResponseData(self.stream_id, chunk), self.context.client)
+
+    # --- failures ---
+
+    @property
+    def _waiting_for_answer(self) -> bool:
+        return (
+            not self._committed
+            and self._monitor is not None
+            and self.client_state == self.state_done
+            and self.server_state
+            in (self.state_wait_for_response_headers, self.state_hold, self.state_consume_response_body)
+        )
+
+    @property
+    def _streaming(self) -> bool:
+        return (
+            self._committed
+            and self._monitor is not None
+            and self.client_state != self.state_errored
+            and self.server_state == self.state_stream_response_body
+        )
+
+    def handle_protocol_error(self, event: Any) -> Commands:
+        if isinstance(event, ResponseProtocolError):
+            if self._waiting_for_answer:
+                yield from self._failed(event.message)
+                return
+            if self._streaming:
+                yield from self._last_words(event.message)
+        yield from super().handle_protocol_error(event)
+
+    def _last_words(self, reason: str) -> Commands:
+        monitor = self._monitor
+        assert monitor is not None
+        words = monitor.interrupted(reason)
+        if words:
+            yield from self._relay([words])
+
+    def _abandon(self, reason: str) -> Commands:
+        """Give up an answer that is still coming."""
+        yield SendHttp(abandoned(self.stream_id), self.context.server)
+        self._forget_upstream()
+        yield from self._failed(reason)
+
+    def _failed(self, reason: str) -> Commands:
+        guide = self._steering
+        guide.failure, guide.again = reason, False
+        if (yield from self.check_killed(True)):
+            return
+        yield UpstreamFailedHook(self.flow)
+        if (yield from self.check_killed(True)):
+            return
+        if guide.again:
+            yield from self._run_again()
+            return
+        guide.monitor = None
+        self.response_body_buf.clear()
+        if self.flow.response is None:
+            self.flow.response = local_error(502, reason or "The provider failed.")
+        yield from self.send_response()
+
+    def _run_again(self) -> Commands:
+        content = self.flow.request.raw_content
+        self.flow.response = self.flow.error = None
+        self.request_body_buf.clear()
+        self.response_body_buf.clear()
+        if content:
+            self.request_body_buf += content
+        self.server_state = self.state_wait_for_response_headers
+        self.client_state = self.state_consume_request_body
+        connections = self._parent.connections
+        # mitmproxy remembers a failed connect for the life of the client connection and would not dial again.
+        for connection in [c for c in connections if c is not self.context.client and c.error]:
+            del connections[connection]
+        yield from super().state_consume_request_body(RequestEndOfMessage(self.stream_id))
+
+    # --- time ---
+
+    def _next_tick(self, now: float, monitor: AttemptMonitor) -> commands.RequestWakeup:
+        if self._committed:
+            due = self._heard + monitor.idle_within
+            if monitor.ping_after is not None:
+                due = min(due, self._told + monitor.ping_after)
+        else:
+            due = self._answer_due
+        self._tick = commands.RequestWakeup(min(max(due - now, 0.001), TICK))
+        return self._tick
+
+    def _on_tick(self, event: events.Wakeup) -> Commands:
+        if event.command is not self._tick:
+            return
+        self._tick = None
+        monitor = self._monitor
+        now = self.clock()
+        if self._waiting_for_answer and monitor is not None:
+            if now >= self._answer_due:
+                yield from self._abandon(f"no first event within {monitor.answer_within:g} s")
+                return
+        elif self._streaming and monitor is not None:
+            if now - self._heard >= monitor.idle_within:
+                yield from self._break_off(f"silent for {monitor.idle_within:g} s")
+                return
+            if monitor.ping_after is not None and now - self._told >= monitor.ping_after:
+                self._told = now
+                yield from self._relay([ping] if (ping := monitor.ping()) else [])
+        else:
+            return
+        yield self._next_tick(now, monitor)
+
+    def _break_off(self, reason: str) -> Commands:
+        yield SendHttp(abandoned(self.stream_id), self.context.server)
+        self._forget_upstream()
+        yield from self.handle_protocol_error(broken_off(self.stream_id, reason))
+
+
+def local_error(status: int, message: str) -> http.Response:
+    """An answer in Anthropic's error shape for faults found below the addon (bad HTTP, no connection)."""
+    kind = "invalid_request_error" if status < 500 else "api_error"
+    if status == 413:
+        kind = "request_too_large"
+    return http.Response.make(status, error_body("anthropic", kind, message), {"content-type": "application/json"})
+
+
+def install() -> Callable[[], None]:
+    """Make every new HTTP stream of this process a FailoverStream; returns the function that undoes it.
+
+    `HttpLayer.make_stream` looks the name up when a request arrives, so client replay is covered too.
+    """
+    stock = layer.HttpStream
+    layer.HttpStream = FailoverStream  # type: ignore[misc]
+
+    def restore() -> None:
+        layer.HttpStream = stock  # type: ignore[misc]
+
+    return restore

@@ -1,0 +1,67 @@
+"""How the addon steers a stream: the contract between the two, kept outside the flow's own (saved) data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+
+
+class AttemptMonitor(Protocol):
+    """What a stream asks about the attempt under way. It knows the dialect and the limits; the stream knows neither.
+
+    Times are seconds.
+    """
+
+    answer_within: float
+    """From the sent request to the first valid event (or the end of an answer that is not streamed)."""
+    idle_within: float
+    """Longest silence inside a stream."""
+    ping_after: float | None
+    """Silence towards the client after which `ping` is asked for; None: never."""
+
+    def peek(self, data: bytes) -> bool | None:
+        """First bytes of a stream, before anything goes to the client: None undecided, True valid, False failed."""
+
+    def relay(self, data: bytes) -> list[bytes]:
+        """What of a stream goes to the client. Bytes given to `peek` before come out first."""
+
+    def finish(self) -> list[bytes]:
+        """What is left to send when the provider has ended its stream."""
+
+    def accepts(self, response: http.Response) -> bool:
+        """Whether a complete answer may go to the client."""
+
+    def ping(self) -> bytes:
+        """An event that keeps the client waiting; empty when none may be inserted now."""
+
+    def interrupted(self, reason: str) -> bytes:
+        """Last words to a client whose stream broke off after it had begun."""
+
+
+@dataclass(slots=True)
+class Steering:
+    """One flow: `monitor`, `max_body` and `again` are set by the addon, `failure` by the stream."""
+
+    monitor: AttemptMonitor | None = None
+    """Of the attempt under way; None: whatever is in `flow.response` is final."""
+    max_body: int | None = None
+    """Bytes of request body that are kept; with more, `too_large` is set and the rest discarded."""
+    too_large: bool = False
+    failure: str = ""
+    """Why the stream gave up the attempt, when it was not the answer's own content."""
+    again: bool = False
+    """Answer of the `upstream_failed` hook: run the request again."""
+
+
+_steerings: WeakKeyDictionary[http.HTTPFlow, Steering] = WeakKeyDictionary()
+
+
+def steering(flow: http.HTTPFlow) -> Steering:
+    """The steering of this flow object, made on first use. Copies of a flow have none of it."""
+    found = _steerings.get(flow)
+    if found is None:
+        found = _steerings[flow] = Steering()
+    return found

@@ -1,0 +1,110 @@
+"""The configuration in force: loaded at start, swapped as a whole when its files change and are valid."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from turnout.credentials.chain import CredentialChain
+from turnout.errors import ConfigError
+from turnout.gate.access import Gatekeeper, client_keys
+from turnout.journey import Setup
+from turnout.settings.load import load
+from turnout.settings.model import Settings
+from turnout.settings.places import CONFIG_NAME, config_directory, pin_file
+from turnout.settings.watch import FileWatch
+
+logger = logging.getLogger("turnout")
+
+POLL = 1.0
+"""Seconds between two looks at the files."""
+
+
+def build(settings: Settings) -> Setup:
+    """Everything that is made of settings. Raises ConfigError."""
+    keys = client_keys(settings)
+    access = settings.access.model_copy(update={"hosts": (*settings.access.hosts, settings.listen.host)})
+    return Setup(settings, Gatekeeper(access, keys), CredentialChain(settings.environment, keys))
+
+
+class LiveSetup:
+    """Loads the setup and keeps it up to date. `on_change` is called with every new one, never with an invalid one."""
+
+    def __init__(self, on_change: Callable[[Setup], None], on_pin: Callable[[str | None], None]) -> None:
+        self._on_change = on_change
+        self._on_pin = on_pin
+        self._chosen: str | None = None
+        self._pinned_by_option: str | None = None
+        self._files = FileWatch(())
+        self._pin = FileWatch(())
+        self._settings = Settings()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, chosen: str | None, pinned: str | None) -> None:
+        """Load for the first time, or anew after an option changed. Raises ConfigError and then changes nothing."""
+        setup = build(load(chosen))
+        _check_pin(pinned, setup.settings)
+        self._chosen, self._pinned_by_option = chosen, pinned
+        self._adopt(setup)
+
+    def watch(self) -> None:
+        """Begin to look at the files. Needs a running event loop."""
+        self._task = asyncio.get_running_loop().create_task(self._poll(), name="turnout: watch the configuration")
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def look(self) -> None:
+        """Compare the files with what is in force and take over what is new and valid."""
+        if self._files.changed():
+            try:
+                setup = build(load(self._chosen))
+            except ConfigError as error:
+                logger.error("configuration not changed, the old one stays in force: %s", error)
+            else:
+                self._adopt(setup)
+                logger.info("configuration reloaded from %s", setup.settings.file or "defaults")
+        if self._pin.changed():
+            self._read_pin()
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(POLL)
+            self.look()
+
+    def _adopt(self, setup: Setup) -> None:
+        self._settings = setup.settings
+        file = setup.settings.file
+        candidates = (Path.cwd() / CONFIG_NAME, config_directory(os.environ) / CONFIG_NAME)
+        watched = (file,) if file else candidates
+        self._files = FileWatch((*watched, (file.parent if file else Path.cwd()) / ".env"))
+        self._pin = FileWatch((pin_file(os.environ),))
+        self._on_change(setup)
+        self._read_pin()
+
+    def _read_pin(self) -> None:
+        """The pinned provider: the option outranks the file that `turnout switch` writes."""
+        pinned = self._pinned_by_option
+        if pinned is None:
+            try:
+                pinned = pin_file(os.environ).read_text(encoding="utf-8").strip() or None
+            except (OSError, UnicodeDecodeError):
+                pinned = None
+        try:
+            _check_pin(pinned, self._settings)
+        except ConfigError as error:
+            logger.warning("provider not pinned: %s", error)
+            pinned = None
+        self._on_pin(pinned)
+
+
+def _check_pin(pinned: str | None, settings: Settings) -> None:
+    if pinned is not None and pinned not in settings.providers:
+        known = ", ".join(settings.providers)
+        reason = f"{pinned!r} is not a configured provider"
+        raise ConfigError(reason, key="turnout_provider", suggestion=f"Known: {known}")

@@ -1,0 +1,81 @@
+"""What a route's conditions may ask of a request, each answered as cheaply as the body allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from turnout.exchange import ClientRequest
+from turnout.wire.messages import estimate_tokens
+
+_TRUE = b"true"
+
+
+class Facts:
+    """Facts of one request. Nothing is decoded before it is asked for, and never the messages."""
+
+    def __init__(self, request: ClientRequest) -> None:
+        self._request = request
+
+    @property
+    def model(self) -> str:
+        return self._request.model
+
+    @cached_property
+    def tokens(self) -> int:
+        """Estimated input tokens, from the size of the body."""
+        return estimate_tokens(self._request.body)
+
+    @property
+    def stream(self) -> bool:
+        return self._raw("stream") == _TRUE
+
+    @cached_property
+    def thinking(self) -> bool:
+        """The client asks for thinking in any form."""
+        thinking = self._decode("thinking")
+        return isinstance(thinking, Mapping) and thinking.get("type") not in (None, "disabled")
+
+    @cached_property
+    def images(self) -> bool:
+        """The conversation holds an image (also one inside a tool result)."""
+        messages = self._raw("messages")
+        return b'"type":"image"' in messages or b'"type": "image"' in messages
+
+    @cached_property
+    def tools(self) -> tuple[str, ...]:
+        """Types and names of the tools offered."""
+        tools = self._decode("tools")
+        found: list[str] = []
+        for tool in tools if isinstance(tools, list) else ():
+            if isinstance(tool, Mapping):
+                found += [tool[key] for key in ("type", "name") if isinstance(tool.get(key), str)]
+        return tuple(found)
+
+    @property
+    def request_class(self) -> str:
+        """Claude Code's request class; empty when the client sends none (PROTOCOL: routing hint headers)."""
+        return self._request.headers.get("x-claude-code-request-class", "")
+
+    @property
+    def agent(self) -> str:
+        """Claude Code's agent type; `subagent` when only an agent id is sent; empty on the main thread."""
+        headers = self._request.headers
+        kind = headers.get("x-claude-code-agent-type", "")
+        return kind or ("subagent" if "x-claude-code-agent-id" in headers else "")
+
+    def _raw(self, name: str) -> bytes:
+        raw = self._request.fields.get(name)
+        return bytes(raw) if raw is not None else b""
+
+    def _decode(self, name: str) -> Any:
+        raw = self._request.fields.get(name)
+        if raw is None:
+            return None
+        try:
+            return msgspec.json.decode(raw)
+        except msgspec.DecodeError:
+            return None

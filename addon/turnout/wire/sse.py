@@ -1,0 +1,144 @@
+"""Server-sent events: cutting a byte stream into frames, and reading one frame.
+
+The grammar is https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream: a line ends with
+LF, CR LF or CR, and a frame ends with a blank line. Frames are cut without changing a byte; only reading them
+looks inside.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_BOM = b"\xef\xbb\xbf"
+_LF = 0x0A
+
+# A CR ends a line by itself only when the next byte is known not to be LF. The atomic group keeps CR LF whole.
+_BLANK = re.compile(rb"\r\n|\n|\r(?=[^\n])")
+_FRAME_END = re.compile(rb"(?>\r\n|\n|\r)(?:\r\n|\n|\r(?=[^\n]))")
+_LONGEST_OPEN_END = 3
+"""CR LF CR: the most bytes at the end of an unfinished frame that may belong to its terminating blank line."""
+
+
+class EventSplitter:
+    """Cuts a byte stream into complete SSE frames, byte-exact, whatever the chunking.
+
+    Every frame includes its terminating blank line; a blank line that follows no other line is a frame by itself. All
+    frames and the tail together are always the input. A CR at the very end of the input is held back, because
+    it may be half of CR LF.
+    """
+
+    __slots__ = ("_any_line_end", "_flushed", "_scanned", "_tail")
+
+    def __init__(self) -> None:
+        self._tail = bytearray()
+        self._flushed = 0
+        """How many bytes at the start of `_tail` have left by `flush` and are kept only to recognise the end."""
+        self._scanned = 0
+        """Length of `_tail` at the last search, so that a frame that comes byte by byte is searched once."""
+        self._any_line_end = False
+        """A CR has been seen; from then on all three line ends are looked for."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that `data` completes."""
+        if not self._any_line_end and b"\r" in data:
+            self._any_line_end = True
+        frames: list[bytes] = []
+        start = 0
+        if self._tail:
+            self._tail += data
+            end = self._end(self._tail, 0, max(0, self._scanned - _LONGEST_OPEN_END))
+            if end < 0:
+                self._scanned = len(self._tail)
+                return frames
+            data = bytes(self._tail)
+            self._tail.clear()
+            frames.append(data[self._flushed : end])
+            self._flushed = 0
+            start = end
+        size = len(data)
+        while start < size:
+            end = self._end(data, start, start)
+            if end < 0:
+                self._tail += data[start:]
+                self._scanned = size - start
+                break
+            frames.append(data[start:end])
+            start = end
+        return frames
+
+    def _end(self, buffer: bytes | bytearray, start: int, scan: int) -> int:
+        """Where the frame that begins at `start` ends, -1 when it is unfinished; before `scan` no end is looked for."""
+        if self._any_line_end:
+            found = _BLANK.match(buffer, start) or _FRAME_END.search(buffer, scan)
+            return found.end() if found else -1
+        if buffer[start] == _LF:
+            return start + 1
+        at = buffer.find(b"\n\n", scan)
+        return at + 2 if at >= 0 else -1
+
+    @property
+    def pending(self) -> int:
+        """Length of the tail, without copying it."""
+        return len(self._tail) - self._flushed
+
+    @property
+    def tail(self) -> bytes:
+        """The bytes of the unfinished frame that have not been flushed."""
+        return bytes(self._tail[self._flushed :])
+
+    def flush(self) -> bytes:
+        """Returns the tail and forgets it.
+
+        Feeding may go on: the next frame returned is then the rest of the one whose beginning was flushed.
+        """
+        tail = self.tail
+        if len(self._tail) > _LONGEST_OPEN_END:
+            # The dot stands for what is forgotten: the kept bytes are not the beginning of a frame.
+            self._tail = bytearray(b"." + self._tail[-_LONGEST_OPEN_END:])
+        self._flushed = self._scanned = len(self._tail)
+        return tail
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: `name` is "" when there is no event line; `data` are the data lines, joined by LF."""
+
+    name: str
+    data: bytes
+
+
+def parse_event(frame: bytes) -> Event | None:
+    """The event of one frame; None for a frame with neither data nor event line (comments, blank lines)."""
+    name, data = _read(frame)
+    if name is None and not data:
+        return None
+    return Event((name or b"").decode("utf-8", "replace"), b"\n".join(data))
+
+
+def event_name(frame: bytes) -> bytes:
+    """The name of the frame's event, b"" when it has none."""
+    if frame.startswith(b"event:") and b"\r" not in frame:
+        end = frame.find(b"\n")
+        # With a second event line the last one counts.
+        if end > 0 and frame.find(b"\nevent", end) < 0:
+            return frame[7:end] if frame.startswith(b" ", 6) else frame[6:end]
+    return _read(frame)[0] or b""
+
+
+def _read(frame: bytes) -> tuple[bytes | None, list[bytes]]:
+    """The value of the last event line, None when there is none, and the values of all data lines.
+
+    A byte order mark is allowed at the beginning of a stream only; a frame does not know its place, so one at its
+    beginning is ignored.
+    """
+    name: bytes | None = None
+    data: list[bytes] = []
+    for line in frame.removeprefix(_BOM).splitlines():
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            data.append(value)
+        elif field == b"event":
+            name = value
+    return name, data
