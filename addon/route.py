@@ -4,9 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-# In a checkout this file stands beside the package, in a wheel inside it.
+# In a checkout this file stands beside the package; in a wheel inside it, in a folder of its own, because mitmproxy puts
+# the folder of a script on the import path and the package has rooms with names of the standard library (inspect).
 _here = Path(__file__).resolve().parent
-_package = _here if _here.name == "turnout" else _here / "turnout"
+_package = _here.parent if _here.name == "entry" else _here / "turnout"
 if str(_package.parent) not in sys.path:
     sys.path.insert(0, str(_package.parent))
 

@@ -9,15 +9,14 @@ from typing import Any, TypeVar
 
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
-from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
-from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
 from turnout.conductor import Conductor
 from turnout.errors import ConfigError
 from turnout.gate.access import check_listen
 from turnout.proxy import failover
-from turnout.proxy.connecting import ConnectDeadlines
+from turnout.proxy.connecting import ConnectDeadlines, ServerConnectionHookData
+from turnout.proxy.modes import is_reverse, listen_hosts
 from turnout.reload import LiveSetup
 
 logger = logging.getLogger("turnout")
@@ -48,7 +47,7 @@ def guarded(hook: Hook) -> Hook:
 
 def is_ours(flow: http.HTTPFlow) -> bool:
     """Turnout serves reverse mode. Flows that are only shown (loaded files, published attempts) are nobody's."""
-    return flow.live and isinstance(flow.client_conn.proxy_mode, ReverseMode)
+    return flow.live and is_reverse(flow)
 
 
 class Turnout:
@@ -107,10 +106,9 @@ class Turnout:
     def _check_addresses(self) -> None:
         """No address that other machines reach without client keys (A17)."""
         settings = self.conductor.settings
-        for text in ctx.options.mode:
-            mode = ProxyMode.parse(text)
-            if settings is not None and isinstance(mode, ReverseMode):
-                check_listen(mode.listen_host(ctx.options.listen_host), settings.access)
+        if settings is not None:
+            for host in listen_hosts(ctx.options.mode, ctx.options.listen_host):
+                check_listen(host, settings.access)
 
     # --- a request comes in ---
 

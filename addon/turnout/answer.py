@@ -110,11 +110,14 @@ class AnswerMonitor:
     def finish(self) -> list[bytes]:
         if self._opaque:
             return []
+        whole = self._stream.at_boundary
         chunks = self._stream.finish()
-        if not self._stream.ended:
-            words = self.interrupted("the provider ended its stream before message_stop")
-            return [*chunks, words]
-        return chunks
+        if self._stream.ended:
+            return chunks
+        if whole and not self._stream.at_boundary:
+            chunks = []  # half a frame; closed by our error event it would be read as a broken event
+        gap = b"" if whole else b"\n\n"
+        return [*chunks, gap + self._last_words("the provider ended its stream before message_stop")]
 
     def __call__(self, data: bytes) -> list[bytes]:
         """The form in which mitmproxy calls a stream: chunk by chunk, and once with b"" at the end."""
@@ -156,24 +159,27 @@ class AnswerMonitor:
     def interrupted(self, reason: str) -> bytes:
         if self.complete:
             return b""
-        self.interruption = reason
         # A frame of which a part has been sent is ended first, or the client would read the error as its data.
         gap = b"" if self._stream.at_boundary else b"\n\n"
-        message = f"{self._provider.name}: {reason}"
-        return gap + error_event("anthropic", "api_error", message)
+        return gap + self._last_words(reason)
+
+    def _last_words(self, reason: str) -> bytes:
+        self.interruption = reason
+        return error_event("anthropic", "api_error", f"{self._provider.name}: {reason}")
 
     def failed(self, reason: str) -> Judgement:
         """What the failure of this attempt means. `reason` is the stream's; empty when the answer itself was one."""
         if self.judgement is None:
-            self.judgement = judge(
-                Outcome(error=reason or "no answer"), error_codes=self._provider.error_codes, now=time.time()
-            )
+            self._stream.finish()
+            # A JSON error that came under the name of an event stream says more than "empty stream".
+            self.judgement = self._judge(self._stream.failure, reason or "no answer")
         return self.judgement
 
     def _judge(self, body: bytes, error: str | None) -> Judgement:
-        outcome = Outcome(
-            status=self._status, headers=self._headers, body=body, error=error if not body else None
-        )
+        if body or error is None:
+            outcome = Outcome(status=self._status, headers=self._headers, body=body)
+        else:
+            outcome = Outcome(error=error)
         return judge(outcome, error_codes=self._provider.error_codes, now=time.time())
 
 

@@ -16,10 +16,12 @@ from turnout.exchange import ClientRequest, LocalAnswer, Outgoing
 from turnout.gate import local
 from turnout.gate.access import too_large
 from turnout.gate.paths import Known, dialect_of, recognise
-from turnout.inspect import attempts, notes
+from turnout.inspect import notes
+from turnout.inspect.attempts import failed_attempt
 from turnout.inspect.masking import mask_request
 from turnout.inspect.usage import UsageTotals
 from turnout.journey import Journey, Setup
+from turnout.proxy.publish import publish
 from turnout.proxy.steering import steering
 from turnout.routing.facts import Facts
 from turnout.routing.names import split_long_context
@@ -148,7 +150,7 @@ class Conductor:
         journey, guide = passage.journey, steering(flow)
         judgement = passage.monitor.failed(redact(guide.failure, journey.setup.chain.secrets()))
         guide.again = await self.dispatcher.failed(journey, judgement, _answer_of(flow))
-        await attempts.publish(flow, journey.exchange)
+        await publish(failed_attempt(flow, journey.exchange))
         if not guide.again and (flow.response is None or flow.response.status_code < 400):
             _answer(flow, self.dispatcher.last_word(journey))
 

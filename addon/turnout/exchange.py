@@ -52,7 +52,7 @@ class ClientRequest:
             return _FIELDS.decode(self.body)
         except msgspec.ValidationError as error:
             raise InvalidRequest(f"The request body is not a JSON object: {error}.") from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
 
     @cached_property

@@ -6,6 +6,7 @@ Every command says on standard output what it did, and on standard error, in one
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -50,6 +51,9 @@ app.command("status")(status.status)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the arguments name; None takes those of the process. Ends with SystemExit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no arrow shows a question mark
     try:
         app(args=arguments, prog_name="turnout")
     except TurnoutError as error:

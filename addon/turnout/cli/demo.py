@@ -35,6 +35,8 @@ REQUEST = json.dumps(
     }
 ).encode()
 
+_MARGIN = "  │ "
+
 _CLAUDE_CODE = "ANTHROPIC_BASE_URL=http://127.0.0.1:8082 claude"
 
 
@@ -118,7 +120,7 @@ async def ask(url: str) -> Received:
         async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
             started = time.monotonic()
             async with client.stream("POST", f"{url}/v1/messages", content=REQUEST, headers=headers) as answer:
-                typer.echo("  ", nl=False)
+                typer.echo(_MARGIN, nl=False)
                 async for chunk in answer.aiter_raw():
                     first_event = first_event or time.monotonic() - started
                     body += chunk
@@ -142,11 +144,11 @@ def check(received: Received, first: PretendProvider, second: PretendProvider) -
 
 
 def _show(frame: bytes) -> None:
-    """Print the text of one event, indented."""
+    """Print the text of one event, behind the margin."""
     event = parse_event(frame)
     if event is not None and event.name == "content_block_delta":
         text: str = json.loads(event.data)["delta"]["text"]
-        typer.echo(text.replace("\n", "\n  "), nl=False)
+        typer.echo(text.replace("\n", f"\n{_MARGIN}"), nl=False)
 
 
 def _opening(url: str, first: PretendProvider, second: PretendProvider) -> str:

@@ -24,6 +24,9 @@ DEAD_TARGET = "http://127.0.0.1:9"
 
 WEB_COLUMNS = ("path", "method", "status", "comment", "size", "time")
 
+TALKATIVE = ("mitmproxy.proxy.server", "mitmproxy.addons.script", "httpx")
+"""Loggers with a line per connection, per script and per request: Turnout's own line per exchange says more."""
+
 ConfigOption = Annotated[
     str | None, typer.Option("--config", metavar="FILE", help="Configuration file; see mitm.conf.example.")
 ]
@@ -113,7 +116,9 @@ def mitmproxy_arguments(settings: Settings, listen: Listen, web: bool, extra: Se
     """The command line for mitmdump or mitmweb; what the user added comes last, so that it wins."""
     # mitmproxy takes what follows the last colon for the port, and wants IPv6 addresses without brackets.
     arguments = ["-s", str(route_script()), "--mode", f"reverse:{DEAD_TARGET}@{listen.host}:{listen.port}"]
-    options = ["connection_strategy=lazy", "flow_detail=0", "termlog_verbosity=info"]
+    # The addon would choose the first three itself, and say so in the log.
+    options = ["connection_strategy=lazy", "keep_host_header=true", f"listen_host={listen.host}"]
+    options += ["flow_detail=0", "termlog_verbosity=info"]
     if settings.file is not None:
         options.append(f"turnout_config={settings.file.resolve()}")
     if web:
@@ -131,7 +136,7 @@ def route_script() -> Path:
     """
     package = Path(turnout.__file__).parent
     # Elsewhere than in a checkout a route.py beside the package is somebody else's.
-    folder = package.parent if package.parent.name == "addon" else package
+    folder = package.parent if package.parent.name == "addon" else package / "entry"
     script = folder / "route.py"
     if not script.is_file():
         raise TurnoutError(f"{script} is missing. Install turnout again")
@@ -143,7 +148,6 @@ def start(arguments: Sequence[str], web: bool) -> None:
     from mitmproxy.tools import main
 
     if not {"-v", "--verbose"}.intersection(arguments):
-        # One line when a client connects, one when it leaves: Turnout's own line per exchange says more.
-        logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+        for name in TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
     (main.mitmweb if web else main.mitmdump)(list(arguments))

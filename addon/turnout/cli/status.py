@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from turnout.cli.run import ConfigOption, listen_address
-from turnout.cli.summary import client_url, table
+from turnout.cli.summary import client_url, credentials, table
 from turnout.errors import ConfigError, TurnoutError
 
 TIMEOUT = 5.0
@@ -59,9 +59,11 @@ def page(address: str, health: Mapping[str, Any]) -> str:
         ("Config", str(health.get("config") or "none: everything goes to Anthropic")),
         ("Pinned", f"{health['pinned']}, without failover" if health.get("pinned") else "no"),
         ("Requests", ", ".join(f"{_number(count)} {name}" for name, count in exchanges.items()) or "none yet"),
-        ("Usage", ", ".join(f"{name} {_number(count)}" for name, count in _usage(health)) or "none yet"),
     ]
     lines = [f"Turnout {health.get('version', '')} at {address}: {health.get('status', 'unknown')}", "", *table(facts)]
+    usage = [(name, _counts(counts)) for name, counts in _table_of(health.get("usage")).items()]
+    if usage:
+        lines += ["", "Usage", *table(usage)]
     for name, provider in _table_of(health.get("providers")).items():
         provider = _table_of(provider)
         lines += ["", f"{name}  {provider.get('base_url', '')}", *table(_provider_rows(provider))]
@@ -94,8 +96,8 @@ def _address_and_key(url: str | None, config: str | None) -> tuple[str, str | No
 
 
 def _provider_rows(provider: Mapping[str, Any]) -> list[tuple[str, str]]:
-    credentials = [f"{entry.get('label')}: {entry.get('state')}" for entry in _tables_of(provider.get("credentials"))]
-    rows = [("credentials", ", ".join(credentials) or "none needed"), ("slots", _slots(provider.get("slots")))]
+    states = [(str(entry.get("label")), str(entry.get("state"))) for entry in _tables_of(provider.get("credentials"))]
+    rows = [("credentials", credentials(states)), ("slots", _slots(provider.get("slots")))]
     rows += [("cooling down", _cooldown(entry)) for entry in _tables_of(provider.get("cooldowns"))]
     recent = provider.get("recent")
     if isinstance(recent, list) and recent:
@@ -111,7 +113,9 @@ def _slots(value: Any) -> str:
 
 
 def _cooldown(entry: Mapping[str, Any]) -> str:
-    who = " for ".join(str(entry[key]) for key in ("credential", "model") if entry.get(key))
+    model = "every model" if entry.get("model") in (None, "*") else str(entry["model"])
+    credential = entry.get("credential")
+    who = model if credential in (None, "none") else f"{credential} for {model}"
     why = str(entry.get("reason") or entry.get("verdict") or "unknown reason")
     if entry.get("probing"):
         return f"{who}: {why}, being tried again"
@@ -119,9 +123,9 @@ def _cooldown(entry: Mapping[str, Any]) -> str:
     return f"{who}: {why}" + (f", {time_left(remaining)} left" if isinstance(remaining, int | float) else "")
 
 
-def _usage(health: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    usage = _table_of(health.get("usage"))
-    return [(name, count) for name, count in usage.items() if isinstance(count, int | float) and count]
+def _counts(counts: Any) -> str:
+    """Token counts of one model, those that are not 0."""
+    return ", ".join(f"{name} {_number(count)}" for name, count in _table_of(counts).items() if count)
 
 
 def _number(value: Any) -> str:

@@ -57,6 +57,11 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"  {line}".rstrip() for line in lines]
 
 
+def credentials(states: Sequence[tuple[str, str]]) -> str:
+    """Labels and states of a provider's credentials on one line."""
+    return ", ".join(state if label == "none" else f"{label}: {state}" for label, state in states) or "none"
+
+
 def _facts(settings: Settings, listen: Listen, pinned: str | None) -> list[tuple[str, str]]:
     key = " ANTHROPIC_AUTH_TOKEN=<client key>" if settings.access.keys else ""
     url = client_url(listen) if listen.port else "http://127.0.0.1:<port below>"
@@ -99,10 +104,6 @@ def _value(value: Any) -> str:
 
 def _providers(settings: Settings, states: CredentialStates) -> list[tuple[str, str, str]]:
     return [
-        (provider.name, provider.base_url, _credentials(states.get(provider.name, ())))
+        (provider.name, provider.base_url, credentials(states.get(provider.name, ())))
         for provider in settings.providers.values()
     ]
-
-
-def _credentials(states: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(state if label == "none" else f"{label}: {state}" for label, state in states)

@@ -140,7 +140,7 @@ def _value(fields: dict[str, msgspec.Raw], name: str) -> Any:
 
 def _code(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value) if abs(value) < 10**9 else ""
+        return str(value)
     return _text(value)
 
 

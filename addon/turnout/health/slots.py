@@ -35,8 +35,8 @@ class _Pool:
         return self.in_use == 0 and not self.waiting
 
     def take(self) -> bool:
-        """Take a slot at once, unless all are in use or somebody waits already."""
-        if self.waiting or not self._has_room():
+        """Take a slot at once, unless all are in use; a slot that comes free goes to those who wait."""
+        if not self._has_room():
             return False
         self.in_use += 1
         return True

@@ -250,7 +250,7 @@ def _reason(outcome: Outcome, verdict: Verdict, status: int, fault: Fault, plan:
     if outcome.status is not None and 200 <= outcome.status <= 299:
         return _one_line(f"{outcome.status} with {fault.label}")
     if verdict in (Verdict.QUOTA, Verdict.QUOTA_MODEL):
-        detail = plan.claim if plan is not None else next(iter(fault.codes), "")
+        detail = plan.claim if plan is not None else next((code for code in fault.codes if code != str(status)), "")
         return _one_line(f"{status} quota ({detail})" if detail else f"{status} quota")
     if verdict is Verdict.THROTTLE_REQUEST:
         return f"{status} throttle of this request"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -50,7 +51,14 @@ def comment(exchange: Exchange, ending: str = "") -> str:
 
 def attempt_comment(exchange: Exchange, attempt: Attempt) -> str:
     """`attempt 1/3 · anthropic · 429 quota, resets 14:05` for the flow of a failed attempt."""
-    return f"attempt {numbered(exchange, attempt)} · {attempt.target} · {attempt.reason}"
+    resets = f", resets {_clock(attempt.until)}" if attempt.until is not None else ""
+    return f"attempt {numbered(exchange, attempt)} · {attempt.target} · {attempt.reason}{resets}"
+
+
+def _clock(moment: float) -> str:
+    """Local time of day; with the date when it is not today's."""
+    then = datetime.fromtimestamp(moment)
+    return then.strftime("%H:%M" if then.date() == datetime.now().date() else "%Y-%m-%d %H:%M")
 
 
 def _step(attempt: Attempt) -> str:

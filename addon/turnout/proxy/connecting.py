@@ -8,6 +8,8 @@ import logging
 from mitmproxy import ctx
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
+__all__ = ["ConnectDeadlines", "ServerConnectionHookData"]
+
 logger = logging.getLogger("turnout")
 
 

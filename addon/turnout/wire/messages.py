@@ -190,8 +190,8 @@ class MessageStream:
     def finish(self) -> list[bytes]:
         """What is still held at the end of upstream, an unfinished frame included.
 
-        Not to be called when the stream broke off and an event of our own is to follow: the unfinished frame would
-        swallow it.
+        Such a frame leaves `at_boundary` False. Closed by a blank line it would be read as half an event, so it
+        is better left out when an error event of our own is to follow.
         """
         rest = b"".join(self.relay(b""))
         tail = self._splitter.flush()

@@ -16,8 +16,8 @@ _LF = 0x0A
 # A CR ends a line by itself only when the next byte is known not to be LF. The atomic group keeps CR LF whole.
 _BLANK = re.compile(rb"\r\n|\n|\r(?=[^\n])")
 _FRAME_END = re.compile(rb"(?>\r\n|\n|\r)(?:\r\n|\n|\r(?=[^\n]))")
-_LONGEST_OPEN_END = 3
-"""CR LF CR: the most bytes at the end of an unfinished frame that may belong to its terminating blank line."""
+_OPEN_END = 2
+"""How many bytes at the end of an unfinished frame matter for finding its end: the last of a line end, and a CR."""
 
 
 class EventSplitter:
@@ -47,7 +47,7 @@ class EventSplitter:
         start = 0
         if self._tail:
             self._tail += data
-            end = self._end(self._tail, 0, max(0, self._scanned - _LONGEST_OPEN_END))
+            end = self._end(self._tail, 0, max(0, self._scanned - _OPEN_END))
             if end < 0:
                 self._scanned = len(self._tail)
                 return frames
@@ -93,9 +93,9 @@ class EventSplitter:
         Feeding may go on: the next frame returned is then the rest of the one whose beginning was flushed.
         """
         tail = self.tail
-        if len(self._tail) > _LONGEST_OPEN_END:
+        if len(self._tail) > _OPEN_END:
             # The dot stands for what is forgotten: the kept bytes are not the beginning of a frame.
-            self._tail = bytearray(b"." + self._tail[-_LONGEST_OPEN_END:])
+            self._tail = bytearray(b"." + self._tail[-_OPEN_END:])
         self._flushed = self._scanned = len(self._tail)
         return tail
 

@@ -1,0 +1,107 @@
+"""The start-up page of `turnout run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from turnout.cli.summary import client_url, credential_states, start_up, table
+from turnout.settings.load import load
+from turnout.settings.model import Listen
+
+CONFIG = """
+[access]
+keys = ["env:TEAM_KEY"]
+[providers.minimax]
+[providers.local]
+base_url = "http://127.0.0.1:11434"
+auth = "none"
+[[routes]]
+model = "claude-haiku-*"
+to = ["minimax/MiniMax-M2.5", "anthropic"]
+[[routes]]
+model = ["opus", "claude-opus-*"]
+when = { tokens_over = 150_000, thinking = true, class = ["main", "subagent"] }
+to = "local"
+[models."glm-4.6"]
+to = "zai/glm-4.6"
+"""
+
+VARIABLES = {
+    "TEAM_KEY": "team-key-0123456789",
+    "MINIMAX_API_KEY": "minimax-key-0123456789",
+    "REAL_ANTHROPIC_API_KEY": "sk-ant-api03-0123456789",
+}
+
+
+def page(home: Path, config: str | None = None, pinned: str | None = None, port: int = 8082) -> str:
+    if config is not None:
+        (home / "mitm.conf").write_text(config)
+    settings = load(process=VARIABLES | {"HOME": str(home)})
+    return start_up(settings, Listen(port=port), pinned, credential_states(settings))
+
+
+def test_everything_a_person_needs_is_there(home: Path) -> None:
+    lines = [" ".join(line.split()) for line in page(home, CONFIG).splitlines()]
+    assert "Claude Code ANTHROPIC_BASE_URL=http://127.0.0.1:8082 ANTHROPIC_AUTH_TOKEN=<client key> claude" in lines
+    assert f"Config {home / 'mitm.conf'}" in lines
+    assert "Access client keys: 1" in lines
+    first = lines.index("claude-haiku-* → minimax/MiniMax-M2.5, anthropic")
+    assert lines[first + 1 : first + 3] == [
+        "opus | claude-opus-* → local when tokens_over 150,000 and thinking yes and class main | subagent",
+        "* → anthropic",
+    ]
+    assert "glm-4.6 → zai/glm-4.6" in lines
+    assert "minimax https://api.minimax.io/anthropic env:MINIMAX_API_KEY: set" in lines
+    assert "local http://127.0.0.1:11434 no key needed" in lines
+    assert "zai https://api.z.ai/api/anthropic env:ZAI_API_KEY: missing" in lines
+
+
+def test_no_secret_is_on_the_page(home: Path) -> None:
+    literal = CONFIG.replace("[providers.minimax]", '[providers.minimax]\ncredentials = ["literal-key-0123456789"]')
+    text = page(home, literal)
+    assert "literal: set" in text
+    for secret in (*VARIABLES.values(), "literal-key-0123456789"):
+        assert secret not in text
+
+
+def test_without_a_config_file(home: Path) -> None:
+    text = page(home)
+    assert "none: everything goes to Anthropic with the client's own credential" in text
+    assert "ANTHROPIC_BASE_URL=http://127.0.0.1:8082 claude" in text
+    assert "*  → anthropic" in text
+    assert "every process on this machine" in text
+
+
+def test_the_implicit_route_is_not_shown_when_a_route_takes_everything(home: Path) -> None:
+    text = page(home, '[[routes]]\nmodel = "*"\nto = "minimax"\n')
+    assert "→ minimax" in text
+    assert "→ anthropic" not in text
+
+
+def test_a_pin_is_shown(home: Path) -> None:
+    assert "minimax, without failover" in page(home, CONFIG, pinned="minimax")
+    assert "Pinned" not in page(home, CONFIG)
+
+
+def test_a_port_that_is_not_known_yet_is_not_shown(home: Path) -> None:
+    assert ":0" not in page(home, port=0)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8082"),
+        ("0.0.0.0", "http://127.0.0.1:8082"),
+        ("::", "http://[::1]:8082"),
+        ("::1", "http://[::1]:8082"),
+        ("192.168.1.5", "http://192.168.1.5:8082"),
+    ],
+)
+def test_url_for_a_client_on_this_machine(host: str, url: str) -> None:
+    assert client_url(Listen(host=host)) == url
+
+
+def test_columns_are_aligned_and_lines_end_without_blanks() -> None:
+    assert table([("a", "bb", ""), ("ccc", "d", "e")]) == ["  a    bb", "  ccc  d   e"]

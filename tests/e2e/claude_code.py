@@ -1,0 +1,100 @@
+"""Runs the real Claude Code once, headless, offline, with an empty home and an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CLAUDE
+from tests.scripted.events import stream_of, tool_turn
+from tests.scripted.replies import Reply, sse
+
+HAIKU = "claude-haiku-4-5-20251001"
+
+COMMAND = "echo turnout-was-$((40 + 2))-here"
+"""What the scripted model asks Bash to run; only a shell that ran it knows the result."""
+
+RESULT = "turnout-was-42-here"
+
+FINAL_TEXT = "The tool said what it had to say."
+
+TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of one run."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    def assert_answered(self) -> None:
+        assert (self.exit_code, self.stdout.strip()) == (0, FINAL_TEXT), self
+
+
+def executable() -> Path:
+    """Claude Code as `TURNOUT_CLAUDE` names it: skips without the variable, fails when it names nothing."""
+    if not CLAUDE:
+        pytest.skip("TURNOUT_CLAUDE does not name a Claude Code executable; .ci/run installs one")
+    path = Path(CLAUDE)
+    if not path.is_file():
+        pytest.fail(f"TURNOUT_CLAUDE names {CLAUDE}, which does not exist")
+    return path
+
+
+def tool_turn_script() -> tuple[Reply, Reply]:
+    """The two answers of a tool turn: call Bash, then say the final text."""
+    call = sse(tool_turn("Bash", {"command": COMMAND, "description": "Say where it was"}))
+    return call, sse(stream_of(FINAL_TEXT))
+
+
+def run_claude(
+    base_url: str,
+    home: Path,
+    credential: Mapping[str, str],
+    *options: str,
+    prompt: str = "Say hello via the tool.",
+) -> Run:
+    """One prompt through `claude -p`. `credential` are the variables that hold it; {} uses what is in `home`."""
+    environment = {
+        "HOME": str(home),
+        "PATH": "/usr/bin:/bin",
+        "TERM": "xterm",
+        "ANTHROPIC_BASE_URL": base_url,
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        **credential,
+    }
+    done = subprocess.run(
+        [str(executable()), "-p", prompt, "--allowedTools", "Bash", *options],
+        env=environment,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+    )
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+def sign_in(home: Path, token: str) -> None:
+    """Leave a login in `home` as Claude Code's own /login does, valid for a day."""
+    directory = home / ".claude"
+    directory.mkdir()
+    login = {
+        "accessToken": token,
+        "refreshToken": "sk-ant-ort01-fake-refresh",
+        "expiresAt": int((time.time() + 86400) * 1000),
+        "scopes": ["user:inference", "user:profile"],
+        "subscriptionType": "max",
+    }
+    file = directory / ".credentials.json"
+    file.write_text(json.dumps({"claudeAiOauth": login}))
+    file.chmod(0o600)

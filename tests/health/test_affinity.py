@@ -1,0 +1,75 @@
+"""A session stays with the target that served it."""
+
+from __future__ import annotations
+
+import pytest
+
+from turnout.exchange import Target
+from turnout.health.affinity import Affinity
+
+FIRST, SECOND, THIRD = Target("anthropic"), Target("minimax", "MiniMax-M2.5"), Target("zai", "glm-5")
+PLAN = (FIRST, SECOND, THIRD)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def affinity(clock: Clock) -> Affinity:
+    return Affinity(clock)
+
+
+def test_the_target_that_served_comes_first(affinity: Affinity) -> None:
+    assert affinity.prefer("s", "opus", PLAN) == PLAN
+    affinity.served("s", "opus", THIRD)
+    assert affinity.prefer("s", "opus", PLAN) == (THIRD, FIRST, SECOND)
+
+
+def test_it_moves_on_failover(affinity: Affinity) -> None:
+    affinity.served("s", "opus", FIRST)
+    affinity.served("s", "opus", SECOND)
+    assert affinity.prefer("s", "opus", PLAN) == (SECOND, FIRST, THIRD)
+
+
+def test_sessions_and_routes_do_not_disturb_each_other(affinity: Affinity) -> None:
+    affinity.served("s", "haiku", SECOND)
+    assert affinity.prefer("s", "opus", PLAN) == PLAN
+    assert affinity.prefer("t", "haiku", PLAN) == PLAN
+
+
+@pytest.mark.parametrize("known", [Target("bedrock"), Target("minimax", "MiniMax-M3"), Target("minimax")])
+def test_a_target_outside_the_plan_is_left_out(affinity: Affinity, known: Target) -> None:
+    affinity.served("s", "opus", known)
+    assert affinity.prefer("s", "opus", PLAN) == PLAN
+
+
+def test_requests_without_a_session(affinity: Affinity) -> None:
+    affinity.served(None, "opus", SECOND)
+    assert affinity.prefer(None, "opus", PLAN) == PLAN
+
+
+def test_it_lasts_an_hour_from_the_last_time(affinity: Affinity, clock: Clock) -> None:
+    affinity.served("s", "opus", SECOND)
+    clock.now = 3000.0
+    affinity.served("s", "opus", SECOND)
+    clock.now = 6600.0
+    assert affinity.prefer("s", "opus", PLAN)[0] == SECOND
+    clock.now = 6600.1
+    assert affinity.prefer("s", "opus", PLAN) == PLAN
+
+
+def test_memory_is_bounded(clock: Clock) -> None:
+    affinity = Affinity(clock, limit=2)
+    for session in ("a", "b", "a", "c"):
+        affinity.served(session, "opus", SECOND)
+    kept = [session for session in "abc" if affinity.prefer(session, "opus", PLAN) != PLAN]
+    assert kept == ["a", "c"]

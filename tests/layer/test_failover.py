@@ -1,0 +1,426 @@
+"""FailoverStream, driven by events: failures before the first event stay invisible, those after it are told (C1, C3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mitmproxy import http
+from mitmproxy.proxy.layers import http as layer
+
+from tests.layer.driver import Wire, body_of, is_ended, make_options
+from turnout.proxy import failover
+from turnout.proxy.steering import steering
+
+OPTIONS = make_options()
+
+REQUEST = b"POST /v1/messages HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\n{}"
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+END = b"0\r\n\r\n"
+PING = b"event: ping\n\n"
+LAST_WORDS = b"event: error\n\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def plain(status: int, body: bytes) -> bytes:
+    return b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body)
+
+
+class Monitor:
+    """Valid from `ok` on, failed from `bad` on; complete answers are accepted below status 400."""
+
+    answer_within = 10.0
+    idle_within = 20.0
+    ping_after: float | None = None
+
+    def __init__(self) -> None:
+        self.held = b""
+        self.finished = False
+
+    def peek(self, data: bytes) -> bool | None:
+        self.held += data
+        return False if b"bad" in self.held else True if b"ok" in self.held else None
+
+    def relay(self, data: bytes) -> list[bytes]:
+        data, self.held = self.held + data, b""
+        return [data] if data else []
+
+    def finish(self) -> list[bytes]:
+        self.finished = True
+        return []
+
+    def __call__(self, data: bytes) -> list[bytes]:
+        return self.relay(data) if data else self.finish()
+
+    def accepts(self, response: http.Response) -> bool:
+        return response.status_code < 400
+
+    def ping(self) -> bytes:
+        return PING
+
+    def interrupted(self, reason: str) -> bytes:
+        self.reason = reason
+        return LAST_WORDS
+
+
+class Addon:
+    """As many attempts as `plan` says, each to a port of its own; then a local 529."""
+
+    def __init__(self, plan: int = 3, *, same_port: bool = False) -> None:
+        self.plan = plan
+        self.same_port = same_port
+        self.attempts = 0
+        self.failures: list[str] = []
+        self.monitors: list[Monitor] = []
+        self.flow: http.HTTPFlow | None = None
+        self.events: list[str] = []
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        self.flow = flow
+        if flow.response is not None:
+            return
+        self.attempts += 1
+        flow.request.data.host = "127.0.0.1"
+        flow.request.data.port = 9000 if self.same_port else 9000 + self.attempts
+        flow.request.data.scheme = b"http"
+        self.monitors.append(Monitor())
+        steering(flow).monitor = self.monitors[-1]
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        assert flow.response is not None
+        if "event-stream" in flow.response.headers.get("content-type", "") and steering(flow).monitor:
+            flow.response.stream = self.monitors[-1]
+
+    def upstream_failed(self, flow: http.HTTPFlow) -> None:
+        self.failures.append(steering(flow).failure)
+        if self.attempts < self.plan:
+            steering(flow).again = True
+        else:
+            flow.response = http.Response.make(529, b'{"all":"failed"}', {"content-type": "application/json"})
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        self.events.append("response")
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self.events.append("error")
+
+    def wire(self) -> Wire:
+        names = ("request", "responseheaders", "upstream_failed", "response", "error")
+        return Wire({name: getattr(self, name) for name in names}, OPTIONS)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def failover_streams() -> Iterator[None]:
+    restore = failover.install()
+    yield
+    restore()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(failover.FailoverStream, "clock", staticmethod(clock))
+    return clock
+
+
+def test_install_is_undone() -> None:
+    restore = failover.install()
+    restore()
+    assert layer.HttpStream is failover.FailoverStream  # the fixture's own
+    assert failover.FailoverStream.__mro__[1].__name__ == "HttpStream"
+
+
+def test_first_attempt_streams_through() -> None:
+    addon = Addon()
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(STREAM_HEAD)
+    assert wire.answer == b"", "headers are held until the first valid event"
+    wire.server_sends(chunk(b"o"))
+    assert wire.answer == b""
+    wire.server_sends(chunk(b"k1"))
+    assert body_of(wire.answer) == b"ok1"
+    wire.server_sends(chunk(b"more") + END)
+    assert body_of(wire.answer) == b"ok1more" and is_ended(wire.answer)
+    assert addon.attempts == 1 and addon.events == ["response"] and not wire.streams
+
+
+FAILURES = {
+    "refused": None,
+    "closed before headers": lambda wire: wire.server_closes(),
+    "429": lambda wire: wire.server_sends(plain(429, b'{"secret":"first"}')),
+    "error event": lambda wire: wire.server_sends(STREAM_HEAD + chunk(b"bad event")),
+    "error event in two chunks": lambda wire: wire.server_sends(STREAM_HEAD + chunk(b"b") + chunk(b"ad")),
+    "empty stream": lambda wire: wire.server_sends(STREAM_HEAD + END),
+    "undecided stream ends": lambda wire: wire.server_sends(STREAM_HEAD + chunk(b"hm") + END),
+    "dies before the first event": lambda wire: (wire.server_sends(STREAM_HEAD + chunk(b"hm")), wire.server_closes()),
+    "dies inside a complete answer": lambda wire: (wire.server_sends(plain(200, b"123")[:-1]), wire.server_closes()),
+    "not HTTP": lambda wire: wire.server_sends(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+}
+
+
+def fail(wire: Wire, how: str) -> None:
+    """Play one failure for the attempt under way. `refused` was arranged before the connect."""
+    play = FAILURES[how]
+    if play is not None:
+        play(wire)
+
+
+@pytest.mark.parametrize("same_port", [False, True])
+@pytest.mark.parametrize("second", FAILURES)
+@pytest.mark.parametrize("first", FAILURES)
+def test_failed_attempts_leave_no_trace(first: str, second: str, same_port: bool) -> None:
+    """C1: whatever happens before the first event, the client sees the third provider's answer only."""
+    addon = Addon(3, same_port=same_port)
+    wire = addon.wire()
+    wire.connect_errors = ["refused" if how == "refused" else None for how in (first, second)]
+    if same_port:  # a connection that is still good is used again, so that connects and attempts do not pair up
+        wire.connect_errors = ["refused"] * (first == "refused") + ["refused"] * (first == second == "refused")
+    wire.client_sends(REQUEST)
+    fail(wire, first)
+    if same_port and second == "refused" and first != "refused":
+        pytest.skip("the good connection of the first attempt is used again")
+    fail(wire, second)
+    assert addon.attempts == 3 and len(addon.failures) == 2
+    wire.server_sends(STREAM_HEAD + chunk(b"ok") + END)
+    assert body_of(wire.answer) == b"ok" and is_ended(wire.answer)
+    assert wire.answer.count(b"HTTP/1.1") == 1
+    assert addon.events == ["response"] and not wire.streams
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_all_failed_gives_the_addons_answer(how: str) -> None:
+    addon = Addon(1)
+    wire = addon.wire()
+    wire.connect_errors = ["refused"] if how == "refused" else []
+    wire.client_sends(REQUEST)
+    fail(wire, how)
+    assert wire.answer.startswith(b"HTTP/1.1 529") and body_of(wire.answer) == b'{"all":"failed"}'
+    assert addon.events == ["response"] and addon.failures and not wire.streams
+
+
+def test_connection_serves_the_next_request_after_a_failover() -> None:
+    addon = Addon(2)
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(plain(429, b"{}"))
+    wire.server_sends(STREAM_HEAD + chunk(b"ok") + END)
+    addon.attempts = 0
+    wire.client_sends(REQUEST)
+    wire.server_sends(plain(200, b"{}"), 0)  # the first provider's connection was kept alive
+    assert wire.answer.count(b"HTTP/1.1 200") == 2 and len(wire.servers) == 2
+
+
+def test_late_events_of_an_abandoned_attempt_reach_nobody() -> None:
+    """A provider that keeps talking after it was given up, also while the hook still runs."""
+    addon = Addon(2)
+    wire = addon.wire()
+    wire.held = {"upstream_failed"}
+    wire.client_sends(REQUEST)
+    wire.server_sends(STREAM_HEAD + chunk(b"bad") + chunk(b"ok, really"))
+    wire.server_sends(chunk(b"ok") + END, 0)
+    wire.resume()
+    wire.server_sends(b"ok" + END, 0)
+    wire.server_sends(STREAM_HEAD + chunk(b"ok2") + END)
+    assert body_of(wire.answer) == b"ok2" and addon.attempts == 2
+
+
+@pytest.mark.parametrize("held", ["upstream_failed", "request", "responseheaders", "connect"])
+def test_client_that_leaves_during_a_wait_ends_the_exchange(held: str) -> None:
+    addon = Addon(3)
+    wire = addon.wire()
+    wire.held = {held}
+    wire.client_sends(REQUEST)
+    if held in ("upstream_failed", "responseheaders"):
+        wire.server_sends(plain(429, b"{}"))
+    wire.client_leaves()
+    wire.held = set()
+    wire.resume()
+    assert addon.attempts <= 1
+    assert addon.events == ["error"]
+    assert wire.answer == b""
+
+
+@pytest.mark.parametrize("sent", [b"", STREAM_HEAD, STREAM_HEAD + chunk(b"ok")])
+def test_client_that_leaves_cancels_the_provider_at_once(sent: bytes) -> None:
+    addon = Addon(3)
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(sent)
+    wire.client_leaves()
+    assert wire.servers[0] in wire.closed
+    assert addon.events == ["error"] and addon.attempts == 1
+
+
+def test_provider_that_dies_in_mid_stream_is_told_and_never_replaced() -> None:
+    addon = Addon(3)
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(STREAM_HEAD + chunk(b"ok"))
+    wire.server_closes()
+    assert body_of(wire.answer) == b"ok" + LAST_WORDS
+    assert not is_ended(wire.answer), "a broken stream must not look finished"
+    assert wire.client in wire.closed and addon.attempts == 1 and addon.events == ["error"]
+
+
+def test_no_first_event_in_time(clock: Clock) -> None:
+    addon = Addon(2)
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    clock.now += 9.9
+    wire.wake()
+    assert addon.attempts == 1
+    wire.server_sends(STREAM_HEAD + chunk(b"hm"))
+    clock.now += 0.2
+    wire.wake()
+    assert addon.failures == ["no first event within 10 s"] and addon.attempts == 2
+    assert wire.servers[0] in wire.closed
+    wire.server_sends(STREAM_HEAD + chunk(b"ok") + END)
+    assert body_of(wire.answer) == b"ok"
+
+
+def test_deadline_covers_an_answer_that_does_not_stream(clock: Clock) -> None:
+    addon = Addon(2)
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(plain(200, b"12345")[:-2])
+    clock.now += 10
+    wire.wake()
+    assert addon.attempts == 2
+    wire.server_sends(plain(200, b"late"))
+    assert body_of(wire.answer) == b"late"
+
+
+def test_ticks_of_an_earlier_attempt_mean_nothing(clock: Clock) -> None:
+    addon = Addon(2)
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(plain(500, b"{}"))
+    clock.now += 100
+    wire.wake(0)
+    assert addon.attempts == 2 and addon.failures == [""]
+
+
+def test_silence_inside_a_stream_ends_it(clock: Clock) -> None:
+    addon = Addon(3)
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(STREAM_HEAD + chunk(b"ok"))
+    for _ in range(3):
+        clock.now += 19
+        wire.wake()
+        wire.server_sends(chunk(b"."))
+    clock.now += 20
+    wire.wake()
+    assert body_of(wire.answer) == b"ok..." + LAST_WORDS and not is_ended(wire.answer)
+    assert addon.monitors[0].reason == "silent for 20 s"
+    assert wire.servers[0] in wire.closed and addon.attempts == 1
+
+
+def test_pings_fill_gaps_but_do_not_excuse_silence(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Monitor, "ping_after", 8.0)
+    addon = Addon()
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(STREAM_HEAD + chunk(b"ok"))
+    wire.wake()  # the tick that was asked for before the answer began
+    for _ in range(2):
+        clock.now += 8
+        wire.wake()
+    assert body_of(wire.answer) == b"ok" + PING * 2
+    clock.now += 4
+    wire.wake()
+    assert body_of(wire.answer) == b"ok" + PING * 2 + LAST_WORDS
+
+
+def test_finished_stream_asks_for_no_more_ticks(clock: Clock) -> None:
+    addon = Addon()
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(STREAM_HEAD + chunk(b"ok") + END)
+    asked = len(wire.wakeups)
+    wire.wake()
+    assert len(wire.wakeups) == asked
+
+
+def test_errors_of_mitmproxy_itself_are_json() -> None:
+    """A request that mitmproxy refuses gets JSON in the API's shape, not its HTML page."""
+    wire = Addon().wire()
+    wire.client_sends(b"POST /v1/messages HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n")
+    assert wire.answer.startswith(b"HTTP/1.1 400")
+    assert b'"type":"invalid_request_error"' in wire.answer and b"<html" not in wire.answer
+
+
+def test_request_body_over_the_limit_is_not_kept() -> None:
+    """C5: the rest is read off the wire, the addon is told, nothing is buffered."""
+    addon = Addon()
+    wire = addon.wire()
+
+    def arrive(flow: http.HTTPFlow) -> None:
+        steering(flow).max_body = 10
+
+    def refuse(flow: http.HTTPFlow) -> None:
+        assert steering(flow).too_large and not flow.request.raw_content
+        flow.response = http.Response.make(413, b"{}")
+
+    wire.hooks |= {"requestheaders": arrive, "request": refuse}
+    wire.client_sends(b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"x" * 8) + chunk(b"y" * 8))
+    assert wire.answer == b""
+    wire.client_sends(chunk(b"z" * 1000) + END)
+    assert wire.answer.startswith(b"HTTP/1.1 413") and not wire.servers
+
+
+def test_a_flow_without_monitor_is_mitmproxys_own() -> None:
+    """Flows Turnout does not steer behave as in plain mitmproxy, streams included."""
+
+    def stream(flow: http.HTTPFlow) -> None:
+        assert flow.response is not None
+        flow.response.stream = True
+
+    wire = Wire({"responseheaders": stream}, OPTIONS)
+    wire.client_sends(REQUEST)
+    wire.server_sends(STREAM_HEAD + chunk(b"bad") + END)
+    assert body_of(wire.answer) == b"bad" and is_ended(wire.answer)
+
+
+outcomes = st.sampled_from(sorted(FAILURES))
+
+
+@given(st.lists(outcomes, max_size=6), st.integers(1, 5), st.lists(st.integers(1, 40), max_size=12), st.booleans())
+def test_any_sequence_of_failures(failures: list[str], plan: int, cuts: list[int], same_port: bool) -> None:
+    """Exactly one answer reaches the client, attempts never exceed the plan, no byte of a failed attempt leaks."""
+    addon = Addon(plan, same_port=same_port)
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    for how in failures:
+        if addon.attempts > plan or addon.events:
+            break
+        if how == "refused":  # arranged for the next attempt; this one fails in another way
+            wire.connect_errors = ["refused"]
+            wire.server_sends(plain(500, b"first"))
+        else:
+            fail(wire, how)
+    good = STREAM_HEAD + chunk(b"ok") + chunk(b"second part") + END
+    start = 0
+    for cut in [*cuts, len(good)]:
+        if not addon.events:
+            wire.server_sends(good[start : start + cut])
+        start += cut
+    assert addon.attempts <= plan
+    assert addon.events == ["response"]
+    assert wire.answer.count(b"HTTP/1.1") == 1
+    assert body_of(wire.answer) in (b"oksecond part", b'{"all":"failed"}')
+    assert not wire.streams

@@ -1,0 +1,229 @@
+"""A provider that answers by script, as strict as Anthropic about what it accepts, on a loopback port of its own.
+
+    async with ScriptedProvider([error(429, "rate_limit_error"), sse()]) as provider:
+        ...                             # point a client or the proxy at provider.url
+        assert not provider.violations
+
+Each POST /v1/messages that passes the checks takes the next reply of the script; the last one repeats.
+`ScriptedProviderThread` is the same thing with a loop of its own in a thread, for tests that block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from fnmatch import fnmatchcase
+from types import TracebackType
+from typing import Any, Literal
+
+from tests.scripted import strict as rules
+from tests.scripted.replies import Reply, error, json, sse
+from tests.scripted.strict import Credential, Refusal
+from tests.scripted.thread import LoopThread, Result
+from tests.scripted.wire import Answer, Incoming, MalformedRequest, RecordedRequest
+
+Script = Reply | Sequence[Reply] | Callable[[RecordedRequest], Reply]
+
+API_KEY = "sk-ant-api03-scripted-provider-key"
+"""What a provider accepts unless a test says otherwise."""
+
+MODELS = ("claude-opus-4-6", "claude-sonnet-4-6", "claude-haiku-4-5-20251001")
+
+
+class ScriptedProvider:
+    """A loopback server with the endpoints of the Messages API.
+
+    `accepts` is the credential (or several) that opens it: a text is a key with Anthropic's rule for its look.
+    `serves` are globs of the models it has, anything else is 404. `forbid` are texts that must never reach it.
+    `gzip` compresses answers for clients that accept it, as Anthropic's edge does. `prefix` is a path under which the
+    endpoints live, as with providers that serve this protocol beside others; it is part of `url`.
+    """
+
+    def __init__(
+        self,
+        script: Script | None = None,
+        *,
+        accepts: str | Credential | Sequence[str | Credential] = API_KEY,
+        strict: Literal["anthropic", "nothing"] = "anthropic",
+        serves: Sequence[str] = ("*",),
+        forbid: Sequence[str] = ("proxy-managed",),
+        gzip: bool = False,
+        prefix: str = "",
+    ) -> None:
+        self.requests: list[RecordedRequest] = []
+        self.violations: list[str] = []
+        """What no proxy may send; tests assert that it stays empty."""
+        self.refusals: list[Refusal] = []
+        """What the strict rules refused."""
+        self.url = ""
+        self.port = 0
+        self._accepts = [Credential.of(item) if isinstance(item, str) else item for item in _listed(accepts)]
+        self._strict = strict == "anthropic"
+        self._serves, self._forbid, self._gzip = serves, forbid, gzip
+        self._prefix = prefix
+        self._arrivals = asyncio.Condition()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._opened = 0
+        self.play(sse() if script is None else script)
+
+    def play(self, script: Script) -> None:
+        """Start another script."""
+        if callable(script):
+            self._script = script
+            return
+        replies = iter([script] if not isinstance(script, Sequence) else script)
+        current = next(replies)
+        upcoming: Reply | None = current
+
+        def in_turn(request: RecordedRequest) -> Reply:
+            nonlocal current, upcoming
+            if upcoming is not None:
+                current, upcoming = upcoming, next(replies, None)
+            return current
+
+        self._script = in_turn
+
+    @property
+    def messages(self) -> list[RecordedRequest]:
+        """The requests to /v1/messages alone."""
+        return [request for request in self.requests if self._endpoint(request) == ("POST", "/v1/messages")]
+
+    def _endpoint(self, request: RecordedRequest) -> tuple[str, str]:
+        inside = request.path.startswith(self._prefix)
+        return request.method, request.path.removeprefix(self._prefix) if inside else ""
+
+    async def arrived(self, count: int = 1) -> RecordedRequest:
+        """Wait until `count` requests to /v1/messages have arrived; the last of them."""
+        async with self._arrivals:
+            await self._arrivals.wait_for(lambda: len(self.messages) >= count)
+        return self.messages[count - 1]
+
+    async def __aenter__(self) -> ScriptedProvider:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}{self._prefix}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for connection in list(self._connections):
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        number, self._opened = self._opened, self._opened + 1
+        incoming = Incoming(reader)
+        try:
+            while (request := await incoming.request(number)) is not None:
+                await self._exchange(request, incoming, writer)
+        except MalformedRequest as problem:
+            self.violations.append(f"malformed HTTP: {problem}")
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._connections.discard(task)
+            await incoming.stop()
+            writer.transport.abort()
+
+    async def _exchange(self, request: RecordedRequest, incoming: Incoming, writer: asyncio.StreamWriter) -> None:
+        """Answer one request, and stop answering when the other side leaves."""
+        async with self._arrivals:
+            self.requests.append(request)
+            self._arrivals.notify_all()
+        gzip = self._gzip and "gzip" in request.lower.get("accept-encoding", "")
+        answer = Answer(writer, bodiless=request.method == "HEAD", gzip=gzip)
+        reply = self._reply(request)
+        headers = [
+            ("request-id", f"req_01scripted{len(self.requests):04}"),
+            ("anthropic-organization-id", "org-scripted"),
+        ]
+        playing = asyncio.ensure_future(reply.play(request, answer, headers))
+        leaving = asyncio.ensure_future(incoming.gone.wait())
+        try:
+            await asyncio.wait({playing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if playing.done():
+                playing.result()
+                request.finished.set()
+            else:
+                request.closed.set()
+        except ConnectionError:
+            request.closed.set()
+            raise
+        finally:
+            playing.cancel()
+            leaving.cancel()
+            await asyncio.gather(playing, leaving, return_exceptions=True)
+
+    def _reply(self, request: RecordedRequest) -> Reply:
+        self.violations += rules.violations(request, f"127.0.0.1:{self.port}", self._forbid)
+        try:
+            return self._routed(request)
+        except Refusal as refusal:
+            self.refusals.append(refusal)
+            return error(refusal.status, refusal.type, refusal.message)
+
+    def _routed(self, request: RecordedRequest) -> Reply:
+        """The reply of an endpoint. Raises Refusal."""
+        endpoint = method, path = self._endpoint(request)
+        if endpoint == ("HEAD", "/api/hello"):
+            return json(200, {"message": "hello"})
+        if self._strict and path.startswith("/v1/"):
+            rules.check_credential(request, self._accepts)
+        if endpoint == ("POST", "/v1/messages"):
+            self._check(request, rules.check_messages)
+            return self._script(request)
+        if endpoint == ("POST", "/v1/messages/count_tokens"):
+            self._check(request, rules.check_count_tokens)
+            return json(200, {"input_tokens": len(request.body) // 4})
+        if endpoint == ("GET", "/v1/models"):
+            models = [_model(name) for name in MODELS]
+            return json(200, {"data": models, "has_more": False, "first_id": MODELS[0], "last_id": MODELS[-1]})
+        name = path.removeprefix("/v1/models/")
+        if method == "GET" and name in MODELS:
+            return json(200, _model(name))
+        if method == "HEAD":  # a connection check is no fault of the client; it is answered without being noted
+            return error(404, "not_found_error")
+        raise Refusal(404, "not_found_error", f"{request.method} {request.target} does not exist")
+
+    def _check(self, request: RecordedRequest, check: Callable[[RecordedRequest], None]) -> None:
+        if self._strict:
+            check(request)
+        if not any(fnmatchcase(request.model, pattern) for pattern in self._serves):
+            raise Refusal(404, "not_found_error", f"model: {request.model}")
+
+
+class ScriptedProviderThread(ScriptedProvider):
+    """A scripted provider with a loop of its own in a thread, used as a plain context manager."""
+
+    def __enter__(self) -> ScriptedProviderThread:
+        self._thread = LoopThread("scripted-provider")
+        self._thread.run(self.__aenter__())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._thread.run(self.__aexit__(kind, value, traceback))
+        self._thread.stop()
+
+    def wait(self, coroutine: Coroutine[Any, Any, Result], timeout: float = 30) -> Result:
+        """Wait in the provider's loop for something such as `provider.arrived(2)` or `request.closed.wait()`."""
+        return self._thread.run(coroutine, timeout)
+
+    def open(self, gate: asyncio.Event) -> None:
+        """Let a reply that waits at this gate go on."""
+        self._thread.set(gate)
+
+
+def _listed(accepts: str | Credential | Sequence[str | Credential]) -> Sequence[str | Credential]:
+    return [accepts] if isinstance(accepts, str | Credential) else accepts
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "type": "model", "display_name": name, "created_at": "2025-10-01T00:00:00Z"}

@@ -1,0 +1,533 @@
+"""The model in a body, the token counts, and the answer's stream while it is relayed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.wire.test_sse import cuts, frame_ends, pieces, streams
+from turnout.wire import messages
+from turnout.wire.messages import (
+    FOREIGN_LIMIT,
+    HOLD_LIMIT,
+    MessageStream,
+    Peek,
+    estimate_tokens,
+    read_usage,
+    replace_model,
+    reply_model,
+)
+
+BOM = b"\xef\xbb\xbf"
+
+
+def top_level(body: bytes) -> dict[str, msgspec.Raw]:
+    return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+
+
+def exchanged(body: bytes, model: str) -> bytes:
+    return replace_model(body, top_level(body), model)
+
+
+# --- the model in a body ---
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-1000, 1000) | st.text(max_size=8) | st.just('"model":"old"'),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["model", "a", "ü"]), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+members = st.dictionaries(st.text(max_size=5).filter(lambda key: key != "model"), json_values, max_size=4)
+blanks = st.sampled_from([b"", b"", b" ", b"\n  ", b"\t\r\n"])
+
+
+class TestReplaceModel:
+    """The routed model goes into the body, and nothing else changes (A2)."""
+
+    @given(members, members, st.text(max_size=8), st.text(max_size=8), st.booleans(), st.lists(blanks, min_size=6))
+    def test_every_other_byte_stays(
+        self,
+        before: dict[str, Any],
+        after: dict[str, Any],
+        old: str,
+        new: str,
+        ascii_only: bool,
+        blank: list[bytes],
+    ) -> None:
+        def member(key: str, value: bytes) -> bytes:
+            return json.dumps(key, ensure_ascii=ascii_only).encode() + blank[0] + b":" + blank[1] + value
+
+        def body(model: bytes) -> bytes:
+            parts = [member(k, json.dumps(v, ensure_ascii=ascii_only).encode()) for k, v in before.items()]
+            parts.append(member("model", model))
+            parts += [member(k, json.dumps(v, indent=1).encode()) for k, v in after.items() if k not in before]
+            return blank[2] + b"{" + blank[3] + (blank[4] + b"," + blank[5]).join(parts) + blank[3] + b"}" + blank[2]
+
+        source = body(json.dumps(old).encode())
+
+        if old == new:
+            assert exchanged(source, new) is source
+        else:
+            assert exchanged(source, new) == body(msgspec.json.encode(new))
+
+    @pytest.mark.parametrize(
+        ("body", "expected"),
+        [
+            (b'{"model":"old","stream":true}', b'{"model":"new","stream":true}'),
+            (b'{"a":{"model":"old"},"model":"old"}', b'{"a":{"model":"old"},"model":"new"}'),
+            (b'{"a":"\\"model\\":\\"old\\"","model":"old"}', b'{"a":"\\"model\\":\\"old\\"","model":"new"}'),
+            (b'{"x\\"model":"old","model":"old"}', b'{"x\\"model":"old","model":"new"}'),
+            (b'{"mod\\u0065l":"old","a":1}', b'{"mod\\u0065l":"new","a":1}'),
+            (b'{"model":null}', b'{"model":"new"}'),
+            (b'{"model":1,"b":[12]}', b'{"model":"new","b":[12]}'),
+            (b'{"\xc3\xbc":1,"model":"\xc3\xbc"}', b'{"\xc3\xbc":1,"model":"new"}'),
+        ],
+    )
+    def test_spellings(self, body: bytes, expected: bytes) -> None:
+        assert exchanged(body, "new") == expected
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"model":"old","a":1,"model":"old"}',
+            b'{"model":"first","a":[1, 2],"model":"old"}',
+            b'{"model":"old","a":1,"mod\\u0065l":"old"}',
+            b'{"a":1,"model":"old","a":[2]}',
+            b'{"a":1,"model":"old","b":2,"a":3,"b":4}',
+            # With the length of the second value of "a", a step from the first one ends before the nested "model".
+            b'{"a":1,"model":"old","a":{"x":1      ,"model":"zz"}}',
+        ],
+    )
+    def test_a_key_that_is_named_twice_leaves_no_old_model_behind(self, body: bytes) -> None:
+        result = exchanged(body, "new")
+
+        assert json.loads(result) == json.loads(body) | {"model": "new"}
+        assert b"old" not in result and b"first" not in result
+
+    @pytest.mark.parametrize("body", [b'{"model":"same"}', b'{"model":"s\\u0061me"}', b'{"a":1}', b"{}"])
+    def test_with_nothing_to_change_the_body_is_the_same_object(self, body: bytes) -> None:
+        assert exchanged(body, "same") is body
+
+    def test_a_model_name_is_quoted(self) -> None:
+        assert exchanged(b'{"model":"old"}', 'a"\\\u00fc') == '{"model":"a\\"\\\\\u00fc"}'.encode()
+
+
+class TestReplyModel:
+    """A reply names the model that the client asked for (A10)."""
+
+    def test_the_model_is_replaced(self) -> None:
+        body = b'{ "id": "msg_1", "type": "message", "model": "MiniMax-M2", "content": [{"model": "x"}] }'
+
+        assert reply_model(body, "claude-haiku-4-5") == body.replace(b"MiniMax-M2", b"claude-haiku-4-5")
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"<html>",
+            b"[1]",
+            b'"model"',
+            b'{"a":1}',
+            b'{"model":"x"',
+            b'\xff{"model":"x"}',
+            b'{"model":"x","a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        ],
+    )
+    def test_anything_else_is_unchanged(self, body: bytes) -> None:
+        assert reply_model(body, "new") is body
+
+    @given(st.binary(max_size=60))
+    def test_never_raises(self, body: bytes) -> None:
+        assert isinstance(reply_model(body, "new"), bytes)
+
+
+def test_tokens_are_estimated_from_the_size_alone() -> None:
+    assert [estimate_tokens(b"x" * size) for size in (0, 3, 4, 600_000)] == [0, 0, 1, 150_000]
+
+
+# --- token counts ---
+
+USAGE = {
+    "input_tokens": 10,
+    "cache_creation_input_tokens": 5,
+    "cache_creation": {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 0},
+    "output_tokens": 1,
+    "service_tier": "standard",
+    "cache_read_input_tokens": None,
+    "flag": True,
+    "share": 0.5,
+    "iterations": [{"input_tokens": 3}],
+    "server_tool_use": None,
+}
+COUNTS = {
+    "input_tokens": 10,
+    "cache_creation_input_tokens": 5,
+    "cache_creation.ephemeral_5m_input_tokens": 5,
+    "cache_creation.ephemeral_1h_input_tokens": 0,
+    "output_tokens": 1,
+}
+
+
+class TestReadUsage:
+    def test_integers_of_the_top_level_and_of_nested_objects(self) -> None:
+        assert read_usage(json.dumps({"type": "message", "content": [], "usage": USAGE}).encode()) == COUNTS
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"null",
+            b"[]",
+            b"<html>",
+            b'{"type":"message"}',
+            b'{"type":"message","usage":null}',
+            b'{"type":"message","usage":[1]}',
+            b'{"type":"error","usage":{"input_tokens":1}}',
+            b'{"object":"chat.completion","usage":{"prompt_tokens":1}}',
+            b'{"type":"message","usage":{"input_tokens":1}',
+            b'{"type":"message","usage":{"input_tokens":' + b"9" * 5000 + b"}}",
+            b'{"type":"message","usage":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        ],
+    )
+    def test_anything_else_is_empty(self, body: bytes) -> None:
+        assert read_usage(body) == {}
+
+    @given(json_values)
+    def test_never_raises(self, usage: Any) -> None:
+        counts = read_usage(json.dumps({"type": "message", "usage": usage}).encode())
+
+        assert all(type(count) is int for count in counts.values())
+
+
+# --- the stream ---
+
+
+def event(name: str, end: bytes = b"\n", /, **data: Any) -> bytes:
+    payload = json.dumps({"type": name, **data}).encode()
+    return b"event: " + name.encode() + end + b"data: " + payload + end + end
+
+
+def start(model: str = "upstream-model", end: bytes = b"\n") -> bytes:
+    message: dict[str, Any] = {
+        "id": "msg_1",
+        "type": "message",
+        "model": model,
+        "content": [],
+        "stop_reason": None,
+        "usage": USAGE,
+    }
+    return event("message_start", end, message=message)
+
+
+PING = event("ping")
+DELTA = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "model: upstream-model"})
+LAST = event("message_delta", delta={"stop_reason": "tool_use"}, usage={"output_tokens": 42, "input_tokens": None})
+STOP = event("message_stop")
+ERROR = event("error", error={"type": "overloaded_error", "message": "Overloaded"})
+ERROR_DATA = b'{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}'
+
+between: st.SearchStrategy[list[tuple[str, dict[str, Any]]]] = st.lists(
+    st.sampled_from(
+        [
+            ("ping", {}),
+            ("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}}),
+            ("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": "ü \n\r\n event: error"}}),
+            ("content_block_stop", {"index": 0}),
+            ("unheard_of", {"usage": {"input_tokens": 99}}),
+            (": comment", {}),
+            ("", {}),
+        ]
+    ),
+    max_size=5,
+)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """A whole answer with the provider's model name, and the same with the client's."""
+    end = draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
+
+    def extra() -> bytes:
+        frames = draw(between)
+        return b"".join(
+            end if not name else name.encode() + end + end if name[0] == ":" else event(name, end, **data)
+            for name, data in frames
+        )
+
+    last = event("message_delta", end, delta={"stop_reason": "tool_use"}, usage={"output_tokens": 42})
+    lead = draw(st.sampled_from([b"", BOM])) + b"".join(
+        draw(st.lists(st.sampled_from([end, b": hello" + end + end, event("ping", end)]), max_size=2))
+    )
+    rest = extra() + last + event("message_stop", end) + extra()
+    return lead + start(end=end) + rest, lead + start("client-model", end) + rest
+
+
+def play(stream: MessageStream, chunks: list[bytes]) -> bytes:
+    """What the client gets, the way the proxy asks for it."""
+    out: list[bytes] = []
+    committed = False
+    for chunk in chunks:
+        if not committed:
+            committed = stream.peek(chunk) is Peek.VALID
+            relayed = stream.relay(b"") if committed else []
+        else:
+            relayed = stream.relay(chunk)
+        assert len(relayed) <= 1 and b"" not in relayed
+        out += relayed
+    return b"".join(out + stream.finish())
+
+
+class TestRelay:
+    @given(answers(), cuts)
+    def test_bytes_and_facts_do_not_depend_on_the_chunks(self, answer: tuple[bytes, bytes], cuts: list[int]) -> None:
+        """C3"""
+        stream = MessageStream()
+
+        assert play(stream, pieces(answer[0], cuts)) == answer[0]
+        assert stream.usage == COUNTS | {"output_tokens": 42}
+        assert (stream.stop_reason, stream.ended, stream.failure) == ("tool_use", True, b"")
+        assert stream.at_boundary
+
+    @given(answers(), cuts)
+    def test_only_the_model_of_message_start_changes(self, answer: tuple[bytes, bytes], cuts: list[int]) -> None:
+        """A10"""
+        stream = MessageStream("client-model")
+
+        assert play(stream, pieces(answer[0], cuts)) == answer[1]
+        assert stream.usage == COUNTS | {"output_tokens": 42}
+
+    @given(st.binary(max_size=200) | streams, st.sampled_from([None, "m"]), cuts)
+    @example(gzip.compress(start() + STOP, mtime=0), "m", [11])
+    def test_garbage_is_passed_on_as_it_is(self, data: bytes, model: str | None, cuts: list[int]) -> None:
+        assert play(MessageStream(model), pieces(data, cuts)) == data
+
+    @given(streams, cuts, st.integers(0, 12))
+    @example(b"data: 1\r\rx", [9], 1)
+    def test_a_boundary_is_one_even_when_long_frames_are_passed_on_in_parts(
+        self, data: bytes, cuts: list[int], limit: int
+    ) -> None:
+        boundaries = {0, *frame_ends(data)}
+        stream = MessageStream()
+        out = b""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(messages, "HOLD_LIMIT", limit)
+            for piece in pieces(data, cuts):
+                relayed = stream.relay(piece)
+                assert b"" not in relayed
+                out += b"".join(relayed)
+                assert data.startswith(out)
+                assert not stream.at_boundary or len(out) in boundaries
+        assert out + b"".join(stream.finish()) == data
+
+    def test_frames_of_one_call_are_one_chunk_and_an_unfinished_one_waits(self) -> None:
+        stream = MessageStream()
+
+        assert stream.relay(start() + PING + DELTA[:20]) == [start() + PING]
+        assert stream.at_boundary
+        assert stream.relay(DELTA[20:-1]) == []
+        assert stream.relay(DELTA[-1:]) == [DELTA]
+        assert stream.relay(b"") == []
+
+    def test_a_chunk_that_is_one_frame_is_not_copied(self) -> None:
+        assert MessageStream().relay(DELTA)[0] is DELTA
+
+    def test_a_huge_frame_is_passed_on_as_it_comes(self) -> None:
+        stream = MessageStream()
+        begin = b"event: content_block_start\ndata: " + b"x" * HOLD_LIMIT
+
+        steps = [
+            (PING + begin, PING + begin, False),
+            (b"more", b"more", False),
+            (b"", b"", False),
+            (b"\n", b"\n", False),
+            # What comes now is the rest of a frame, whatever it looks like in this chunk.
+            (STOP + DELTA[:9], STOP, True),
+            (DELTA[9:], DELTA, True),
+        ]
+
+        for chunk, out, at_boundary in steps:
+            assert (stream.relay(chunk), stream.at_boundary) == ([out] if out else [], at_boundary)
+        assert not stream.ended
+
+    def test_finish_gives_the_unfinished_frame(self) -> None:
+        stream = MessageStream()
+
+        assert stream.relay(STOP[:-1]) == []
+        assert stream.finish() == [STOP[:-1]]
+        assert (stream.at_boundary, stream.ended) == (False, False)
+
+    def test_finish_of_a_complete_stream_is_empty(self) -> None:
+        stream = MessageStream()
+        stream.relay(start() + STOP)
+
+        assert stream.finish() == []
+        assert stream.at_boundary
+
+    def test_an_error_in_the_stream_ends_it(self) -> None:
+        stream = MessageStream()
+
+        assert stream.relay(start() + ERROR) == [start() + ERROR]
+        assert (stream.ended, stream.failure) == (True, ERROR_DATA)
+
+    def test_the_counts_of_message_delta_replace_those_it_names(self) -> None:
+        stream = MessageStream()
+        stream.relay(start() + LAST)
+        assert stream.usage == COUNTS | {"output_tokens": 42}
+
+        stream.relay(event("message_delta", delta={}, usage={"server_tool_use": {"web_search_requests": 2}}))
+        assert stream.usage == COUNTS | {"output_tokens": 42, "server_tool_use.web_search_requests": 2}
+        assert stream.stop_reason == "tool_use"
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"",
+            b"nonsense",
+            b"[]",
+            b'{"message":1,"delta":"x","usage":7}',
+            b'{"message":{"model":"x"',
+            b'{"message":{"usage":[1]},"delta":{"stop_reason":5}}',
+            b"[" * 100_000,
+            b"\xff\xfe",
+        ],
+    )
+    @pytest.mark.parametrize("name", [b"message_start", b"message_delta"])
+    def test_events_that_cannot_be_read_are_passed_on(self, name: bytes, data: bytes) -> None:
+        frame = b"event: " + name + b"\ndata: " + data + b"\n\n"
+        stream = MessageStream("m")
+
+        assert stream.relay(frame) == [frame]
+        assert (stream.usage, stream.stop_reason) == ({}, None)
+
+    @pytest.mark.parametrize(
+        ("frame", "expected"),
+        [
+            (
+                b'data: {"message":{"model":"old","id":"old"}}\nevent: message_start\n\n',
+                b'data: {"message":{"model":"new","id":"old"}}\nevent: message_start\n\n',
+            ),
+            (
+                b'event: message_start\nid: 1\ndata: {"message":\ndata:  {"model":"old"}}\n: c\n\n',
+                b'event: message_start\nid: 1\ndata: {"message":\ndata:  {"model":"new"}}\n: c\n\n',
+            ),
+            (
+                b': {"message":{"model":"old"}}\nevent:message_start\ndata:{"message":{"model":"old"}}\n\n',
+                b': {"message":{"model":"old"}}\nevent:message_start\ndata: {"message":{"model":"new"}}\n\n',
+            ),
+            (
+                b'event: message_start\ndata: {"message":{"model":"old","model":"old"}}\n\n',
+                b'event: message_start\ndata: {"message":{"model":"new"}}\n\n',
+            ),
+            (
+                b'event: message_start\ndata: {"model":"old","message":{"id":"1"}}\n\n',
+                b'event: message_start\ndata: {"model":"old","message":{"id":"1"}}\n\n',
+            ),
+        ],
+        ids=["data first", "several data lines", "data in a comment", "named twice", "no model"],
+    )
+    def test_the_model_in_unusual_frames(self, frame: bytes, expected: bytes) -> None:
+        """A10"""
+        assert MessageStream("new").relay(frame) == [expected]
+
+
+class TestPeek:
+    """What decides whether an attempt may serve the client: errors inside a 200 are failures (A10)."""
+
+    @pytest.mark.parametrize(
+        ("data", "verdict", "failure"),
+        [
+            (start(), Peek.VALID, b""),
+            (DELTA, Peek.VALID, b""),
+            (STOP, Peek.VALID, b""),
+            (BOM + start(end=b"\r\n"), Peek.VALID, b""),
+            (start() + ERROR, Peek.VALID, b""),
+            (b": hi\n\n" + PING + event("unheard_of") + start(), Peek.VALID, b""),
+            (b"", Peek.WAITING, b""),
+            (start()[:-1], Peek.WAITING, b""),
+            (PING * 3, Peek.WAITING, b""),
+            (b": keep-alive\n\n\n\nretry: 10\n\n", Peek.WAITING, b""),
+            (event("unheard_of"), Peek.WAITING, b""),
+            (b'{"base_resp":{"status_code":1002}}', Peek.WAITING, b""),
+            (b"<html>\n\n<body>\n\n", Peek.WAITING, b""),
+            (ERROR, Peek.FAILED, ERROR_DATA),
+            (PING + ERROR + start(), Peek.FAILED, ERROR_DATA),
+            (b"event: error\ndata: busy\n\n", Peek.FAILED, b"busy"),
+            (b"event: message_start\ndata: " + ERROR_DATA + b"\n\n", Peek.FAILED, ERROR_DATA),
+            (b"event: message_start\ndata: {\n\n", Peek.FAILED, b""),
+            (b"event: message_start\n\n", Peek.FAILED, b""),
+            (b"event: message_start\ndata: [1]\n\n", Peek.FAILED, b""),
+            (b'data: {"error":{"code":502}}\n\n', Peek.FAILED, b'{"error":{"code":502}}'),
+            (b"data: [DONE]\n\n", Peek.FAILED, b""),
+            (b"data: \xff\n\n", Peek.FAILED, b""),
+        ],
+    )
+    @pytest.mark.parametrize("size", [1, 7, 10_000])
+    def test_the_first_meaningful_event_decides(self, data: bytes, verdict: Peek, failure: bytes, size: int) -> None:
+        stream = MessageStream()
+        seen = [stream.peek(data[at : at + size]) for at in range(0, len(data), size)] or [stream.peek(b"")]
+
+        assert (seen[-1], stream.failure) == (verdict, failure)
+        assert (stream.ended, stream.usage) == (False, {})
+
+    def test_what_was_peeked_comes_out_first_and_is_followed(self) -> None:
+        stream = MessageStream("client-model")
+
+        assert stream.peek(PING + start()[:30]) is Peek.WAITING
+        assert stream.peek(start()[30:] + DELTA[:10]) is Peek.VALID
+        assert stream.relay(b"") == [PING + start("client-model")]
+        assert stream.usage == COUNTS
+        assert stream.relay(DELTA[10:]) == [DELTA]
+
+    def test_peeked_bytes_come_out_with_the_next_ones_too(self) -> None:
+        stream = MessageStream()
+        stream.peek(start())
+
+        assert stream.relay(DELTA) == [start() + DELTA]
+
+    def test_the_verdict_stays(self) -> None:
+        failed, valid = MessageStream(), MessageStream()
+        failed.peek(ERROR)
+        valid.peek(start())
+
+        assert failed.peek(start()) is Peek.FAILED
+        assert valid.peek(ERROR) is Peek.VALID
+
+    @pytest.mark.parametrize("begin", [b"<html>", b"\r\n\n<html>\n\n", b"{", b"\x1f\x8b\x08", b"database"])
+    def test_what_does_not_begin_like_events_fails_when_it_gets_long(self, begin: bytes) -> None:
+        stream = MessageStream()
+
+        assert stream.peek(begin + b"x" * (FOREIGN_LIMIT - len(begin))) is Peek.WAITING
+        assert stream.peek(b"x") is Peek.FAILED
+
+    @pytest.mark.parametrize("begin", [b"event: message_start", BOM + b"data:", b"\n\n: c", b"id: 1"])
+    def test_what_begins_like_events_may_be_longer(self, begin: bytes) -> None:
+        stream = MessageStream()
+
+        assert stream.peek(begin + b"x" * (HOLD_LIMIT - len(begin))) is Peek.WAITING
+        assert stream.peek(b"x") is Peek.FAILED
+
+    @pytest.mark.parametrize(
+        ("data", "failure"),
+        [
+            (b'{"base_resp":{"status_code":1002}}', b'{"base_resp":{"status_code":1002}}'),
+            (b'{"code":500,\n\n"msg":"404 NOT_FOUND"}\n', b'{"code":500,\n\n"msg":"404 NOT_FOUND"}\n'),
+            (ERROR.replace(b"\n", b"\r"), ERROR_DATA),
+            (b"<html></html>", b""),
+            (b"[]", b""),
+            (PING, b""),
+            (b"", b""),
+        ],
+    )
+    def test_a_json_object_in_place_of_a_stream_is_known_at_its_end(self, data: bytes, failure: bytes) -> None:
+        stream = MessageStream()
+
+        assert stream.peek(data) is Peek.WAITING
+        assert stream.finish() == ([data] if data else [])
+        assert stream.failure == failure
