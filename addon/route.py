@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-# In a checkout this file stands beside the package; in a wheel inside it, in a folder of its own, because mitmproxy puts
-# the folder of a script on the import path and the package has rooms with names of the standard library (inspect).
+# In a checkout this file stands beside the package; in a wheel inside it, in a folder of its own, because mitmproxy
+# puts the folder of a script on the import path and the package has a room named like a standard module (inspect).
 _here = Path(__file__).resolve().parent
 _package = _here.parent if _here.name == "entry" else _here / "turnout"
 if str(_package.parent) not in sys.path:

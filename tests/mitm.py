@@ -108,7 +108,10 @@ class RunningProxy:
         started = asyncio.ensure_future(self._capture.started.wait())
         await asyncio.wait({self._running, started}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         started.cancel()
-        assert self._capture.started.is_set() and not self._running.done(), f"the proxy did not start: {self.errors}"
+        if self._running.done() or not self._capture.started.is_set():
+            reasons = "\n".join(self.errors)
+            self.errors.clear()
+            raise AssertionError(f"the proxy did not start:\n{reasons}")
         self.port = self.master.addons.get("proxyserver").listen_addrs()[0][1]
 
     async def _run(self) -> None:
@@ -116,6 +119,8 @@ class RunningProxy:
             await self.master.run()
         except SystemExit as leaving:  # mitmproxy's answer to an error at start-up; it must not end the test run
             self.errors.append(f"mitmproxy left with exit code {leaving.code}")
+            await self.master.done()  # takes its log handlers away, which mitmproxy does after a good start alone
+            self.master.addons.get("errorcheck").finish()
 
     async def stop(self) -> None:
         await self.master.addons.get("proxyserver").servers.update([])  # mitmproxy leaves its listeners to process exit

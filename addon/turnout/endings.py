@@ -53,11 +53,11 @@ def own_error(failures: Sequence[Failure], free_in: float | None) -> LocalAnswer
 
 
 def _tellable(failure: Failure) -> bool:
-    """Whether the provider's own answer may stand: an error status, and not about a credential the proxy owns.
+    """Whether the provider's own answer may stand: an error as JSON, and not about a credential the proxy owns.
 
     A 401 about the proxy's credential would send Claude Code into its own login loop.
     """
-    if failure.answer is None or failure.answer.status < 400:
+    if failure.answer is None or failure.answer.status < 400 or failure.answer.body.lstrip()[:1] != b"{":
         return False
     return not (failure.judgement.verdict is Verdict.CREDENTIAL and failure.candidate.credential.owned)
 

@@ -1,4 +1,4 @@
-"""FailoverStream, driven by events: failures before the first event stay invisible, those after it are told (C1, C3)."""
+"""FailoverStream, driven by events: failures before the first event stay invisible, later ones are told (C1, C3)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ def chunk(data: bytes) -> bytes:
 
 
 def plain(status: int, body: bytes) -> bytes:
-    return b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body)
+    return b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (
+        status,
+        len(body),
+        body,
+    )
 
 
 class Monitor:
@@ -359,7 +363,9 @@ def test_finished_stream_asks_for_no_more_ticks(clock: Clock) -> None:
 def test_errors_of_mitmproxy_itself_are_json() -> None:
     """A request that mitmproxy refuses gets JSON in the API's shape, not its HTML page."""
     wire = Addon().wire()
-    wire.client_sends(b"POST /v1/messages HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n")
+    wire.client_sends(
+        b"POST /v1/messages HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
     assert wire.answer.startswith(b"HTTP/1.1 400")
     assert b'"type":"invalid_request_error"' in wire.answer and b"<html" not in wire.answer
 
@@ -377,7 +383,9 @@ def test_request_body_over_the_limit_is_not_kept() -> None:
         flow.response = http.Response.make(413, b"{}")
 
     wire.hooks |= {"requestheaders": arrive, "request": refuse}
-    wire.client_sends(b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"x" * 8) + chunk(b"y" * 8))
+    wire.client_sends(
+        b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"x" * 8) + chunk(b"y" * 8)
+    )
     assert wire.answer == b""
     wire.client_sends(chunk(b"z" * 1000) + END)
     assert wire.answer.startswith(b"HTTP/1.1 413") and not wire.servers

@@ -39,10 +39,21 @@ def anthropic_table(provider: ScriptedProvider) -> str:
     return f'[providers.anthropic]\nbase_url = "{provider.url}"\n'
 
 
-async def ask(client: httpx.AsyncClient, url: str, body: Mapping[str, Any] | None = None, **headers: str) -> httpx.Response:
+async def ask(
+    client: httpx.AsyncClient, url: str, body: Mapping[str, Any] | None = None, **headers: str
+) -> httpx.Response:
     """One Messages request; `headers` with underscores for dashes."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return await client.post(f"{url}/v1/messages", json={**BODY, **(body or {})}, headers={**HEADERS, **given})
+
+
+async def ask_directly(
+    client: httpx.AsyncClient, provider: ScriptedProvider, key: str, body: Mapping[str, Any] | None = None
+) -> httpx.Response:
+    """The same request without the proxy, with the provider's own key."""
+    headers = {**HEADERS, "authorization": f"Bearer {key}"}
+    del headers["x-api-key"]
+    return await client.post(f"{provider.url}/v1/messages", json={**BODY, **(body or {})}, headers=headers)
 
 
 def text_of(answer: httpx.Response) -> str:

@@ -84,7 +84,9 @@ async def test_too_large_is_413_as_json(proxy: StartProxy, client: httpx.AsyncCl
 
     async with ScriptedProvider() as upstream:
         running = await proxy('[access]\nmax_body = "4KB"\n' + anthropic_table(upstream))
-        answer = await client.post(f"{running.url}/v1/messages", content=body if declared else pieces(), headers=HEADERS)
+        answer = await client.post(
+            f"{running.url}/v1/messages", content=body if declared else pieces(), headers=HEADERS
+        )
         assert answer.status_code == 413 and answer.json()["error"]["type"] == "request_too_large"
         assert (await client.get(f"{running.url}/health")).status_code == 200, "the connection stays usable"
     assert not upstream.requests
@@ -170,7 +172,9 @@ async def test_health_tells_the_state_without_secrets(
     """A13."""
     monkeypatch.setenv("FOREIGN_KEY", "sk-foreign-0123456789")
     async with ScriptedProvider(accepts="sk-foreign-0123456789") as upstream:
-        table = f'[providers.foreign]\nbase_url = "{upstream.url}"\nauth = "bearer"\ncredentials = ["env:FOREIGN_KEY"]\n'
+        table = (
+            f'[providers.foreign]\nbase_url = "{upstream.url}"\nauth = "bearer"\ncredentials = ["env:FOREIGN_KEY"]\n'
+        )
         running = await proxy(table + "max_concurrent = 2\n" + route("foreign/big"))
         assert (await ask(client, running.url)).status_code == 200
         await running.finished()

@@ -22,7 +22,12 @@ async def test_body_and_headers_leave_as_they_came(proxy: StartProxy, client: ht
     raw = raw % (b"true" if stream else b"false")
     async with ScriptedProvider() as upstream:
         running = await proxy(anthropic_table(upstream))
-        sent = {**HEADERS, "anthropic-beta": "interleaved-thinking-2025-05-14, effort-2025-11-24", "x-claude-code-session-id": "s", "User-Agent": "claude-cli/9"}
+        sent = {
+            **HEADERS,
+            "anthropic-beta": "interleaved-thinking-2025-05-14, effort-2025-11-24",
+            "x-claude-code-session-id": "s",
+            "User-Agent": "claude-cli/9",
+        }
         answer = await client.post(f"{running.url}/v1/messages?beta=true&x=%2F", content=raw, headers=sent)
         (request,) = upstream.messages
         (flow,) = await running.finished()
@@ -51,7 +56,10 @@ async def test_streamed_answer_arrives_byte_for_byte(proxy: StartProxy, client: 
     ("sent", "expected"),
     [
         ({"x-api-key": API_KEY}, ("x-api-key", API_KEY)),
-        ({"authorization": f"Bearer {OAUTH}", "anthropic-beta": "effort-2025-11-24"}, ("authorization", f"Bearer {OAUTH}")),
+        (
+            {"authorization": f"Bearer {OAUTH}", "anthropic-beta": "effort-2025-11-24"},
+            ("authorization", f"Bearer {OAUTH}"),
+        ),
     ],
 )
 async def test_the_clients_own_credential(
@@ -123,7 +131,10 @@ async def test_long_context_suffix_becomes_its_beta(proxy: StartProxy, client: h
         answer = await ask(client, running.url, {"model": "claude-opus-4-6[1m]"}, anthropic_beta="effort-2025-11-24")
         (request,) = upstream.messages
     assert answer.status_code == 200
-    assert request.model == "claude-opus-4-6" and request.lower["anthropic-beta"] == "effort-2025-11-24,context-1m-2025-08-07"
+    assert (
+        request.model == "claude-opus-4-6"
+        and request.lower["anthropic-beta"] == "effort-2025-11-24,context-1m-2025-08-07"
+    )
 
 
 async def test_count_tokens_is_forwarded_with_the_same_credential(proxy: StartProxy, client: httpx.AsyncClient) -> None:

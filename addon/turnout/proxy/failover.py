@@ -184,6 +184,8 @@ class FailoverStream(HttpStream):
             if valid:
                 yield from self._begin_stream()
                 yield from self._relay(monitor.relay(b""))
+                if min(monitor.idle_within, monitor.ping_after or TICK) < TICK:
+                    yield self._next_tick(self._heard, monitor)  # the pending tick may come too late for these
             elif valid is False:
                 yield from self._abandon("")
         elif isinstance(event, ResponseEndOfMessage):
