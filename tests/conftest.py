@@ -97,6 +97,7 @@ class StartMitmdump(Protocol):
         script: Path | None = ...,
         environment: Mapping[str, str] | None = ...,
         options: Mapping[str, str] | None = ...,
+        tool: str = ...,
     ) -> MitmdumpProcess: ...
 
 
@@ -116,6 +117,7 @@ def mitmdump(tmp_path: Path, home: Path, confdir: Path) -> Iterator[StartMitmdum
         script: Path | None = ROUTE,
         environment: Mapping[str, str] | None = None,
         options: Mapping[str, str] | None = None,
+        tool: str = "mitmdump",
     ) -> MitmdumpProcess:
         directory = tmp_path / f"mitmdump{len(processes)}"
         directory.mkdir()
@@ -128,7 +130,7 @@ def mitmdump(tmp_path: Path, home: Path, confdir: Path) -> Iterator[StartMitmdum
         for name, value in chosen.items():
             command += ["--set", f"{name}={value}"]
         variables = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
-        processes.append(MitmdumpProcess([*command, *arguments], variables, directory))
+        processes.append(MitmdumpProcess([*command, *arguments], variables, directory, tool))
         return processes[-1]
 
     yield start

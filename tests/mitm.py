@@ -130,10 +130,12 @@ class RunningProxy:
 
 
 class MitmdumpProcess:
-    """A mitmdump process; its output is collected line by line while it runs."""
+    """A mitmdump (or mitmweb) process; its output is collected line by line while it runs."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], directory: Path) -> None:
-        command = [str(Path(sys.executable).parent / "mitmdump"), *arguments]
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str], directory: Path, tool: str = "mitmdump"
+    ) -> None:
+        command = [str(Path(sys.executable).parent / tool), *arguments]
         self.lines: list[str] = []
         self._changed = threading.Condition()
         self._ended = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable
@@ -13,11 +14,12 @@ from mitmproxy.tls import TlsData
 
 from turnout.conductor import Conductor
 from turnout.errors import ConfigError
-from turnout.gate.access import check_listen
+from turnout.gate.access import check_listen, is_loopback
 from turnout.proxy import failover
 from turnout.proxy.connecting import ConnectDeadlines, ServerConnectionHookData
-from turnout.proxy.modes import is_reverse, listen_hosts
+from turnout.proxy.modes import is_reverse, listen_again, listen_hosts, listens_elsewhere
 from turnout.reload import LiveSetup
+from turnout.settings.model import Settings
 
 logger = logging.getLogger("turnout")
 
@@ -47,7 +49,13 @@ def guarded(hook: Hook) -> Hook:
 
 def is_ours(flow: http.HTTPFlow) -> bool:
     """Turnout serves reverse mode. Flows that are only shown (loaded files, published attempts) are nobody's."""
-    return flow.live and is_reverse(flow)
+    return flow.live and is_reverse(flow.client_conn)
+
+
+def _check_addresses(settings: Settings) -> None:
+    """No address that other machines reach without client keys (A17). Raises ConfigError."""
+    for host in listen_hosts(ctx.options.mode, ctx.options.listen_host):
+        check_listen(host, settings.access)
 
 
 class Turnout:
@@ -55,7 +63,7 @@ class Turnout:
 
     def __init__(self) -> None:
         self.conductor = Conductor()
-        self.setup = LiveSetup(self.conductor.adopt, self.conductor.pin)
+        self.setup = LiveSetup(_check_addresses, self.conductor.adopt, self.conductor.pin)
         self.deadlines = ConnectDeadlines()
         self._restore: Callable[[], None] = lambda: None
         self._started = False
@@ -74,7 +82,8 @@ class Turnout:
             if updated & OPTIONS.keys():
                 options = ctx.options
                 self.setup.start(options.turnout_config or None, options.turnout_provider or None)
-            self._check_addresses()
+            if self.conductor.settings is not None:
+                _check_addresses(self.conductor.settings)
         except ConfigError as error:
             if self._started:
                 raise exceptions.OptionsError(str(error)) from None
@@ -83,6 +92,8 @@ class Turnout:
     def running(self) -> None:
         self._started = True
         self.setup.watch()
+        if listens_elsewhere():
+            self._relisten = asyncio.get_running_loop().create_task(listen_again())
 
     def done(self) -> None:
         self.setup.stop()
@@ -103,14 +114,14 @@ class Turnout:
             logger.info("turnout sets %s", ", ".join(f"{name}={value}" for name, value in changes.items()))
             ctx.options.update(**changes)
 
-    def _check_addresses(self) -> None:
-        """No address that other machines reach without client keys (A17)."""
-        settings = self.conductor.settings
-        if settings is not None:
-            for host in listen_hosts(ctx.options.mode, ctx.options.listen_host):
-                check_listen(host, settings.access)
-
     # --- a request comes in ---
+
+    def client_connected(self, client: connection.Client) -> None:
+        """Before `running` has moved a listener, mitmproxy 12 may listen on every interface."""
+        settings = self.conductor.settings
+        guarded_by_keys = settings is not None and settings.access.keys
+        if is_reverse(client) and not guarded_by_keys and not is_loopback(client.sockname[0]):
+            client.error = "this address is not served without client keys"
 
     @guarded
     async def requestheaders(self, flow: http.HTTPFlow) -> None:

@@ -61,6 +61,7 @@ class AnswerMonitor:
         self._stream = MessageStream(expected.reply_model)
         self._on_first_event = on_first_event
         self._opaque = False
+        self._opaque_ended = False
         self._status = 200
         self._headers: Mapping[str, str] = {}
         self._raw: list[bytes] = []
@@ -73,7 +74,7 @@ class AnswerMonitor:
     @property
     def complete(self) -> bool:
         """A streamed answer came to its proper end."""
-        return self._opaque or self._stream.ended
+        return self._opaque_ended or self._stream.ended
 
     @property
     def received(self) -> bytes:
@@ -109,6 +110,7 @@ class AnswerMonitor:
 
     def finish(self) -> list[bytes]:
         if self._opaque:
+            self._opaque_ended = True
             return []
         whole = self._stream.at_boundary
         chunks = self._stream.finish()
@@ -158,6 +160,9 @@ class AnswerMonitor:
 
     def interrupted(self, reason: str) -> bytes:
         if self.complete:
+            return b""
+        if self._opaque:
+            self.interruption = reason  # nothing can be said inside an encoding that is not ours
             return b""
         # A frame of which a part has been sent is ended first, or the client would read the error as its data.
         gap = b"" if self._stream.at_boundary else b"\n\n"

@@ -115,6 +115,8 @@ class Conductor:
             raise too_large(setup.settings.access.max_body)
         assert passage.known.endpoint is not None
         body = flow.request.get_content(strict=False) or b""
+        if len(body) > setup.settings.access.max_body:  # after decompression
+            raise too_large(setup.settings.access.max_body)
         request = ClientRequest(flow.request.method, passage.path, lowered(passage.headers), body)
         passage.journey = self.dispatcher.open(request, passage.known.endpoint, setup)
 

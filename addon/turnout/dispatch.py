@@ -126,9 +126,10 @@ class Dispatcher:
             if not credentials:
                 counts["no credential"] += 1
             model = target.model or upstream_name(exchange.request.model, provider.aliases)
+            scope = model if exchange.endpoint == "messages" else f"{model} (count_tokens)"
             alone = len(exchange.plan) == 1
             for credential in self._rotated(provider.name, provider.rotate, credentials):
-                yield Candidate(target, provider, model, credential, guarded=credential.owned or not alone)
+                yield Candidate(target, provider, model, credential, scope, guarded=credential.owned or not alone)
 
     def _rotated(self, provider: str, rotate: str, credentials: list[Credential]) -> list[Credential]:
         if rotate != "round-robin" or len(credentials) < 2:
@@ -228,7 +229,8 @@ class Dispatcher:
             if candidate.guarded:
                 self.cooldowns.succeeded(*candidate.key)
                 journey.claimed = False
-            self.affinity.served(journey.exchange.session, journey.route, candidate.target)
+            if journey.exchange.endpoint == "messages":
+                self.affinity.served(journey.exchange.session, journey.route, candidate.target)
 
     def close(self, journey: Journey, outcome: str) -> None:
         """The exchange is over. `outcome` is `served` or `failed`, for the counters. Nothing is held afterwards."""

@@ -11,6 +11,7 @@ from turnout.journey import Blocked, Failure
 
 _STATUS_OF_TYPE = {
     "invalid_request_error": 400,
+    "authentication_error": 401,
     "billing_error": 402,
     "permission_error": 403,
     "not_found_error": 404,
@@ -64,7 +65,7 @@ def _tellable(failure: Failure) -> bool:
 
 def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]:
     judgement, candidate = primary.judgement, primary.candidate
-    if judgement.verdict is Verdict.CREDENTIAL:
+    if judgement.verdict is Verdict.CREDENTIAL and candidate.credential.owned:
         kind = "api_error"
         message = f"{candidate.provider.name} refused the configured credential {candidate.credential.label}"
     else:

@@ -64,8 +64,9 @@ class RequestError(TurnoutError):
     """What `x-should-retry` tells the client's SDK; None leaves the decision to its own rules."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, details: Mapping[str, Any] | None = None):
-        super().__init__(message)
-        self.message = message
+        # What a client sent may be quoted here, and headers and paths need not be UTF-8.
+        self.message = message.encode(errors="replace").decode()
+        super().__init__(self.message)
         self.retry_after = retry_after
         self.details = dict(details or {})
 

@@ -63,7 +63,7 @@ class ClientRequest:
             raise InvalidRequest("model: Field required")
         try:
             model = _STRING.decode(raw)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise InvalidRequest("model: Input should be a string") from None
         if not model.strip():
             raise InvalidRequest("model: String should not be empty")

@@ -32,13 +32,15 @@ class Candidate:
     model: str
     """The model name to send."""
     credential: Credential
+    scope: str
+    """What of the provider cools down with the credential: the model, or its token counting, which has own limits."""
     guarded: bool = True
     """Cooldowns apply. They do not where the client's own credential has no alternative: the client decides there."""
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Provider, credential, model: what cools down."""
-        return self.provider.name, self.credential.fingerprint, self.model
+        """Provider, credential, scope: what cools down."""
+        return self.provider.name, self.credential.fingerprint, self.scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,18 @@ def build(settings: Settings) -> Setup:
 
 
 class LiveSetup:
-    """Loads the setup and keeps it up to date. `on_change` is called with every new one, never with an invalid one."""
+    """Loads the setup and keeps it up to date. `on_change` is called with every new one, never with an invalid one.
 
-    def __init__(self, on_change: Callable[[Setup], None], on_pin: Callable[[str | None], None]) -> None:
+    `check` raises ConfigError for settings that are valid in themselves, but not where the proxy listens now.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[Settings], None],
+        on_change: Callable[[Setup], None],
+        on_pin: Callable[[str | None], None],
+    ) -> None:
+        self._check = check
         self._on_change = on_change
         self._on_pin = on_pin
         self._chosen: str | None = None
@@ -45,7 +54,7 @@ class LiveSetup:
 
     def start(self, chosen: str | None, pinned: str | None) -> None:
         """Load for the first time, or anew after an option changed. Raises ConfigError and then changes nothing."""
-        setup = build(load(chosen))
+        setup = self._load(chosen)
         _check_pin(pinned, setup.settings)
         self._chosen, self._pinned_by_option = chosen, pinned
         self._adopt(setup)
@@ -63,7 +72,7 @@ class LiveSetup:
         """Compare the files with what is in force and take over what is new and valid."""
         if self._files.changed():
             try:
-                setup = build(load(self._chosen))
+                setup = self._load(self._chosen)
             except ConfigError as error:
                 logger.error("configuration not changed, the old one stays in force: %s", error)
             else:
@@ -71,6 +80,11 @@ class LiveSetup:
                 logger.info("configuration reloaded from %s", setup.settings.file or "defaults")
         if self._pin.changed():
             self._read_pin()
+
+    def _load(self, chosen: str | None) -> Setup:
+        setup = build(load(chosen))
+        self._check(setup.settings)
+        return setup
 
     async def _poll(self) -> None:
         while True:

@@ -34,6 +34,8 @@ class Wire:
         self.waiting: list[Callable[[], None]] = []
         self.connect_errors: list[str | None] = []
         """What the next connects end with; None or an empty list: they succeed."""
+        self.alpn: bytes | None = None
+        """The protocol that servers speak: None is HTTP/1."""
         self.servers: list[Server] = []
         self.sent: dict[Any, bytearray] = {}
         self.closed: list[Any] = []
@@ -129,6 +131,7 @@ class Wire:
         def complete() -> None:
             if error is None:
                 server.state = ConnectionState.OPEN
+                server.alpn = self.alpn
                 server.timestamp_start = 1.0
                 self.servers.append(server)
             else:

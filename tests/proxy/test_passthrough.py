@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 
@@ -12,6 +13,8 @@ from tests.conftest import StartProxy
 from tests.proxy.support import BODY, HEADERS, anthropic_table, ask, provider_table, route, text_of
 from tests.scripted.provider import API_KEY, ScriptedProvider
 from tests.scripted.replies import sse
+from turnout.health.verdict import Judgement, Verdict
+from turnout.settings.secret import Secret
 
 OAUTH = "sk-ant-oat01-a-login-of-the-client"
 
@@ -154,3 +157,37 @@ async def test_count_tokens_is_501_where_the_provider_cannot(proxy: StartProxy, 
         answer = await client.post(f"{running.url}/v1/messages/count_tokens", json=body, headers=HEADERS)
     assert answer.status_code == 501 and answer.headers["x-should-retry"] == "false"
     assert answer.json()["error"]["type"] == "not_supported" and not upstream.requests
+
+
+async def test_a_compressed_request_is_read_and_goes_on_plain(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    async with ScriptedProvider() as upstream:
+        running = await proxy(anthropic_table(upstream))
+        packed = gzip.compress(json.dumps(BODY).encode())
+        headers = {**HEADERS, "content-encoding": "gzip"}
+        answer = await client.post(f"{running.url}/v1/messages", content=packed, headers=headers)
+        (request,) = upstream.messages
+    assert answer.status_code == 200 and request.json == BODY and "content-encoding" not in request.lower
+
+
+async def test_a_bomb_is_too_large(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    async with ScriptedProvider() as upstream:
+        running = await proxy('[access]\nmax_body = "1MB"\n' + anthropic_table(upstream))
+        packed = gzip.compress(b'{"model":"' + b"a" * 2_000_000 + b'"}')
+        headers = {**HEADERS, "content-encoding": "gzip"}
+        answer = await client.post(f"{running.url}/v1/messages", content=packed, headers=headers)
+    assert answer.status_code == 413 and not upstream.requests
+
+
+async def test_limits_on_counting_do_not_cool_the_model_down(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    """Token counting has rate limits of its own."""
+    async with ScriptedProvider(accepts="key-1") as upstream:
+        config = provider_table("p", upstream, key="key-1", extra="counts_tokens = true")
+        running = await proxy("[retry]\nmax_elapsed = 0\n" + config + route("p"))
+        candidate = ("p", Secret("key-1").fingerprint, "claude-opus-4-6 (count_tokens)")
+        running.addon.conductor.dispatcher.cooldowns.failed(
+            *candidate, Judgement(Verdict.THROTTLE, "429 throttle", retry_after=60)
+        )
+        body = {"model": "claude-opus-4-6", "messages": BODY["messages"]}
+        counted = await client.post(f"{running.url}/v1/messages/count_tokens", json=body, headers=HEADERS)
+        answered = await ask(client, running.url)
+    assert counted.status_code == 429 and answered.status_code == 200

@@ -44,8 +44,9 @@ def _key(reference: CredentialReference, settings: Settings) -> Secret:
         return reference.literal
     if reference.source == "env":
         value = settings.environment.get(reference.name)
-        if value:
-            return value
+        key = value.reveal().strip() if value else ""
+        if key:
+            return Secret(key)
         problem, hint = f"the variable {reference.name} is not set", "Set it in the environment or in .env"
     else:
         problem, hint = f"{reference} cannot be a client key", "Use env:NAME"
@@ -56,8 +57,8 @@ class Gatekeeper:
     """Checks the head of a request. Raises a RequestError for one that may not enter."""
 
     def __init__(self, access: Access, keys: Iterable[Secret]) -> None:
-        self._keys = [key.reveal().encode() for key in keys]
-        self._hosts = {host.lower().strip("[]") for host in access.hosts}
+        self._keys = [_bytes(key.reveal()) for key in keys]
+        self._hosts = {host.lower().strip("[]").rstrip(".") for host in access.hosts}
         self._origins = {origin.lower().rstrip("/") for origin in access.origins}
         self._max_body = access.max_body
 
@@ -90,14 +91,20 @@ class Gatekeeper:
         if scheme.lower() == "bearer":
             offered.append(token.strip())
         # Every pair is compared, so that the time taken tells nothing about which one fits.
-        if not any([hmac.compare_digest(given.encode(), key) for given in offered for key in self._keys]):  # noqa: C419
+        if not any([hmac.compare_digest(_bytes(given), key) for given in offered for key in self._keys]):  # noqa: C419
             raise NotAuthenticated(
                 "A client key is required: send it as Authorization: Bearer, x-api-key or x-turnout-key."
             )
 
     def _check_size(self, declared: str | None) -> None:
-        if declared is not None and declared.isdecimal() and int(declared) > self._max_body:
+        # Python refuses to read numbers of thousands of digits.
+        if declared is not None and declared.isdecimal() and (len(declared) > 18 or int(declared) > self._max_body):
             raise too_large(self._max_body)
+
+
+def _bytes(text: str) -> bytes:
+    """The bytes as they came: what is not UTF-8 in headers and variables stands as surrogates in their text."""
+    return text.encode(errors="surrogateescape")
 
 
 def too_large(limit: int) -> RequestTooLarge:

@@ -10,6 +10,8 @@ import msgspec
 
 from turnout.errors import NotFound
 from turnout.exchange import LocalAnswer
+from turnout.routing.plan import parse_target
+from turnout.settings.load import DEFAULT_PROVIDER
 from turnout.settings.model import Settings
 
 _CREATED = "2025-01-01T00:00:00Z"
@@ -29,17 +31,19 @@ def models(settings: Settings) -> list[dict[str, Any]]:
             "max_tokens": model.max_completion_tokens,
             "owned_by": model.owned_by,
         }
-    for _, targets in settings.targets():
-        for target in targets:
-            name = target.partition("/")[2]
-            if name:
-                listed.setdefault(name, _model(name))
+    targets = [parse_target(text) for _, texts in settings.targets() for text in texts]
+    for target in targets:
+        if target.model:
+            listed.setdefault(target.model, _model(target.model))
     for route in settings.routes:
         for pattern in route.model:
             if not set(pattern) & set("*?["):
                 listed.setdefault(pattern, _model(pattern))
-    for name in settings.providers["anthropic"].models if "anthropic" in settings.providers else ():
-        listed.setdefault(name, _model(name))
+    # Where the client's own model name is passed on, whatever the provider has can be asked for.
+    passed_on = [target.provider for target in targets if target.model is None]
+    for provider in (*passed_on, DEFAULT_PROVIDER):
+        for name in settings.providers[provider].models:
+            listed.setdefault(name, _model(name))
     return list(listed.values())
 
 

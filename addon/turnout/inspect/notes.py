@@ -79,4 +79,4 @@ def usage_line(usage: Mapping[str, int]) -> str:
 def _short(count: int) -> str:
     if count < 1000:
         return str(count)
-    return f"{count / 1000:.1f}k" if count < 1_000_000 else f"{count / 1_000_000:.1f}M"
+    return f"{count / 1000:.1f}k" if count < 999_950 else f"{count / 1_000_000:.1f}M"

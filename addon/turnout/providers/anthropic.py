@@ -11,7 +11,13 @@ from turnout.settings.model import Provider
 from turnout.settings.secret import SECRET_HEADERS
 from turnout.wire.messages import replace_model
 
-_DROPPED = SECRET_HEADERS | {"host", "content-length", "transfer-encoding", "accept-encoding"}
+_DROPPED = SECRET_HEADERS | {
+    "host",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "accept-encoding",
+}
 """Headers of the client that never go on: credentials are set anew for the target's host, framing by the body."""
 
 _KEPT_BY_CLIENT_CREDENTIAL = {"anthropic-workspace-id"}
@@ -24,7 +30,11 @@ class AnthropicKind:
     def prepare(self, exchange: Exchange, provider: Provider, model: str, credential: Credential) -> Outgoing:
         request = exchange.request
         body = replace_model(request.body, request.fields, model)
-        exchange.body = "identical" if body is request.body else "rewritten: model"
+        # The body was decompressed to be read, and goes on as it was read.
+        edits = ["content-encoding"] if "content-encoding" in request.headers else []
+        if body is not request.body:
+            edits.append("model")
+        exchange.body = f"rewritten: {', '.join(edits)}" if edits else "identical"
         base = urlsplit(provider.base_url)
         scheme = "https" if base.scheme == "https" else "http"
         port = base.port or (443 if scheme == "https" else 80)

@@ -24,7 +24,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from mitmproxy import http
+from mitmproxy import hooks, http
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers import http as layer
 from mitmproxy.proxy.layers.http import (
@@ -344,8 +344,11 @@ def install() -> Callable[[], None]:
     """
     stock = layer.HttpStream
     layer.HttpStream = FailoverStream  # type: ignore[misc]
+    hooks.all_hooks[UpstreamFailedHook.name] = UpstreamFailedHook
 
     def restore() -> None:
         layer.HttpStream = stock  # type: ignore[misc]
+        # After a hot reload a new class takes the name; mitmproxy warns of two under one.
+        hooks.all_hooks.pop(UpstreamFailedHook.name, None)
 
     return restore

@@ -4,16 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mitmproxy import http
+from mitmproxy import connection, ctx
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 
 
-def is_reverse(flow: http.HTTPFlow) -> bool:
-    """Whether the flow came in (or was recorded) in reverse mode."""
-    return isinstance(flow.client_conn.proxy_mode, ReverseMode)
+def is_reverse(client: connection.Client) -> bool:
+    """Whether the client came in (or was recorded) in reverse mode."""
+    return isinstance(client.proxy_mode, ReverseMode)
 
 
 def listen_hosts(modes: Iterable[str], default: str) -> list[str]:
     """The addresses on which the reverse modes among these specs listen; `default` is the option `listen_host`."""
     parsed = [ProxyMode.parse(text) for text in modes]
     return [mode.listen_host(default) for mode in parsed if isinstance(mode, ReverseMode)]
+
+
+def listens_elsewhere() -> bool:
+    """Whether a reverse mode still listens on another address than the options say.
+
+    mitmproxy 12 may read `listen_host` before a script has been loaded that changes it.
+    """
+    proxyserver = ctx.master.addons.get("proxyserver")
+    for server in proxyserver.servers if proxyserver else ():
+        wanted = server.mode.listen_host(ctx.options.listen_host)
+        if isinstance(server.mode, ReverseMode) and wanted and _any_interface(server.listen_addrs):
+            return not _any_interface([(wanted, 0)])
+    return False
+
+
+async def listen_again() -> None:
+    """Close every listener and open it as the options say now."""
+    proxyserver = ctx.master.addons.get("proxyserver")
+    await proxyserver.servers.update([])
+    await proxyserver.setup_servers()
+
+
+def _any_interface(addresses: Iterable[tuple[str, int] | tuple[str, int, int, int]]) -> bool:
+    return any(address[0] in ("0.0.0.0", "::", "") for address in addresses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -10,8 +11,11 @@ import msgspec
 
 from turnout.exchange import ClientRequest
 from turnout.wire.messages import estimate_tokens
+from turnout.wire.splice import UNREADABLE
 
 _TRUE = b"true"
+
+_IMAGE = re.compile(rb'"type"\s*:\s*"image"')
 
 
 class Facts:
@@ -42,8 +46,7 @@ class Facts:
     @cached_property
     def images(self) -> bool:
         """The conversation holds an image (also one inside a tool result)."""
-        messages = self._raw("messages")
-        return b'"type":"image"' in messages or b'"type": "image"' in messages
+        return _IMAGE.search(self._raw("messages")) is not None
 
     @cached_property
     def tools(self) -> tuple[str, ...]:
@@ -77,5 +80,5 @@ class Facts:
             return None
         try:
             return msgspec.json.decode(raw)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return None

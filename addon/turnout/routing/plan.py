@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from turnout.exchange import Target
 from turnout.routing.facts import Facts
-from turnout.routing.names import matches
+from turnout.routing.names import matches, split_long_context
 from turnout.settings.load import DEFAULT_PROVIDER
 from turnout.settings.model import Condition, Settings
 
@@ -41,13 +41,21 @@ def make_plan(facts: Facts, settings: Settings, pinned: str | None = None) -> Pl
 
 
 def _matching(facts: Facts, settings: Settings) -> Plan:
-    custom = settings.models.get(facts.model)
+    custom = _custom(facts.model, settings.models)
     if custom is not None:
-        return Plan(f"models.{facts.model}", tuple(map(parse_target, custom.to)))
+        return Plan(f"models.{custom}", tuple(map(parse_target, settings.models[custom].to)))
     for index, route in enumerate(settings.routes):
         if matches(facts.model, route.model) and (route.when is None or holds(route.when, facts)):
             return Plan(f"routes.{index}", tuple(map(parse_target, route.to)))
     return Plan("default", (Target(DEFAULT_PROVIDER),))
+
+
+def _custom(model: str, known: Collection[str]) -> str | None:
+    """The custom model that is meant: like the globs of routes, without regard to case and to a `[1m]` suffix."""
+    if model in known:
+        return model
+    name = split_long_context(model)[0].lower()
+    return next((custom for custom in known if custom.lower() == name), None)
 
 
 def holds(condition: Condition, facts: Facts) -> bool:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from turnout.errors import ConfigError
+from turnout.settings.exposure import warn_of_exposed_secrets
 from turnout.settings.model import (
     Access,
     Condition,
@@ -33,7 +34,7 @@ from turnout.settings.model import (
     UnknownProvider,
 )
 from turnout.settings.places import find_config
-from turnout.settings.secret import Secret
+from turnout.settings.secret import Secret, redact
 
 DEFAULT_PROVIDER = "anthropic"
 """Where a request goes that no route matches."""
@@ -44,11 +45,12 @@ class _Environment(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TURNOUT_", env_nested_delimiter="__", extra="ignore")
 
-    listen: dict[str, Any] = {}
-    access: dict[str, Any] = {}
-    providers: dict[str, Any] = {}
-    retry: dict[str, Any] = {}
-    timeouts: dict[str, Any] = {}
+    # The types tell the source which values are JSON; validation comes later, over all sources together.
+    listen: Listen = Listen()
+    access: Access = Access()
+    providers: dict[str, Provider] = {}
+    retry: Retry = Retry()
+    timeouts: Timeouts = Timeouts()
 
 
 @cache
@@ -62,9 +64,14 @@ def load(chosen: str | None = None, process: Mapping[str, str] | None = None) ->
     process = os.environ if process is None else process
     file = find_config(chosen, process)
     table = _read(file) if file else {}
-    environment = {**_dotenv(file), **process}
-    table = merge(table, _from_environment(environment, file))
-    return _validate(_with_presets(table), file, environment)
+    dotenv = (file.parent if file else Path.cwd()) / ".env"
+    environment = {**_variables(dotenv), **process}
+    overlay = _from_environment(environment)
+    table = merge(table, overlay)
+    _refuse_hidden_keys(table, file)
+    settings = _validate(_with_presets(table), file, environment, overlay)
+    warn_of_exposed_secrets(settings, dotenv)
+    return settings
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +85,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors on Windows begin files with a mark
     except FileNotFoundError:
         raise ConfigError(
             "there is no such file", file=file, suggestion="Copy mitm.conf.example there, or name another file"
@@ -89,28 +96,41 @@ def _read(file: Path) -> dict[str, Any]:
         ) from None
     except UnicodeDecodeError:
         raise ConfigError("the file is not UTF-8 text", file=file, suggestion="Save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not valid TOML: {error}", file=file, suggestion="Strings need quotes") from None
+    except (ValueError, RecursionError) as error:  # tomllib raises its own error, and these for numbers and nesting
+        reason = f"not valid TOML: {redact(str(error))}"
+        raise ConfigError(reason, file=file, suggestion="Strings need quotes") from None
 
 
-def _dotenv(file: Path | None) -> dict[str, str]:
-    directory = file.parent if file else Path.cwd()
+def _variables(dotenv: Path) -> dict[str, str]:
     try:
-        found = dotenv_values(directory / ".env", interpolate=False)
+        found = dotenv_values(dotenv, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"the file cannot be read ({error})", file=directory / ".env", suggestion="Check its permissions"
+            f"the file cannot be read ({error})", file=dotenv, suggestion="Check its permissions"
         ) from None
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _from_environment(environment: Mapping[str, str], file: Path | None) -> dict[str, Any]:
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     source = EnvSettingsSource(_Environment)
     source.env_vars = {key.lower(): value for key, value in environment.items()}
     try:
         return source()
     except ValueError as error:
-        raise ConfigError(f"a TURNOUT_… variable cannot be read: {error}", file=file) from None
+        hint = 'Lists and tables are written as JSON: ["a", "b"]'
+        raise ConfigError(f"a TURNOUT_… variable cannot be read: {error}", suggestion=hint) from None
+
+
+def _refuse_hidden_keys(table: Mapping[str, Any], file: Path | None) -> None:
+    """Fields that Turnout fills in itself are no keys of the file."""
+    providers = table.get("providers")
+    for name, own in providers.items() if isinstance(providers, Mapping) else ():
+        if isinstance(own, Mapping) and "name" in own:
+            hint = _nearest("name", Provider)
+            raise ConfigError("unknown key", file=file, key=f"providers.{name}.name", suggestion=hint)
+    for key in ("file", "environment"):
+        if key in table:
+            raise ConfigError("unknown key", file=file, key=key, suggestion=_nearest(key, Settings))
 
 
 def _with_presets(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,15 +157,14 @@ def _named_by_targets(table: Mapping[str, Any]) -> Iterable[str]:
     rows = [*(routes if isinstance(routes, list) else []), *(models.values() if isinstance(models, Mapping) else [])]
     for row in rows:
         targets = row.get("to", []) if isinstance(row, Mapping) else []
-        for target in [targets] if isinstance(targets, str) else targets:
+        for target in targets if isinstance(targets, list) else [targets]:
             if isinstance(target, str):
                 yield target.partition("/")[0]
 
 
-def _validate(table: Mapping[str, Any], file: Path | None, environment: Mapping[str, str]) -> Settings:
-    for key in ("file", "environment"):
-        if key in table:
-            raise ConfigError("unknown key", file=file, key=key, suggestion=_nearest(key, _MODELS["settings"]))
+def _validate(
+    table: Mapping[str, Any], file: Path | None, environment: Mapping[str, str], overlay: Mapping[str, Any]
+) -> Settings:
     secrets = {key: Secret(value) for key, value in environment.items()}
     try:
         return Settings.model_validate({**table, "file": file, "environment": secrets})
@@ -156,7 +175,7 @@ def _validate(table: Mapping[str, Any], file: Path | None, environment: Mapping[
             f"{error.target!r} names no known provider", file=file, key=error.key, suggestion=hint
         ) from None
     except ValidationError as error:
-        raise _explained(error, file) from None
+        raise _explained(error, file, overlay) from None
 
 
 _MODELS: dict[str, type[BaseModel]] = {
@@ -171,20 +190,45 @@ _MODELS: dict[str, type[BaseModel]] = {
     "timeouts": Timeouts,
 }
 
+_EXPECTED = {
+    "tuple_type": "a list is expected",
+    "too_short": "at least one value is expected",
+    "dict_type": "a table is expected",
+    "model_type": "a table is expected",
+}
+"""pydantic's words for these speak of Python's types."""
 
-def _explained(error: ValidationError, file: Path | None) -> ConfigError:
-    """The first problem of a ValidationError, in the words of the config file. Never repeats the value found."""
+
+def _explained(error: ValidationError, file: Path | None, overlay: Mapping[str, Any]) -> ConfigError:
+    """The first problem of a ValidationError, in the words of the config file. Never shows a secret."""
     problem = error.errors(include_url=False, include_input=False)[0]
     path = [str(part) for part in problem["loc"]]
-    key = ".".join(path)
+    key = redact(".".join(path))
+    variable = _variable(overlay, path)
+    if variable:
+        file, key = None, variable
     if problem["type"] == "extra_forbidden":
-        parent = next((part for part in reversed(path[:-1]) if part in _MODELS), "settings")
+        parent = "settings" if len(path) == 1 else "when" if path[0] == "routes" and "when" in path[:-1] else path[0]
         return ConfigError("unknown key", file=file, key=key, suggestion=_nearest(path[-1], _MODELS[parent]))
     if problem["type"] == "missing" and path[0] == "providers":
         hint = "A provider that is not a preset needs it"
         return ConfigError("a value is missing", file=file, key=key, suggestion=hint)
-    reason = problem["msg"].removeprefix("Value error, ")
+    reason = _EXPECTED.get(problem["type"]) or redact(problem["msg"].removeprefix("Value error, "))
     return ConfigError(reason[:1].lower() + reason[1:], file=file, key=key)
+
+
+def _variable(overlay: Mapping[str, Any], path: Iterable[str]) -> str:
+    """The TURNOUT_… variable that gave the value at this path; empty when none did."""
+    names: list[str] = []
+    value: Any = overlay
+    for part in path:
+        if not isinstance(value, Mapping):
+            break
+        if part not in value:
+            return ""
+        names.append(part)
+        value = value[part]
+    return f"TURNOUT_{'__'.join(names)}".upper()
 
 
 def _nearest(key: str, model: type[BaseModel]) -> str:

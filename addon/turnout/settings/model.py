@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fnmatch import translate
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -19,6 +19,19 @@ AuthStyle = Literal["x-api-key", "bearer", "none"]
 """How a provider takes its key: `x-api-key: KEY`, `Authorization: Bearer KEY`, or not at all."""
 
 Rotation = Literal["fill-first", "round-robin"]
+
+Meaning = Literal[
+    "quota",
+    "quota_model",
+    "throttle",
+    "throttle_request",
+    "overloaded",
+    "transient",
+    "credential",
+    "not_found",
+    "request",
+]
+"""The words of `health.verdict` that a provider's error may stand for."""
 
 REFERENCES = "env:NAME, keyring:SERVICE/ACCOUNT, file:PATH, keychain, file, client"
 
@@ -44,8 +57,10 @@ class CredentialReference(_Table):
 
 def parse_reference(value: Any) -> Any:
     """A CredentialReference from its text form; ValueError says which forms there are."""
-    if not isinstance(value, str):
+    if isinstance(value, CredentialReference):
         return value
+    if not isinstance(value, str):
+        raise ValueError(f"a credential is a string: one of {REFERENCES}")
     text = value.strip()
     if text in ("keychain", "file", "client"):
         return CredentialReference(source=text)
@@ -66,12 +81,14 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+_CHARACTER_CLASS = re.compile(r"\[!?+\]?+[^\]]*\]")  # possessive: a ] that comes first stands for itself
+
+
 def _check_glob(pattern: str) -> str:
     if not pattern.strip():
         raise ValueError("an empty pattern matches nothing; write a model name, a glob such as claude-*, or *")
-    if pattern.count("[") != pattern.count("]") and not pattern.endswith("[1m]"):
+    if "[" in _CHARACTER_CLASS.sub("", pattern):
         raise ValueError(f"{pattern!r} is not a valid glob: a [ is not closed")
-    translate(pattern)
     return pattern
 
 
@@ -137,8 +154,8 @@ class Provider(_Table):
     """Model names of the provider for the short names opus, sonnet, haiku."""
     models: tuple[str, ...] = ()
     """Model ids listed in `/v1/models`."""
-    error_codes: dict[str, str] = Field(default_factory=dict)
-    """The provider's own error codes or types → a word of `health.verdict`."""
+    error_codes: dict[str, Meaning] = Field(default_factory=dict)
+    """The provider's own error codes or types, and what they mean."""
 
     @property
     def host(self) -> str:
@@ -159,7 +176,7 @@ class Condition(_Table):
     stream: bool | None = None
     class_: Words | None = Field(default=None, alias="class")
     """Claude Code's request class: main, subagent, workflow, compaction, auxiliary, side_reply."""
-    agent: Words | None = None
+    agent: Globs | None = None
     """Globs on Claude Code's agent type."""
 
 

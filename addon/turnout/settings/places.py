@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def find_config(chosen: str | None, environment: Mapping[str, str]) -> Path | No
     """
     named = chosen or environment.get("TURNOUT_CONFIG")
     if named:
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))  # which, unlike Path's own, leaves an unknown user's home as it is
     for candidate in (Path.cwd() / CONFIG_NAME, config_directory(environment) / CONFIG_NAME):
         if candidate.is_file():
             return candidate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any
 
@@ -29,7 +30,10 @@ def parse_size(value: Any) -> Any:
     match = _NUMBER_AND_UNIT.fullmatch(value)
     if match is None or match[2].upper() not in _BYTES:
         raise ValueError(f"{value!r} is not a size; write for example 512KB or 32MB")
-    return int(float(match[1]) * _BYTES[match[2].upper()])
+    size = float(match[1]) * _BYTES[match[2].upper()]
+    if math.isinf(size):
+        raise ValueError("that size is beyond all bounds; write for example 512KB or 32MB")
+    return int(size)
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]

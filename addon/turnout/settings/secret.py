@@ -47,7 +47,7 @@ class Secret:
     @property
     def fingerprint(self) -> str:
         """Twelve hex digits that name this value without giving it away (SHA-256, truncated)."""
-        return hashlib.sha256(self._value.encode()).hexdigest()[:12]
+        return hashlib.sha256(self._value.encode(errors="surrogateescape")).hexdigest()[:12]
 
     def __repr__(self) -> str:
         return f"Secret('{MASK}')"
@@ -73,7 +73,7 @@ class Secret:
 
 def redact(text: str, known: Iterable[Secret] = ()) -> str:
     """`text` with every known secret and everything that looks like one replaced by `***`."""
-    for secret in known:
-        if secret:
-            text = text.replace(secret.reveal(), MASK)
+    # The longest first: a secret that is part of another must not leave the rest of it standing.
+    for value in sorted({secret.reveal() for secret in known if secret}, key=len, reverse=True):
+        text = text.replace(value, MASK)
     return SECRET_TEXT.sub(MASK, text)

@@ -1,0 +1,144 @@
+"""Kind `anthropic`: one attempt as it goes on the wire (A5, A6, A10, B1, C6, E5)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.credentials.chain import NO_KEY, Credential
+from turnout.exchange import ClientRequest, Exchange, Outgoing
+from turnout.providers import KINDS
+from turnout.settings.load import presets
+from turnout.settings.model import Provider
+from turnout.settings.secret import SECRET_HEADERS, Secret
+
+KEY = Credential("env:KEY", Secret("sk-ant-api03-key"), owned=True, oauth=False, header="x-api-key")
+OWN_LOGIN = Credential("keychain", Secret("sk-ant-oat01-own"), owned=True, oauth=True, header="authorization")
+CLIENTS_LOGIN = Credential("client", Secret("sk-ant-oat01-his"), owned=False, oauth=True, header="authorization")
+OAUTH_BETA = "oauth-2025-04-20"
+LONG_BETA = "context-1m-2025-08-07"
+
+
+def provider(**own: Any) -> Provider:
+    return Provider.model_validate({**presets()["anthropic"], "name": "anthropic", **own})
+
+
+def prepare(
+    body: bytes = b'{"model": "claude-opus-4-6"}',
+    *,
+    to: Provider | None = None,
+    model: str = "claude-opus-4-6",
+    credential: Credential = KEY,
+    path: str = "/v1/messages?beta=true",
+    **headers: str,
+) -> tuple[Outgoing, Exchange]:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    exchange = Exchange(ClientRequest("POST", path, sent, body), "messages")
+    return KINDS["anthropic"].prepare(exchange, to or provider(), model, credential), exchange
+
+
+@pytest.mark.parametrize(
+    ("base_url", "address", "host"),
+    [
+        ("https://api.anthropic.com", ("https", "api.anthropic.com", 443, "/v1/messages?beta=true"), "api.anthropic.com"),
+        ("http://127.0.0.1:11434", ("http", "127.0.0.1", 11434, "/v1/messages?beta=true"), "127.0.0.1:11434"),
+        ("http://local", ("http", "local", 80, "/v1/messages?beta=true"), "local"),
+        ("https://a.io/anthropic/", ("https", "a.io", 443, "/anthropic/v1/messages?beta=true"), "a.io"),
+        ("http://[::1]:8000/x/y", ("http", "::1", 8000, "/x/y/v1/messages?beta=true"), "[::1]:8000"),
+    ],
+)
+def test_addresses(base_url: str, address: tuple[str, str, int, str], host: str) -> None:
+    """C6: path and query of the client are kept, Host is the target's."""
+    outgoing, _ = prepare(to=provider(base_url=base_url))
+    assert (outgoing.scheme, outgoing.host, outgoing.port, outgoing.path) == address
+    assert dict(outgoing.add)["host"] == host
+
+
+def test_a_body_that_nothing_changes_is_the_same_object() -> None:
+    body = b'{ "model" :"claude-opus-4-6", "messages":[] }'
+    outgoing, exchange = prepare(body)
+    assert outgoing.body is body and exchange.body == "identical"
+    assert dict(outgoing.add)["content-length"] == str(len(body))
+
+
+def test_only_the_model_is_spliced() -> None:
+    body = b'{ "messages":[{"model":"claude-opus-4-6"}] ,\n "model" : "claude-opus-4-6[1m]" }'
+    outgoing, exchange = prepare(body, model="MiniMax-M3")
+    assert outgoing.body == body.replace(b'"claude-opus-4-6[1m]"', b'"MiniMax-M3"')
+    assert exchange.body == "rewritten: model" and dict(outgoing.add)["content-length"] == str(len(outgoing.body))
+
+
+def test_the_note_is_about_the_last_target() -> None:
+    outgoing, exchange = prepare(model="other")
+    KINDS["anthropic"].prepare(exchange, provider(), "claude-opus-4-6", KEY)
+    assert exchange.body == "identical" and outgoing.body != exchange.request.body
+
+
+@pytest.mark.parametrize(
+    ("credential", "sent"),
+    [
+        (KEY, {"x-api-key": "sk-ant-api03-key"}),
+        (OWN_LOGIN, {"authorization": "Bearer sk-ant-oat01-own"}),
+        (NO_KEY, {}),
+    ],
+)
+def test_one_credential_and_nothing_of_the_clients(credential: Credential, sent: dict[str, str]) -> None:
+    """A6, C6."""
+    outgoing, _ = prepare(credential=credential, x_api_key="proxy-managed", authorization="Bearer his", cookie="c=1")
+    assert {name: value for name, value in outgoing.add if name in SECRET_HEADERS} == sent
+    assert outgoing.drop >= SECRET_HEADERS | {"host", "content-length", "transfer-encoding"}
+
+
+def test_the_workspace_goes_with_the_clients_own_login_only() -> None:
+    assert "anthropic-workspace-id" in prepare(credential=OWN_LOGIN)[0].drop
+    kept = prepare(credential=CLIENTS_LOGIN)[0].drop
+    assert "anthropic-workspace-id" not in kept and {"authorization", "x-api-key", "cookie", "x-turnout-key"} <= kept
+
+
+@pytest.mark.parametrize(
+    ("sent", "client_model", "credential", "betas"),
+    [
+        (None, "m", KEY, None),
+        ("a,b", "m", KEY, None),
+        (None, "m", OWN_LOGIN, OAUTH_BETA),
+        ("a, b", "m", OWN_LOGIN, f"a,b,{OAUTH_BETA}"),
+        (f"{OAUTH_BETA}, a", "m", OWN_LOGIN, None),
+        ("a", "m", CLIENTS_LOGIN, f"a,{OAUTH_BETA}"),
+        (None, "m[1m]", KEY, LONG_BETA),
+        (f"{LONG_BETA}", "m[1m]", KEY, None),
+        ("a", "m[1M]", OWN_LOGIN, f"a,{OAUTH_BETA},{LONG_BETA}"),
+        (" , ", "m", OWN_LOGIN, OAUTH_BETA),
+    ],
+)
+def test_betas_are_appended_never_replaced(
+    sent: str | None, client_model: str, credential: Credential, betas: str | None
+) -> None:
+    """A5, E5."""
+    headers = {} if sent is None else {"anthropic_beta": sent}
+    body = json.dumps({"model": client_model}).encode()
+    outgoing, _ = prepare(body, model="m", credential=credential, **headers)
+    assert dict(outgoing.add).get("anthropic-beta") == betas
+
+
+def test_a_provider_without_these_betas_gets_none() -> None:
+    other = Provider(name="x", base_url="https://x")
+    outgoing, _ = prepare(b'{"model":"m[1m]"}', to=other, model="m", credential=OWN_LOGIN)
+    assert "anthropic-beta" not in dict(outgoing.add)
+
+
+def test_answers_are_asked_for_uncompressed() -> None:
+    outgoing, _ = prepare(accept_encoding="gzip, br")
+    assert dict(outgoing.add)["accept-encoding"] == "identity" and "accept-encoding" in outgoing.drop
+
+
+@given(st.lists(st.sampled_from(["a", "b-2", OAUTH_BETA, LONG_BETA]), max_size=5), st.sampled_from([",", ", ", " ,"]))
+def test_every_beta_of_the_client_stays_in_order(sent: list[str], separator: str) -> None:
+    outgoing, _ = prepare(b'{"model":"m[1m]"}', model="m", credential=OWN_LOGIN, anthropic_beta=separator.join(sent))
+    betas = dict(outgoing.add).get("anthropic-beta", ",".join(sent)).split(",")
+    assert betas[: len(sent)] == sent or not sent
+    assert betas.count(OAUTH_BETA) == max(1, sent.count(OAUTH_BETA))
+    assert {OAUTH_BETA, LONG_BETA} <= set(betas)

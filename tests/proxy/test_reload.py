@@ -1,0 +1,94 @@
+"""Edits of the configuration are taken over while it runs; mistakes are not (DESIGN §5, C4)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import StartProxy
+from tests.proxy.support import ask, provider_table, route
+from tests.scripted.provider import ScriptedProvider
+from tests.scripted.replies import sse
+from turnout.settings.places import pin_file
+
+
+async def test_a_valid_edit_is_taken_over_and_old_requests_finish(
+    proxy: StartProxy, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    gate = asyncio.Event()
+    async with ScriptedProvider(sse(gate=gate), accepts="key-1") as old, ScriptedProvider(accepts="key-2") as new:
+        running = await proxy(provider_table("old", old, key="key-1") + route("old"))
+        before = asyncio.ensure_future(ask(client, running.url))
+        await old.arrived()
+        (tmp_path / "mitm.conf").write_text(provider_table("new", new, key="key-2") + route("new"))
+        running.addon.setup.look()
+        after = await ask(client, running.url)
+        gate.set()
+        assert (await before).status_code == after.status_code == 200
+        assert len(old.messages) == len(new.messages) == 1
+        assert (await client.get(f"{running.url}/health")).json()["providers"].keys() >= {"new"}
+
+
+async def test_a_mistake_changes_nothing_and_is_told_once(
+    proxy: StartProxy, client: httpx.AsyncClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with ScriptedProvider(accepts="key-1") as old:
+        running = await proxy(provider_table("old", old, key="key-1") + route("old"))
+        (tmp_path / "mitm.conf").write_text("[listen]\nport = 'x'\n")
+        caplog.clear()
+        with caplog.at_level(logging.ERROR, "turnout"):
+            for _ in range(3):
+                running.addon.setup.look()
+        assert (await ask(client, running.url)).status_code == 200
+    told = [record.getMessage() for record in caplog.records if record.name == "turnout"]
+    assert len(told) == 1 and "the old one stays in force" in told[0] and "listen.port" in told[0]
+    running.errors.clear()
+
+
+async def test_a_key_that_appears_in_dotenv_is_used(
+    proxy: StartProxy, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    async with ScriptedProvider(accepts="key-from-dotenv") as upstream:
+        table = f'[providers.p]\nbase_url = "{upstream.url}"\nauth = "bearer"\ncredentials = ["env:LATE_KEY"]\n'
+        running = await proxy(table + route("p"))
+        assert (await ask(client, running.url)).status_code == 401
+        dotenv = tmp_path / ".env"
+        dotenv.touch(0o600)
+        dotenv.write_text("LATE_KEY=key-from-dotenv\n")
+        running.addon.setup.look()
+        assert (await ask(client, running.url)).status_code == 200
+
+
+async def test_turnout_switch_pins_and_reset_lifts(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    """C4: the file that `turnout switch` writes is followed by every running Turnout."""
+    async with ScriptedProvider(accepts="key-1") as first, ScriptedProvider(accepts="key-2") as second:
+        config = provider_table("first", first, key="key-1") + provider_table("second", second, key="key-2")
+        running = await proxy(config + route("first"))
+        pin = pin_file(os.environ)
+        pin.parent.mkdir(parents=True)
+        pin.write_text("second\n")
+        running.addon.setup.look()
+        await ask(client, running.url)
+        assert (await client.get(f"{running.url}/health")).json()["pinned"] == "second"
+        pin.unlink()
+        running.addon.setup.look()
+        await ask(client, running.url)
+    assert len(first.messages) == len(second.messages) == 1
+
+
+async def test_the_files_are_looked_at_without_being_asked(
+    proxy: StartProxy, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    async with ScriptedProvider(accepts="key-1") as old, ScriptedProvider(accepts="key-2") as new:
+        running = await proxy(provider_table("old", old, key="key-1") + route("old"))
+        adopted = asyncio.Event()
+        adopt = running.addon.setup._on_change
+        running.addon.setup._on_change = lambda setup: (adopt(setup), adopted.set())
+        (tmp_path / "mitm.conf").write_text(provider_table("new", new, key="key-2") + route("new"))
+        await asyncio.wait_for(adopted.wait(), 10)
+        assert (await ask(client, running.url)).status_code == 200 and len(new.messages) == 1
