@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.mitm import DEAD_TARGET, ROUTE, MitmdumpProcess, RunningProxy
+
+# Hypothesis builds its tables of Unicode on first use, which takes a second; a busy computer takes longer for anything.
+settings.register_profile("turnout", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("turnout")
 
 _NOT_FOR_TESTS = re.compile(
     r"(ANTHROPIC|CLAUDE|TURNOUT|AWS|OPENAI)_.*|.*_(API_KEY|AUTH_TOKEN|PROXY)|REAL_.*|CLAUDECODE|PROXY_PORT|REQUEST_TIMEOUT",

@@ -76,6 +76,9 @@ class Turnout:
         self._restore = failover.install()
 
     def configure(self, updated: set[str]) -> None:
+        if "termlog_verbosity" in updated:
+            # A line that no terminal shows costs as much as a hook: mitmproxy hands it to every addon.
+            logger.setLevel(ctx.options.termlog_verbosity.upper())
         if not self._started:
             self._safe_defaults()
         try:

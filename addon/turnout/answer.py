@@ -19,6 +19,13 @@ PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 """Byte for byte what the official gateway writes into silent streams."""
 
 
+class HeaderFields(Protocol):
+    """Headers as on the wire. Only these are cheap: reading mitmproxy's as a mapping takes quadratic time."""
+
+    @property
+    def fields(self) -> tuple[tuple[bytes, bytes], ...]: ...
+
+
 class Response(Protocol):
     """The part of mitmproxy's response that is looked at here."""
 
@@ -27,7 +34,7 @@ class Response(Protocol):
     """The decoded body; setting it keeps content-length and content-encoding true."""
 
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def headers(self) -> HeaderFields: ...
 
     def get_content(self, strict: bool = True) -> bytes | None: ...
 
@@ -148,6 +155,7 @@ class AnswerMonitor:
 
     def _accepts_whole_stream(self, response: Response, content: bytes) -> bool:
         """A stream that arrives in one piece: from a server replay."""
+        self._opaque = False  # `content` is decoded
         if not self.peek(content):
             if self.judgement is None:
                 self.judgement = self._judge(b"", "the stream ended before its first event")
@@ -192,5 +200,11 @@ def is_event_stream(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").lower().startswith("text/event-stream")
 
 
-def lowered(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+def lowered(headers: HeaderFields) -> dict[str, str]:
+    """Values by lower-case name; those of a name that occurs more than once are joined by commas (RFC 9110 5.3)."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers.fields:
+        name = raw_name.decode("utf-8", "surrogateescape").lower()
+        value = raw_value.decode("utf-8", "surrogateescape")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found

@@ -37,8 +37,10 @@ class Passage:
 
     flow: http.HTTPFlow
     known: Known
-    headers: http.Headers
+    fields: tuple[tuple[bytes, bytes], ...]
     """The client's headers, as they came."""
+    headers: dict[str, str]
+    """The same, by lower-case name."""
     path: str
     journey: Journey | None = None
     monitor: AnswerMonitor | None = None
@@ -78,13 +80,14 @@ class Conductor:
             if self._setup is None:
                 raise InternalError("Turnout has no valid configuration; see its log.")
             setup = self._setup
-            setup.gatekeeper.admit(request.host_header or "", lowered(request.headers))
+            headers = lowered(request.headers)
+            setup.gatekeeper.admit(request.host_header or "", headers)
             known = recognise(request.method, request.path)
         except RequestError as error:
             self._refuse(flow, error)
             return
         steering(flow).max_body = setup.settings.access.max_body
-        self._passages[flow.id] = Passage(flow, known, request.headers.copy(), request.path)
+        self._passages[flow.id] = Passage(flow, known, request.headers.fields, headers, request.path)
 
     async def attempt(self, flow: http.HTTPFlow) -> None:
         """Answer here, or make the flow the next attempt of its exchange."""
@@ -117,7 +120,7 @@ class Conductor:
         body = flow.request.get_content(strict=False) or b""
         if len(body) > setup.settings.access.max_body:  # after decompression
             raise too_large(setup.settings.access.max_body)
-        request = ClientRequest(flow.request.method, passage.path, lowered(passage.headers), body)
+        request = ClientRequest(flow.request.method, passage.path, passage.headers, body)
         passage.journey = self.dispatcher.open(request, passage.known.endpoint, setup)
 
     def _send(self, passage: Passage, journey: Journey, outgoing: Outgoing) -> None:
@@ -131,7 +134,7 @@ class Conductor:
             Expectation(stream=stream, reply_model=renamed),
             on_first_event=lambda: _note_first_event(journey),
         )
-        apply(outgoing, passage.flow, passage.headers)
+        apply(outgoing, passage.flow, passage.fields)
         steering(passage.flow).monitor = passage.monitor
 
     def answer_begins(self, flow: http.HTTPFlow) -> None:
@@ -241,12 +244,12 @@ class Conductor:
         logger.info(flow.comment)
 
 
-def apply(outgoing: Outgoing, flow: http.HTTPFlow, client_headers: http.Headers) -> None:
+def apply(outgoing: Outgoing, flow: http.HTTPFlow, client_fields: tuple[tuple[bytes, bytes], ...]) -> None:
     """Make the flow's request this attempt. Headers that are not named keep the client's order and spelling."""
     request = flow.request
     added = dict(outgoing.add)
     fields: list[tuple[bytes, bytes]] = []
-    for name, value in client_headers.fields:
+    for name, value in client_fields:
         lower = name.decode("latin-1").lower()
         if lower in added:
             fields.append((name, added.pop(lower).encode()))
@@ -257,7 +260,7 @@ def apply(outgoing: Outgoing, flow: http.HTTPFlow, client_headers: http.Headers)
     request.data.host, request.data.port = outgoing.host, outgoing.port
     request.data.path = outgoing.path.encode()
     request.data.authority = dict(outgoing.add)["host"].encode() if request.is_http2 else b""
-    request.headers = http.Headers(fields)
+    request.headers.fields = tuple(fields)
     request.data.content = outgoing.body
 
 

@@ -140,6 +140,12 @@ class Dispatcher:
 
     async def _take_slot(self, journey: Journey, candidate: Candidate) -> bool:
         """Wait for a slot of the provider, but not for a client that has gone."""
+        if journey.exchange.gone:
+            return False
+        journey.lease = self.slots.take(candidate.provider.name)
+        return journey.lease is not None or await self._wait_for_slot(journey, candidate)
+
+    async def _wait_for_slot(self, journey: Journey, candidate: Candidate) -> bool:
         waiting = asyncio.ensure_future(self.slots.acquire(candidate.provider.name, candidate.provider.slot_wait))
         leaving = asyncio.ensure_future(journey.left.wait())
         try:

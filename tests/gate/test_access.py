@@ -49,7 +49,9 @@ def test_only_loopback_may_do_without_keys(host: str, loopback: bool) -> None:
     if loopback:
         check_listen(host, Access())
         return
-    with pytest.raises(ConfigError, match=r"access\.keys: .* would let anyone .*Set access\.keys, or listen on") as caught:
+    with pytest.raises(
+        ConfigError, match=r"access\.keys: .* would let anyone .*Set access\.keys, or listen on"
+    ) as caught:
         check_listen(host, Access())
     assert (host or "every interface") in str(caught.value)
 
@@ -128,10 +130,10 @@ def test_other_hosts_are_refused(host: str) -> None:
         gatekeeper().admit(host, {})
 
 
-@pytest.mark.parametrize("host", ["[::1", "[::1]x]", "a\u2100b"])
+@pytest.mark.parametrize("host", ["[::1", "a\u2100b"])
 def test_a_malformed_host(host: str) -> None:
-    with pytest.raises((InvalidRequest, NotPermitted)):
-        gatekeeper().admit(host, {})
+    with pytest.raises(InvalidRequest, match="Host"):
+        gatekeeper(hosts=("*",)).admit(host, {})
 
 
 def test_every_host_when_asked_for() -> None:
@@ -223,10 +225,10 @@ def test_sizes_within_the_limit_or_unreadable(declared: str) -> None:
 _TEXT = st.text(st.characters(codec=None), max_size=20)
 
 
-@given(_TEXT, st.dictionaries(st.sampled_from(["origin", "authorization", "x-api-key", "content-length"]), _TEXT))
+@given(_TEXT, st.dictionaries(st.sampled_from(["origin", "authorization", "x-api-key", "x-turnout-key"]), _TEXT))
 def test_nothing_that_is_sent_makes_it_raise_anything_else(host: str, headers: dict[str, str]) -> None:
     try:
-        gatekeeper(KEY).admit(host, headers)
+        gatekeeper(KEY, hosts=("*",)).admit(host, headers)
     except RequestError as error:
         assert error.body("anthropic")
     else:

@@ -66,7 +66,12 @@ def test_the_message_leaves_the_query_out() -> None:
 
 @pytest.mark.parametrize(
     ("path", "dialect"),
-    [("/v1/chat/completions", "openai"), ("/chat/completions?x", "openai"), ("/v1/messages", "anthropic"), ("/", "anthropic")],
+    [
+        ("/v1/chat/completions", "openai"),
+        ("/chat/completions?x", "openai"),
+        ("/v1/messages", "anthropic"),
+        ("/", "anthropic"),
+    ],
 )
 def test_dialects(path: str, dialect: str) -> None:
     assert dialect_of(path) == dialect

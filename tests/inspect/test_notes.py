@@ -26,7 +26,12 @@ def attempt(number: int = 1, provider: str = "anthropic", **changes: Any) -> Att
 
 
 FAILED = {"verdict": "quota", "reason": "429 quota", "status": 429}
-USAGE = {"input_tokens": 300, "cache_read_input_tokens": 11_900, "cache_creation_input_tokens": 100, "output_tokens": 410}
+USAGE = {
+    "input_tokens": 300,
+    "cache_read_input_tokens": 11_900,
+    "cache_creation_input_tokens": 100,
+    "output_tokens": 410,
+}
 
 
 def test_the_comment_of_the_design() -> None:

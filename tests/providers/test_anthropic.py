@@ -44,7 +44,11 @@ def prepare(
 @pytest.mark.parametrize(
     ("base_url", "address", "host"),
     [
-        ("https://api.anthropic.com", ("https", "api.anthropic.com", 443, "/v1/messages?beta=true"), "api.anthropic.com"),
+        (
+            "https://api.anthropic.com",
+            ("https", "api.anthropic.com", 443, "/v1/messages?beta=true"),
+            "api.anthropic.com",
+        ),
         ("http://127.0.0.1:11434", ("http", "127.0.0.1", 11434, "/v1/messages?beta=true"), "127.0.0.1:11434"),
         ("http://local", ("http", "local", 80, "/v1/messages?beta=true"), "local"),
         ("https://a.io/anthropic/", ("https", "a.io", 443, "/anthropic/v1/messages?beta=true"), "a.io"),

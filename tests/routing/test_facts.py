@@ -23,7 +23,9 @@ def test_the_model() -> None:
     assert facts(model="claude-x[1m]").model == "claude-x[1m]"
 
 
-@pytest.mark.parametrize(("value", "stream"), [(True, True), (False, False), (None, False), (1, False), ("true", False)])
+@pytest.mark.parametrize(
+    ("value", "stream"), [(True, True), (False, False), (None, False), (1, False), ("true", False)]
+)
 def test_stream(value: object, stream: bool) -> None:
     assert facts(stream=value).stream is stream
 

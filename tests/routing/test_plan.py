@@ -131,7 +131,10 @@ def test_cheap_questions_spare_the_dear_ones() -> None:
     assert not holds(Condition(stream=True, images=True), Unreadable(request))
 
 
-@given(st.sets(st.sampled_from(["stream", "thinking", "images"])), st.sets(st.sampled_from(["stream", "thinking", "images"])))
+@given(
+    st.sets(st.sampled_from(["stream", "thinking", "images"])),
+    st.sets(st.sampled_from(["stream", "thinking", "images"])),
+)
 def test_all_that_is_asked_must_hold(asked: set[str], present: set[str]) -> None:
     values = {"stream": True, "thinking": {"type": "enabled"}, "images": None}
     fields = {name: values[name] for name in present if name != "images"}

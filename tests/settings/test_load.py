@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from turnout.errors import ConfigError
+from turnout.settings import exposure
 from turnout.settings.load import DEFAULT_PROVIDER, load, merge, presets
 from turnout.settings.model import CredentialReference, Meaning, Provider, Settings
 from turnout.settings.secret import Secret
@@ -153,7 +155,9 @@ def test_a_literal_credential_is_warned_about_once_per_load(written: Load, caplo
 
 
 def test_references_are_not_warned_about(written: Load, caplog: pytest.LogCaptureFixture) -> None:
-    written('[providers.minimax]\ncredentials = ["env:A", "keyring:a/b", "file:x", "file", "keychain", "client"]', "A=1")
+    written(
+        '[providers.minimax]\ncredentials = ["env:A", "keyring:a/b", "file:x", "file", "keychain", "client"]', "A=1"
+    )
     assert not warnings_of(caplog)
 
 
@@ -168,6 +172,15 @@ def test_a_dotenv_that_others_can_read_is_warned_about(
     written()
     assert len(warnings_of(caplog)) == warned and LITERAL not in caplog.text
     assert not warned or f"chmod 600 {tmp_path / '.env'}" in caplog.text
+
+
+def test_permission_bits_mean_nothing_elsewhere(
+    written: Load, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").touch(0o666)
+    monkeypatch.setattr(exposure, "os", SimpleNamespace(name="nt"))
+    written()
+    assert not warnings_of(caplog)
 
 
 # --- errors ---
@@ -212,7 +225,9 @@ def test_a_dotenv_that_others_can_read_is_warned_about(
         ("[[routes]]\nmodel = '*'", "routes.0.to", "field required"),
     ],
 )
-def test_mistakes_are_told_with_file_key_and_suggestion(written: Load, tmp_path: Path, config: str, key: str, told: str) -> None:
+def test_mistakes_are_told_with_file_key_and_suggestion(
+    written: Load, tmp_path: Path, config: str, key: str, told: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         written(config)
     assert caught.value.file == tmp_path / "mitm.conf" and caught.value.key == key
@@ -292,11 +307,38 @@ def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
 
 
 _WORDS = st.sampled_from(
-    ["listen", "access", "providers", "routes", "models", "retry", "timeouts", "when", "model", "to", "keys", "name",
-     "credentials", "base_url", "kind", "port", "host", "anthropic", "minimax", "error_codes", "aliases", "file", "x"]
-)  # fmt: skip
+    [
+        "listen",
+        "access",
+        "providers",
+        "routes",
+        "models",
+        "retry",
+        "timeouts",
+        "when",
+        "model",
+        "to",
+        "keys",
+        "name",
+        "credentials",
+        "base_url",
+        "kind",
+        "port",
+        "host",
+        "anthropic",
+        "minimax",
+        "error_codes",
+        "aliases",
+        "file",
+        "x",
+    ]
+)
 _VALUES = st.recursive(
-    st.integers() | st.booleans() | st.floats() | st.text(max_size=8) | st.sampled_from(["*", "anthropic", "env:A", "5s"]),
+    st.integers()
+    | st.booleans()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["*", "anthropic", "env:A", "5s"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=3),
     max_leaves=8,
 )
@@ -314,18 +356,20 @@ def _toml(value: object) -> str:
     return repr(value)
 
 
-_unhurried = hypothesis_settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+_one_folder = hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+"""Every example overwrites the files of the one before."""
 
 
-@_unhurried
+@_one_folder
 @given(st.dictionaries(_WORDS, _VALUES, max_size=4), st.dictionaries(_WORDS, _VALUES, max_size=3))
 @example({"routes": [{"model": "*", "to": 5}]}, {})
 def test_no_table_makes_it_raise_anything_else_or_show_a_literal(
     written: Load, table: dict[str, object], minimax: dict[str, object]
 ) -> None:
-    minimax["credentials"] = [LITERAL, *(minimax["credentials"] if isinstance(minimax.get("credentials"), list) else [])]
+    minimax["credentials"] = [
+        LITERAL,
+        *(minimax["credentials"] if isinstance(minimax.get("credentials"), list) else []),
+    ]
     inner = table.get("providers")
     table["providers"] = {**(inner if isinstance(inner, dict) else {}), "minimax": minimax}
     text = "\n".join(f"{key} = {_toml(value)}" for key, value in table.items())
@@ -337,7 +381,7 @@ def test_no_table_makes_it_raise_anything_else_or_show_a_literal(
         assert Secret(LITERAL) == settings.providers["minimax"].credentials[0].literal and LITERAL not in repr(settings)
 
 
-@_unhurried
+@_one_folder
 @given(st.text())
 @example('[a]\n"' + '"."'.join("x" * 2000) + '" = 1')
 def test_no_text_makes_it_raise_anything_else(written: Load, text: str) -> None:

@@ -44,7 +44,7 @@ def test_equality_hash_and_truth() -> None:
     assert Secret("a") and not Secret("")
 
 
-@pytest.mark.parametrize("value", ["a", "", "ä", "\udcff from os.environ"])
+@pytest.mark.parametrize("value", ["a", "", "ä", "\udcff from os.environ", "\ud800"])
 def test_fingerprints_name_a_value(value: str) -> None:
     fingerprint = Secret(value).fingerprint
     assert len(fingerprint) == 12 and int(fingerprint, 16) >= 0

@@ -103,8 +103,8 @@ class Gatekeeper:
 
 
 def _bytes(text: str) -> bytes:
-    """The bytes as they came: what is not UTF-8 in headers and variables stands as surrogates in their text."""
-    return text.encode(errors="surrogateescape")
+    """Bytes to compare. What is not UTF-8 in headers and variables stands as surrogates in their text."""
+    return text.encode(errors="surrogatepass")
 
 
 def too_large(limit: int) -> RequestTooLarge:

@@ -95,12 +95,18 @@ class Slots:
             pool.wake()
         self._pools = {name: pool for name, pool in self._pools.items() if name in limits or not pool.idle}
 
+    def take(self, provider: str) -> Lease | None:
+        """A slot of the provider if one is free now and nobody waits for it."""
+        pool = self._pools.setdefault(provider, _Pool())
+        return Lease(provider, pool) if pool.take() else None
+
     async def acquire(self, provider: str, wait: float) -> Lease | None:
         """A slot of the provider, or None when none came free in `wait` seconds. First come, first served."""
-        pool = self._pools.setdefault(provider, _Pool())
-        if pool.take() or (wait > 0 and await pool.wait(wait)):
-            return Lease(provider, pool)
-        return None
+        lease = self.take(provider)
+        if lease is not None or wait <= 0:
+            return lease
+        pool = self._pools[provider]
+        return Lease(provider, pool) if await pool.wait(wait) else None
 
     def snapshot(self) -> dict[str, dict[str, int | None]]:
         """Per provider: slots in use, the limit (None for no limit), requests waiting."""

@@ -105,6 +105,7 @@ class FailoverStream(HttpStream):
                     yield from self._before_client(command.event)
             elif isinstance(command, DropStream):
                 self._forget_upstream()
+                self._forget_tick()
             reply = yield command
 
     def _before_client(self, event: Any) -> Commands:
@@ -140,15 +141,22 @@ class FailoverStream(HttpStream):
             self._parent.streams.pop(self._upstream_id, None)
             self._upstream_id = None
 
+    def _forget_tick(self) -> None:
+        """A timer under way would keep the finished stream, and with it both bodies, in memory until it fires."""
+        waiting = self._parent.command_sources
+        if self._tick in waiting:
+            waiting[self._tick] = _NOBODY
+        self._tick = None
+
     # --- the client's request ---
 
     def state_consume_request_body(self, event: events.Event) -> Commands:
         if isinstance(event, RequestData):
-            if self.flow.response is not None or self._steering.too_large:
+            guide = self._steering
+            if self.flow.response is not None or guide.too_large:
                 return  # refused already: take the rest off the wire, keep nothing
-            limit = self._steering.max_body
-            if limit is not None and len(self.request_body_buf) + len(event.data) > limit:
-                self._steering.too_large = True
+            if guide.max_body is not None and len(self.request_body_buf) + len(event.data) > guide.max_body:
+                guide.too_large = True
                 self.request_body_buf.clear()
                 return
         yield from super().state_consume_request_body(event)
@@ -194,7 +202,9 @@ class FailoverStream(HttpStream):
     def _begin_stream(self) -> Commands:
         self._committed = True
         self._heard = self._told = self.clock()
-        yield from super().start_response_stream()
+        for command in super().start_response_stream():
+            if not isinstance(command, commands.Log):  # "Streaming response from …": a line of log for every request
+                yield command
 
     def state_stream_response_body(self, event: events.Event) -> Commands:
         if isinstance(event, ResponseData):
@@ -327,6 +337,16 @@ class FailoverStream(HttpStream):
         yield SendHttp(abandoned(self.stream_id), self.context.server)
         self._forget_upstream()
         yield from self.handle_protocol_error(broken_off(self.stream_id, reason))
+
+
+class _Nobody:
+    """Takes the tick that outlives its stream."""
+
+    def handle_event(self, event: events.Event) -> Commands:
+        yield from ()
+
+
+_NOBODY: Any = _Nobody()
 
 
 def local_error(status: int, message: str) -> http.Response:

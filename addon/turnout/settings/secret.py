@@ -47,7 +47,7 @@ class Secret:
     @property
     def fingerprint(self) -> str:
         """Twelve hex digits that name this value without giving it away (SHA-256, truncated)."""
-        return hashlib.sha256(self._value.encode(errors="surrogateescape")).hexdigest()[:12]
+        return hashlib.sha256(self._value.encode(errors="surrogatepass")).hexdigest()[:12]
 
     def __repr__(self) -> str:
         return f"Secret('{MASK}')"

@@ -168,6 +168,8 @@ class MessageStream:
 
         A frame of more than HOLD_LIMIT is passed on as it comes, from then to its end.
         """
+        if data.startswith(_NOTHING_TO_FOLLOW) and not self._held and self.at_boundary and self._splitter.passes(data):
+            return [data]
         frames = self._splitter.feed(data)
         if self._held:
             frames = self._held + frames

@@ -1,0 +1,385 @@
+"""One attempt's answer, from its headers to its end (A10, C1, C3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mitmproxy import http
+
+from tests.scripted.events import Event, error, message_delta, message_start, message_stop, ping, stream_of
+from turnout.answer import PING, AnswerMonitor, Expectation, is_event_stream, lowered
+from turnout.health.verdict import Verdict
+from turnout.settings.model import Provider, Timeouts
+
+TIMEOUTS = Timeouts(first_event=1, request=2, idle=3, ping_after=4)
+SSE = {"content-type": "text/event-stream; charset=utf-8"}
+JSON = {"content-type": "application/json"}
+MESSAGE = {"type": "message", "model": "upstream", "content": [], "usage": {"input_tokens": 7, "output_tokens": 2}}
+
+
+class Watched:
+    """A monitor and how often it reported its first event."""
+
+    def __init__(self, *, stream: bool = True, model: str | None = None, **provider: Any) -> None:
+        self.first_events = 0
+        chosen = Provider.model_validate({"name": "minimax", "base_url": "https://m", **provider})
+        self.monitor = AnswerMonitor(chosen, TIMEOUTS, Expectation(stream, model), self._count)
+
+    def _count(self) -> None:
+        self.first_events += 1
+
+    def begin(self, headers: dict[str, str] = SSE, status: int = 200) -> bool:
+        return self.monitor.streams(http.Response.make(status, b"", headers))
+
+    def play(self, chunks: Iterable[bytes]) -> bytes:
+        """What the stream does with chunks: peek until decided, then relay."""
+        seen: bool | None = None
+        sent: list[bytes] = []
+        for chunk in chunks:
+            if seen:
+                sent += self.monitor.relay(chunk)
+                continue
+            seen = self.monitor.peek(chunk)
+            if seen:
+                sent += self.monitor.relay(b"")
+        return b"".join(sent)
+
+
+def encoded(*events: Event) -> bytes:
+    return b"".join(event.encode("upstream") for event in events)
+
+
+WHOLE = encoded(*stream_of("Hello", 2))
+
+
+def reply(content: bytes | dict[str, Any], status: int = 200, headers: dict[str, str] = JSON) -> http.Response:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return http.Response.make(status, body, headers)
+
+
+# --- limits ---
+
+
+@pytest.mark.parametrize(("stream", "pings", "within", "ping_after"), [(True, False, 1, 4), (False, True, 2, None)])
+def test_limits(stream: bool, pings: bool, within: float, ping_after: float | None) -> None:
+    monitor = Watched(stream=stream, pings=pings).monitor
+    assert (monitor.answer_within, monitor.idle_within, monitor.ping_after) == (within, 3, ping_after)
+
+
+# --- headers ---
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "streams"),
+    [
+        (200, SSE, True),
+        (201, {"Content-Type": "TEXT/EVENT-STREAM"}, True),
+        (200, JSON, False),
+        (200, {}, False),
+        (429, SSE, False),
+        (302, SSE, False),
+    ],
+)
+def test_only_a_good_event_stream_is_relayed(status: int, headers: dict[str, str], streams: bool) -> None:
+    assert Watched().begin(headers, status) is streams
+
+
+def test_lower_case_headers_with_values_joined() -> None:
+    fields = ((b"X-A", b"1"), (b"x-a", b"2"), (b"Content-Type", b"text/event-stream"), (b"x-b", b"\xff"))
+    found = lowered(http.Headers(fields))
+    assert found == {"x-a": "1, 2", "content-type": "text/event-stream", "x-b": "\udcff"} and is_event_stream(found)
+
+
+# --- streams ---
+
+
+def test_a_stream_is_relayed_byte_for_byte() -> None:
+    """C3."""
+    watched = Watched()
+    assert watched.begin()
+    assert watched.play([WHOLE[:40], WHOLE[40:300], WHOLE[300:]]) == WHOLE
+    monitor = watched.monitor
+    assert monitor(b"") == [] and monitor.complete and not monitor.interruption and monitor.received == WHOLE
+    assert watched.first_events == 1 and monitor.usage["output_tokens"] == 15 and monitor.judgement is None
+
+
+@given(st.lists(st.integers(0, len(WHOLE)), max_size=6))
+def test_however_it_is_cut(cuts: list[int]) -> None:
+    places = [0, *sorted(cuts), len(WHOLE)]
+    watched = Watched()
+    watched.begin()
+    sent = watched.play(WHOLE[start:end] for start, end in zip(places, places[1:], strict=False) if start < end)
+    assert sent + b"".join(watched.monitor.finish()) == WHOLE
+    assert watched.monitor.complete and watched.first_events == 1
+
+
+def test_the_model_of_the_client_stands_in_the_answer() -> None:
+    """A10."""
+    watched = Watched(model="claude-opus-4-6")
+    watched.begin()
+    assert watched.play([WHOLE]) == WHOLE.replace(b'"model":"upstream"', b'"model":"claude-opus-4-6"')
+    assert watched.monitor.received == WHOLE
+
+
+def test_nothing_is_decided_before_a_meaningful_event() -> None:
+    watched = Watched()
+    watched.begin()
+    assert watched.monitor.peek(b": hello\n\n") is None and watched.monitor.peek(ping().encode()) is None
+    assert watched.first_events == 0
+    assert watched.monitor.peek(message_start("m").encode()) is True
+
+
+@pytest.mark.parametrize(
+    ("begins", "verdict", "said"),
+    [
+        (error("overloaded_error").encode(), Verdict.OVERLOADED, "200 with overloaded_error"),
+        (encoded(ping(), error("rate_limit_error", "slow")), Verdict.THROTTLE, "200 with rate_limit_error"),
+        (
+            b'data: {"base_resp":{"status_code":1008,"status_msg":"balance"}}\n\n',
+            Verdict.QUOTA,
+            "200 with base_resp 1008",
+        ),
+        (b"event: message_start\ndata: not JSON\n\n", Verdict.TRANSIENT, "does not begin with a Messages event"),
+        (b"data: nonsense\n\n", Verdict.TRANSIENT, "does not begin with a Messages event"),
+    ],
+)
+def test_a_stream_that_begins_with_an_error(begins: bytes, verdict: Verdict, said: str) -> None:
+    """A10, C1: an error inside a 200 is a failure."""
+    watched = Watched(error_codes={"1008": "quota"})
+    watched.begin()
+    assert watched.monitor.peek(begins) is False and watched.first_events == 0
+    judgement = watched.monitor.failed("")
+    assert judgement is watched.monitor.judgement and judgement.verdict is verdict and said in judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason", "verdict", "said"),
+    [
+        (b"", "empty stream", Verdict.TRANSIENT, "empty stream"),
+        (b"", "", Verdict.TRANSIENT, "no answer"),
+        (b": hello\n\n", "connection reset", Verdict.TRANSIENT, "connection reset"),
+        (b'{"code":500,"msg":"404 NOT_FOUND","success":false}', "empty stream", Verdict.NOT_FOUND, "200 with code 500"),
+        (b"", "no first event within 120 s", Verdict.TRANSIENT, "no first event within 120 s"),
+    ],
+)
+def test_a_stream_that_never_began(sent: bytes, reason: str, verdict: Verdict, said: str) -> None:
+    watched = Watched()
+    watched.begin()
+    assert not sent or watched.monitor.peek(sent) is None
+    judgement = watched.monitor.failed(reason)
+    assert (judgement.verdict, judgement.reason) == (verdict, said)
+    assert watched.monitor.failed("something else") is judgement
+    assert judgement.timed_out is reason.startswith("no first event")
+
+
+@pytest.mark.parametrize(
+    ("chunks", "kept"),
+    [
+        ([encoded(message_start("m"))], encoded(message_start("m"))),
+        ([encoded(message_start("m"), message_delta())], encoded(message_start("m"), message_delta())),
+        ([encoded(message_start("m")), b"event: message_stop\ndata: {"], encoded(message_start("m"))),
+    ],
+)
+def test_a_stream_that_ends_early_ends_in_an_error_event(chunks: list[bytes], kept: bytes) -> None:
+    """Never a fake end."""
+    watched = Watched()
+    watched.begin()
+    sent = watched.play(chunks) + b"".join(watched.monitor.finish())
+    assert sent.startswith(kept + b"event: error\ndata: ") and sent.endswith(b"}\n\n")
+    told = json.loads(sent.rpartition(b"data: ")[2])
+    assert told["error"]["message"] == "minimax: the provider ended its stream before message_stop"
+    assert not watched.monitor.complete and "before message_stop" in watched.monitor.interruption
+
+
+def test_a_last_frame_without_its_blank_line_is_half_an_event() -> None:
+    """Readers of events drop it, so an error takes its place."""
+    watched = Watched()
+    watched.begin()
+    sent = watched.play([WHOLE[:-1]]) + b"".join(watched.monitor.finish())
+    assert sent.count(b"event: message_stop") == 0 and b"event: error" in sent
+
+
+def test_an_error_event_of_the_provider_is_the_end() -> None:
+    watched = Watched()
+    watched.begin()
+    whole = encoded(message_start("m"), error())
+    assert watched.play([whole]) == whole and watched.monitor.finish() == []
+    assert watched.monitor.complete and watched.monitor.interrupted("reset") == b""
+
+
+def test_last_words_inside_a_stream() -> None:
+    watched = Watched()
+    watched.begin()
+    watched.play([encoded(message_start("m")), b"event: content_block_del"])
+    words = watched.monitor.interrupted("silent for 180 s")
+    assert words.startswith(b"event: error\ndata: ") and b"minimax: silent for 180 s" in words
+    assert watched.monitor.interruption == "silent for 180 s"
+
+
+def test_last_words_after_a_part_of_a_huge_frame() -> None:
+    watched = Watched()
+    watched.begin()
+    watched.play([encoded(message_start("m")), b"event: content_block_delta\ndata: " + b"x" * (2 << 20)])
+    assert watched.monitor.ping() == b"" and watched.monitor.interrupted("reset").startswith(b"\n\nevent: error\n")
+
+
+def test_nothing_follows_a_proper_end() -> None:
+    watched = Watched()
+    watched.begin()
+    watched.play([WHOLE])
+    assert watched.monitor.interrupted("reset") == b"" and not watched.monitor.interruption
+
+
+def test_pings_only_between_frames() -> None:
+    watched = Watched()
+    watched.begin()
+    watched.play([encoded(message_start("m"))])
+    assert watched.monitor.ping() == PING
+
+
+# --- an encoding that was not asked for ---
+
+
+def test_an_encoded_stream_passes_as_it_is() -> None:
+    watched = Watched()
+    assert watched.begin({**SSE, "content-encoding": "gzip"})
+    assert watched.play([b"\x1f\x8b1", b"23"]) == b"\x1f\x8b123" and watched.first_events == 1
+    assert not watched.monitor.complete and watched.monitor.ping() == b""
+    assert watched.monitor(b"") == [] and watched.monitor.complete and watched.monitor.usage == {}
+
+
+def test_an_encoded_stream_that_breaks_off_was_not_served() -> None:
+    watched = Watched()
+    watched.begin({**SSE, "content-encoding": "br"})
+    watched.play([b"123"])
+    assert watched.monitor.interrupted("reset") == b"" and watched.monitor.interruption == "reset"
+    assert not watched.monitor.complete
+
+
+# --- complete answers ---
+
+
+@pytest.mark.parametrize("model", [None, "claude-opus-4-6"])
+def test_a_message(model: str | None) -> None:
+    watched = Watched(stream=False, model=model)
+    response = reply(MESSAGE)
+    assert watched.monitor.accepts(response) and watched.first_events == 1
+    assert json.loads(response.content or b"") == {**MESSAGE, "model": model or "upstream"}
+    assert response.headers["content-length"] == str(len(response.raw_content or b""))
+    assert watched.monitor.usage == {"input_tokens": 7, "output_tokens": 2}
+
+
+def test_a_body_without_a_model_stays() -> None:
+    response = reply(b'{ "input_tokens":5 }')
+    assert Watched(stream=False, model="x").monitor.accepts(response) and response.content == b'{ "input_tokens":5 }'
+
+
+def test_an_encoded_message_is_read_and_encoded_again() -> None:
+    response = reply(MESSAGE)
+    response.encode("gzip")
+    watched = Watched(stream=False, model="x")
+    assert watched.monitor.accepts(response)
+    assert response.headers["content-encoding"] == "gzip" and json.loads(response.content or b"")["model"] == "x"
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_fault_of_the_request_goes_to_the_client_as_it_is(status: int) -> None:
+    """C1."""
+    body = b'{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: Field required"}}'
+    response = reply(body, status)
+    watched = Watched(model="x")
+    assert watched.monitor.accepts(response) and response.content == body
+    assert watched.monitor.judgement is not None and watched.monitor.judgement.verdict is Verdict.REQUEST
+    assert watched.first_events == 0 and watched.monitor.usage == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "headers", "verdict", "said"),
+    [
+        (b"", 429, JSON, Verdict.THROTTLE, "429 throttle"),
+        (b"<html>", 502, {"content-type": "text/html"}, Verdict.TRANSIENT, "502 api_error"),
+        (b"{}", 529, JSON, Verdict.OVERLOADED, "529 overloaded"),
+        (b"{}", 401, JSON, Verdict.CREDENTIAL, "401 authentication_error"),
+        (
+            b"<html>",
+            200,
+            {"content-type": "text/html; charset=utf-8"},
+            Verdict.TRANSIENT,
+            "200 answered with text/html instead of JSON",
+        ),
+        (b"", 200, {}, Verdict.TRANSIENT, "200 answered with nothing instead of JSON"),
+        (b"[]", 200, JSON, Verdict.TRANSIENT, "200 answered with application/json instead of JSON"),
+        (
+            b'{"base_resp":{"status_code":1002,"status_msg":"x"}}',
+            200,
+            JSON,
+            Verdict.THROTTLE,
+            "200 with base_resp 1002",
+        ),
+        (
+            b'{"type":"error","error":{"type":"invalid_request_error","message":"x"}}',
+            200,
+            JSON,
+            Verdict.REQUEST,
+            "200 with invalid_request_error",
+        ),
+    ],
+)
+def test_answers_that_do_not_reach_the_client(
+    content: bytes, status: int, headers: dict[str, str], verdict: Verdict, said: str
+) -> None:
+    """A10, C1."""
+    watched = Watched(stream=False, error_codes={"1002": "throttle"})
+    response = reply(content, status, headers)
+    assert not watched.monitor.accepts(response) and watched.first_events == 0
+    judgement = watched.monitor.failed("")
+    assert (judgement.verdict, judgement.reason) == (verdict, said)
+
+
+def test_a_whole_stream_of_a_replay() -> None:
+    watched = Watched(model="claude-x")
+    response = reply(WHOLE, headers=SSE)
+    assert watched.monitor.accepts(response) and watched.first_events == 1 and watched.monitor.complete
+    assert response.content == WHOLE.replace(b'"model":"upstream"', b'"model":"claude-x"')
+
+
+def test_a_whole_stream_that_was_recorded_encoded() -> None:
+    response = reply(WHOLE, headers=SSE)
+    response.encode("gzip")
+    watched = Watched()
+    assert watched.monitor.streams(response) and watched.monitor.accepts(response)
+    assert response.content == WHOLE and watched.monitor.usage["output_tokens"] == 15
+
+
+@pytest.mark.parametrize(
+    ("content", "verdict", "said"),
+    [
+        (error().encode(), Verdict.OVERLOADED, "200 with overloaded_error"),
+        (b"", Verdict.TRANSIENT, "the stream ended before its first event"),
+        (ping().encode(), Verdict.TRANSIENT, "the stream ended before its first event"),
+    ],
+)
+def test_a_whole_stream_that_failed(content: bytes, verdict: Verdict, said: str) -> None:
+    watched = Watched()
+    assert not watched.monitor.accepts(reply(content, headers=SSE))
+    assert (watched.monitor.failed("").verdict, watched.monitor.failed("").reason) == (verdict, said)
+
+
+def test_a_whole_stream_that_breaks_off() -> None:
+    response = reply(encoded(message_start("m")), headers=SSE)
+    watched = Watched()
+    assert watched.monitor.accepts(response) and b"event: error" in (response.content or b"")
+    assert watched.monitor.interruption and encoded(message_stop()) not in (response.content or b"")
+
+
+@given(st.binary(max_size=80), st.sampled_from([200, 204, 302, 400, 429, 500, 529]), st.sampled_from([JSON, SSE, {}]))
+def test_whatever_comes_is_judged(content: bytes, status: int, headers: dict[str, str]) -> None:
+    watched = Watched()
+    accepted = watched.monitor.accepts(reply(content, status, headers))
+    judgement = watched.monitor.failed("") if not accepted else None
+    assert accepted or (judgement is not None and judgement.verdict is not Verdict.OK)

@@ -1,0 +1,211 @@
+"""The last answer to an exchange that no target served (A9, D3, D4)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from turnout.credentials.chain import Credential
+from turnout.endings import BUSY_RETRY, nothing_to_try, own_error
+from turnout.exchange import ClientRequest, Exchange, LocalAnswer, Target
+from turnout.health.verdict import Judgement, Verdict
+from turnout.journey import Blocked, Candidate, Failure
+from turnout.settings.model import Provider
+from turnout.settings.secret import Secret
+
+
+def failure(
+    verdict: Verdict,
+    status: int | None = None,
+    body: bytes = b'{"type":"error"}',
+    *,
+    name: str = "first",
+    owned: bool = True,
+    headers: Mapping[str, str] | None = None,
+    **judged: Any,
+) -> Failure:
+    credential = Credential("env:KEY" if owned else "client", Secret("s"), owned=owned, oauth=False, header="x-api-key")
+    candidate = Candidate(Target(name), Provider(name=name, base_url="https://x"), "m", credential, scope="s")
+    answer = None if status is None else LocalAnswer(status, headers or {}, body)
+    return Failure(candidate, Judgement(verdict, judged.pop("reason", f"{status} {verdict}"), **judged), answer)
+
+
+def told(answer: LocalAnswer) -> dict[str, Any]:
+    error: dict[str, Any] = json.loads(answer.body)["error"]
+    return error
+
+
+# --- something was tried ---
+
+
+def test_the_primarys_own_error_stands_unmodified() -> None:
+    body = b'{"type":"error",  "error":{"type":"rate_limit_error"}}'
+    headers = {
+        "content-type": "application/json; charset=utf-8",
+        "request-id": "r",
+        "connection": "close",
+        "content-length": "5",
+        "content-encoding": "gzip",
+        "set-cookie": "c",
+        "transfer-encoding": "chunked",
+    }
+    answer = own_error([failure(Verdict.QUOTA, 429, body, headers=headers), failure(Verdict.OVERLOADED, 529)], None)
+    assert (answer.status, answer.body) == (429, body)
+    assert answer.headers == {"content-type": "application/json; charset=utf-8", "request-id": "r"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "retry_after", "free_in", "expected"),
+    [
+        ({"retry-after": "17"}, 17.0, 99.0, "17"),
+        ({}, 30.4, 99.0, "30"),
+        ({}, None, 99.0, "99"),
+        ({}, 0.0, 99.0, "1"),
+        ({}, None, None, None),
+    ],
+)
+def test_retry_after(
+    headers: dict[str, str], retry_after: float | None, free_in: float | None, expected: str | None
+) -> None:
+    answer = own_error([failure(Verdict.THROTTLE, 429, headers=headers, retry_after=retry_after)], free_in)
+    assert answer.headers.get("retry-after") == expected
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "may"),
+    [
+        ([Verdict.QUOTA], False),
+        ([Verdict.NOT_FOUND, Verdict.CREDENTIAL], False),
+        ([Verdict.QUOTA, Verdict.OVERLOADED], True),
+        ([Verdict.TRANSIENT], True),
+        ([Verdict.THROTTLE], True),
+    ],
+)
+def test_retrying_is_called_off_when_it_cannot_help(verdicts: list[Verdict], may: bool) -> None:
+    answer = own_error([failure(verdict, 500, headers={}) for verdict in verdicts], None)
+    assert answer.headers.get("x-should-retry") == (None if may else "false")
+
+
+def test_the_first_answer_that_can_be_told_wins() -> None:
+    failures = [failure(Verdict.TRANSIENT), failure(Verdict.CREDENTIAL, 401), failure(Verdict.OVERLOADED, 529, b"{}")]
+    assert own_error(failures, None).status == 529
+
+
+def test_a_refused_credential_of_ours_is_not_the_clients_login() -> None:
+    """Its 401 would send Claude Code to log in again."""
+    answer = own_error([failure(Verdict.CREDENTIAL, 401, error_type="authentication_error")], None)
+    assert answer.status == 502 and told(answer) == {
+        "type": "api_error",
+        "message": "first: first refused the configured credential env:KEY",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "sent"),
+    [
+        ("authentication_error", 401, 401),
+        ("permission_error", 403, 403),
+        ("authentication_error", 200, 401),
+        ("permission_error", 200, 403),
+    ],
+)
+def test_the_clients_own_credential_is_the_clients_business(kind: str, status: int, sent: int) -> None:
+    """Also when the error rides on a 200."""
+    failed = failure(Verdict.CREDENTIAL, status, owned=False, error_type=kind, message="invalid x-api-key")
+    answer = own_error([failed], None)
+    assert answer.status == sent
+    if status == 200:
+        assert told(answer) == {"type": kind, "message": "first: invalid x-api-key"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("overloaded_error", 529),
+        ("timeout_error", 504),
+        ("api_error", 502),
+        ("rate_limit_error", 429),
+        ("billing_error", 402),
+        ("not_found_error", 404),
+        ("brand_new_error", 502),
+    ],
+)
+def test_an_error_without_a_status_of_its_own_gets_the_one_of_its_type(kind: str, status: int) -> None:
+    """An error event inside a 200, a broken connection."""
+    for answered in (None, 200):
+        answer = own_error([failure(Verdict.OVERLOADED, answered, error_type=kind, message="too busy")], None)
+        assert answer.status == status and told(answer) == {"type": kind, "message": "first: too busy"}
+        assert answer.headers["content-type"] == "application/json"
+
+
+def test_all_failures_are_told() -> None:
+    failures = [
+        failure(Verdict.TRANSIENT, reason="connection refused"),
+        failure(Verdict.TRANSIENT, name="b", reason="idle"),
+    ]
+    message = told(own_error(failures, None))["message"]
+    assert message == "connection refused (all targets failed: first: connection refused; b: idle)"
+
+
+# --- nothing could be tried ---
+
+
+def ending(free_in: float | None = None, **counts: int) -> tuple[LocalAnswer, dict[str, Any]]:
+    request = ClientRequest("POST", "/v1/messages", {}, b'{"model":"opus"}')
+    exchange = Exchange(request, "messages", plan=(Target("a"), Target("b", "x")))
+    blocked = Blocked(
+        {name.replace("_", " ") if name == "no_credential" else name: n for name, n in counts.items()}, free_in
+    )
+    answer = nothing_to_try(exchange, blocked, {"a": [429, 200], "b": []})
+    return answer, told(answer)
+
+
+def test_no_target_counts_tokens() -> None:
+    """A9."""
+    answer, error = ending(unsupported=2)
+    assert answer.status == 501 and error["type"] == "not_supported" and answer.headers["x-should-retry"] == "false"
+    assert error["message"] == "a, b: does not count tokens"
+
+
+@pytest.mark.parametrize("counts", [{"no_credential": 2}, {"no_credential": 1, "unsupported": 1}])
+def test_no_credential_is_401(counts: dict[str, int]) -> None:
+    """A8."""
+    answer, error = ending(**counts)
+    assert (
+        answer.status == 401
+        and error["type"] == "authentication_error"
+        and "No credential for a, b" in error["message"]
+    )
+
+
+@pytest.mark.parametrize("counts", [{"quota": 2}, {"quota_model": 1, "throttle": 1}, {"quota": 1, "unsupported": 1}])
+def test_all_credentials_cooling_is_429(counts: dict[str, int]) -> None:
+    """D3."""
+    answer, error = ending(301.4, **counts)
+    assert answer.status == 429 and answer.headers["retry-after"] == "301"
+    assert (error["type"], error["code"]) == ("rate_limit_error", "model_cooldown")
+    assert error["blocked"] == counts and error["recent"] == {"a": [429, 200], "b": []}
+    assert error["message"] == "All credentials for model opus are cooling down via a, b"
+
+
+@pytest.mark.parametrize(
+    ("counts", "free_in", "wait"),
+    [
+        ({"busy": 1}, None, str(round(BUSY_RETRY))),
+        ({"overloaded": 1, "quota": 1}, 12.0, "12"),
+        ({"probing": 1}, 3.0, "3"),
+        ({"credential": 1, "no_credential": 1}, 60.0, "60"),
+        ({}, None, "5"),
+    ],
+)
+def test_blocked_for_other_reasons_is_503(counts: dict[str, int], free_in: float | None, wait: str) -> None:
+    """D4."""
+    answer, error = ending(free_in, **counts)
+    assert answer.status == 503 and answer.headers["retry-after"] == wait
+    assert (error["type"], error["code"]) == ("overloaded_error", "auth_unavailable")
+    assert sum(error["blocked"].values()) == sum(counts.values()) and error["recent"]["a"] == [429, 200]
+    counted = ", ".join(f"{count} {name.replace('no_', 'no ')}" for name, count in counts.items()) or "none available"
+    assert error["message"] == f"No target for model opus is available ({counted})"

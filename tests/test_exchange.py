@@ -1,0 +1,77 @@
+"""What travels through the house."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.errors import InvalidRequest
+from turnout.exchange import Attempt, ClientRequest, Exchange, Target
+
+
+def request(body: bytes, **headers: str) -> ClientRequest:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return ClientRequest("POST", "/v1/messages", sent, body)
+
+
+@pytest.mark.parametrize(
+    ("target", "text"), [(Target("a"), "a"), (Target("a", "b/c"), "a/b/c"), (Target("a", ""), "a")]
+)
+def test_targets_as_text(target: Target, text: str) -> None:
+    assert str(target) == text
+
+
+def test_the_model_and_undecoded_fields() -> None:
+    sent = request(b' {"model" : "opus[1m]", "messages": [ 1,2 ]} ')
+    assert sent.model == "opus[1m]" and bytes(sent.fields["messages"]) == b"[ 1,2 ]"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "has no body"),
+        (b"{", "not valid JSON"),
+        (b"nonsense", "not valid JSON"),
+        (b"\xff", "not valid JSON"),
+        (b'{"\xff": 1}', "not valid JSON"),
+        (b'{"a":' + b"[" * 200_000, "not valid JSON"),
+        (b"[]", "not a JSON object"),
+        (b'"text"', "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b"{}", "model: Field required"),
+        (b'{"model": null}', "model: Input should be a string"),
+        (b'{"model": 5}', "model: Input should be a string"),
+        (b'{"model": ["x"]}', "model: Input should be a string"),
+        (b'{"model": "\xff"}', "model: Input should be a string"),
+        (b'{"model": " "}', "model: String should not be empty"),
+    ],
+)
+def test_problems_are_named(body: bytes, told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told):
+        _ = request(body).model
+
+
+@given(st.binary(max_size=60) | st.binary(max_size=20).map(lambda value: b'{"model":"%b"}' % value))
+def test_any_body_has_a_model_or_is_an_invalid_request(body: bytes) -> None:
+    sent = request(body)
+    try:
+        model = sent.model
+    except InvalidRequest as error:
+        assert error.body("anthropic")
+    else:
+        assert model.strip() and json.loads(bytes(sent.fields["model"]), strict=False) == model
+
+
+def test_an_exchange_and_its_attempts() -> None:
+    exchange = Exchange(request(b"{}", x_claude_code_session_id="s-1"), "messages")
+    assert exchange.session == "s-1" and exchange.dialect == "anthropic" and exchange.body == "identical"
+    assert len(exchange.id) == 12 and exchange.id != Exchange(exchange.request, "messages").id
+    first = Attempt(1, Target("a"), "m", "env:KEY")
+    second = dataclasses.replace(first, number=2)
+    exchange.attempts += [first, second]
+    assert exchange.attempt is second and first.started >= exchange.opened
+    assert Exchange(request(b"{}"), "messages").session is None
