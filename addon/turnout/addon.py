@@ -15,8 +15,8 @@ from mitmproxy.tls import TlsData
 from turnout.conductor import Conductor
 from turnout.errors import ConfigError
 from turnout.gate.access import check_listen, is_loopback
-from turnout.proxy import failover
 from turnout.proxy.connecting import ConnectDeadlines, ServerConnectionHookData
+from turnout.proxy.installing import install
 from turnout.proxy.modes import is_reverse, listen_again, listen_hosts, listens_elsewhere
 from turnout.reload import LiveSetup
 from turnout.settings.model import Settings
@@ -73,7 +73,7 @@ class Turnout:
     def load(self, loader: Loader) -> None:
         for name, help_text in OPTIONS.items():
             loader.add_option(name, str, "", help_text)
-        self._restore = failover.install()
+        self._restore = install()
 
     def configure(self, updated: set[str]) -> None:
         if "termlog_verbosity" in updated:

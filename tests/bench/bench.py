@@ -1,7 +1,7 @@
 """What Turnout costs, beside a bare mitmdump that buffers the request and streams the answer, in one run.
 
-    python -m tests.bench.bench            # two to three minutes
-    python -m tests.bench.bench --quick    # half a minute, for a first look
+    python -m tests.bench.bench            # about forty seconds
+    python -m tests.bench.bench --quick    # about fifteen seconds, for a first look
 
 Run it from the root of a checkout with the Python whose mitmproxy is to be measured (Linux only). Both proxies stand in
 front of the same upstream on loopback, all rounds alternate between them, and medians of rounds are shown, so that the
@@ -19,7 +19,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -118,23 +118,20 @@ class Stage:
 
 @contextmanager
 def stage(folder: Path) -> Iterator[Stage]:
-    upstream, first, second = start_upstream()
     config = folder / "mitm.conf"
-    config.write_text(CONFIG.format(first=first, second=second), encoding="utf-8")
-    bare = start_mitmdump("bare", folder, ROOT / "tests/bench/bare.py", f"http://127.0.0.1:{second}")
-    everything = Stage(
-        upstream,
-        bare,
+    with ExitStack() as running:
+        upstream, first, second = start_upstream()
+        running.callback(upstream.stop)
+        config.write_text(CONFIG.format(first=first, second=second), encoding="utf-8")
+        bare = start_mitmdump("bare", folder, ROOT / "tests/bench/bare.py", f"http://127.0.0.1:{second}")
+        running.callback(bare.stop)
+        bare.wait_until_it_listens()  # has made the certificate authority, which both share
         # Nothing listens on port 9: a request that Turnout did not route would fail.
-        start_mitmdump("turnout", folder, ROOT / "addon/route.py", "http://127.0.0.1:9", f"turnout_config={config}"),
-    )
-    try:
-        for child in everything.proxies:
-            child.wait_until_it_listens()
-        yield everything
-    finally:
-        for child in (*everything.proxies, upstream):
-            child.stop()
+        nowhere = "http://127.0.0.1:9"
+        turnout = start_mitmdump("turnout", folder, ROOT / "addon/route.py", nowhere, f"turnout_config={config}")
+        running.callback(turnout.stop)
+        turnout.wait_until_it_listens()
+        yield Stage(upstream, bare, turnout)
 
 
 def measure_idle(proxies: Sequence[Child], seconds: float) -> None:
@@ -268,7 +265,7 @@ def milliseconds(seconds: float) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure Turnout beside a bare mitmdump.")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: half a minute, larger noise")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: fifteen seconds, more noise")
     effort = QUICK if parser.parse_args().quick else FULL
     print(f"Python {platform.python_version()}, mitmproxy {version('mitmproxy')}, {effort.rounds} rounds\n")
     with tempfile.TemporaryDirectory(prefix="turnout-bench-") as folder, stage(Path(folder)) as on:

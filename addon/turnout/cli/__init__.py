@@ -7,6 +7,7 @@ Every command says on standard output what it did, and on standard error, in one
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no arrow shows a question mark
+    # What loading has to warn of is said once, by the addon of a running proxy, in mitmproxy's log.
+    logging.getLogger("turnout").addHandler(logging.NullHandler())
     try:
         app(args=arguments, prog_name="turnout")
     except TurnoutError as error:

@@ -21,12 +21,9 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any
 
-from mitmproxy import hooks, http
 from mitmproxy.proxy import commands, events
-from mitmproxy.proxy.layers import http as layer
 from mitmproxy.proxy.layers.http import (
     DropStream,
     HttpLayer,
@@ -40,33 +37,21 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
-from turnout.errors import error_body
 from turnout.proxy.compat import (
     ResponseProtocolError,
     abandoned,
     broken_off,
     status_for_client,
 )
-from turnout.proxy.steering import AttemptMonitor, Steering, steering
-
-TICK = 5.0
-"""Longest time in seconds between two looks at the clock. A finished stream stays in memory that long at most."""
+from turnout.proxy.pages import local_error
+from turnout.proxy.steering import AttemptMonitor, Steering, UpstreamFailedHook, steering
+from turnout.proxy.ticks import TICK, ticks_of
 
 Commands = Generator[commands.Command, Any, None]
 
 _upstream_ids = itertools.count(-1, -1)  # negative: never the id of a client's stream
 
 _SERVER_EVENTS = (ResponseHeaders, ResponseData, ResponseTrailers, ResponseEndOfMessage, ResponseProtocolError)
-
-
-@dataclass
-class UpstreamFailedHook(commands.StartHook):
-    """An attempt failed before anything reached the client.
-
-    The addon either sets `steering(flow).again` to have the request run again, or `flow.response` to answer.
-    """
-
-    flow: http.HTTPFlow
 
 
 class FailoverStream(HttpStream):
@@ -80,6 +65,7 @@ class FailoverStream(HttpStream):
         self._committed = False
         self._answering = False
         self._tick: commands.RequestWakeup | None = None
+        self._tick_due = 0.0
         self._answer_due = 0.0
         self._heard = 0.0
         self._told = 0.0
@@ -105,7 +91,7 @@ class FailoverStream(HttpStream):
                     yield from self._before_client(command.event)
             elif isinstance(command, DropStream):
                 self._forget_upstream()
-                self._forget_tick()
+                ticks_of(self._parent).give_back(self, self._tick, self._tick_due)
             reply = yield command
 
     def _before_client(self, event: Any) -> Commands:
@@ -141,13 +127,6 @@ class FailoverStream(HttpStream):
             self._parent.streams.pop(self._upstream_id, None)
             self._upstream_id = None
 
-    def _forget_tick(self) -> None:
-        """A timer under way would keep the finished stream, and with it both bodies, in memory until it fires."""
-        waiting = self._parent.command_sources
-        if self._tick in waiting:
-            waiting[self._tick] = _NOBODY
-        self._tick = None
-
     # --- the client's request ---
 
     def state_consume_request_body(self, event: events.Event) -> Commands:
@@ -172,7 +151,7 @@ class FailoverStream(HttpStream):
                 return False
             now = self.clock()
             self._answer_due = now + monitor.answer_within
-            yield self._next_tick(now, monitor)
+            yield from self._next_tick(now, monitor)
         return connected
 
     # --- the provider's answer ---
@@ -193,7 +172,7 @@ class FailoverStream(HttpStream):
                 yield from self._begin_stream()
                 yield from self._relay(monitor.relay(b""))
                 if min(monitor.idle_within, monitor.ping_after or TICK) < TICK:
-                    yield self._next_tick(self._heard, monitor)  # the pending tick may come too late for these
+                    yield from self._next_tick(self._heard, monitor)  # the pending tick may come too late for these
             elif valid is False:
                 yield from self._abandon("")
         elif isinstance(event, ResponseEndOfMessage):
@@ -302,15 +281,15 @@ class FailoverStream(HttpStream):
 
     # --- time ---
 
-    def _next_tick(self, now: float, monitor: AttemptMonitor) -> commands.RequestWakeup:
+    def _next_tick(self, now: float, monitor: AttemptMonitor) -> Commands:
+        due = self._answer_due
         if self._committed:
             due = self._heard + monitor.idle_within
             if monitor.ping_after is not None:
                 due = min(due, self._told + monitor.ping_after)
-        else:
-            due = self._answer_due
-        self._tick = commands.RequestWakeup(min(max(due - now, 0.001), TICK))
-        return self._tick
+        self._tick, self._tick_due, new = ticks_of(self._parent).request(self, now, due)
+        if new:
+            yield self._tick
 
     def _on_tick(self, event: events.Wakeup) -> Commands:
         if event.command is not self._tick:
@@ -331,44 +310,9 @@ class FailoverStream(HttpStream):
                 yield from self._relay([ping] if (ping := monitor.ping()) else [])
         else:
             return
-        yield self._next_tick(now, monitor)
+        yield from self._next_tick(now, monitor)
 
     def _break_off(self, reason: str) -> Commands:
         yield SendHttp(abandoned(self.stream_id), self.context.server)
         self._forget_upstream()
         yield from self.handle_protocol_error(broken_off(self.stream_id, reason))
-
-
-class _Nobody:
-    """Takes the tick that outlives its stream."""
-
-    def handle_event(self, event: events.Event) -> Commands:
-        yield from ()
-
-
-_NOBODY: Any = _Nobody()
-
-
-def local_error(status: int, message: str) -> http.Response:
-    """An answer in Anthropic's error shape for faults found below the addon (bad HTTP, no connection)."""
-    kind = "invalid_request_error" if status < 500 else "api_error"
-    if status == 413:
-        kind = "request_too_large"
-    return http.Response.make(status, error_body("anthropic", kind, message), {"content-type": "application/json"})
-
-
-def install() -> Callable[[], None]:
-    """Make every new HTTP stream of this process a FailoverStream; returns the function that undoes it.
-
-    `HttpLayer.make_stream` looks the name up when a request arrives, so client replay is covered too.
-    """
-    stock = layer.HttpStream
-    layer.HttpStream = FailoverStream  # type: ignore[misc]
-    hooks.all_hooks[UpstreamFailedHook.name] = UpstreamFailedHook
-
-    def restore() -> None:
-        layer.HttpStream = stock  # type: ignore[misc]
-        # After a hot reload a new class takes the name; mitmproxy warns of two under one.
-        hooks.all_hooks.pop(UpstreamFailedHook.name, None)
-
-    return restore

@@ -7,6 +7,7 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
+from mitmproxy.proxy import commands
 
 
 class AttemptMonitor(Protocol):
@@ -54,6 +55,16 @@ class Steering:
     """Why the stream gave up the attempt, when it was not the answer's own content."""
     again: bool = False
     """Answer of the `upstream_failed` hook: run the request again."""
+
+
+@dataclass
+class UpstreamFailedHook(commands.StartHook):
+    """An attempt failed before anything reached the client.
+
+    The addon either sets `steering(flow).again` to have the request run again, or `flow.response` to answer.
+    """
+
+    flow: http.HTTPFlow
 
 
 _steerings: WeakKeyDictionary[http.HTTPFlow, Steering] = WeakKeyDictionary()
