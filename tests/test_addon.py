@@ -156,6 +156,16 @@ async def test_a_non_loopback_address_with_keys_is_served(
     assert not errors(caplog) and started.addon.conductor.settings is not None
 
 
+@pytest.mark.parametrize(
+    ("mode", "server", "warned"), [("regular", True, 1), ("regular", False, 0), (MODE, True, 0)]
+)
+async def test_another_mode_than_reverse_is_warned_about(
+    started: Started, caplog: pytest.LogCaptureFixture, mode: str, server: bool, warned: int
+) -> None:
+    started.load(mode=[mode], server=server)
+    assert caplog.text.count("Turnout serves reverse mode only: start it with --mode reverse:") == warned
+
+
 # --- mistakes at run time ---
 
 
@@ -207,10 +217,11 @@ async def test_an_edit_that_would_open_the_gate_to_the_network_is_not_taken_over
     assert "the old one stays in force" in line and "access.keys" in line
 
 
-async def test_secrets_that_lie_open_are_warned_about_once_per_load(
+async def test_secrets_that_lie_open_are_warned_about_once(
     started: Started, here: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """C7."""
+    caplog.set_level(logging.INFO, "turnout")
     file = here / "mitm.conf"
     file.write_text("[providers.minimax]\ncredentials = ['Zz9-literal']\n")
     started.load()
@@ -225,6 +236,10 @@ async def test_secrets_that_lie_open_are_warned_about_once_per_load(
     assert warned() == 1
     file.write_text(file.read_text() + "max_concurrent = 2\n")
     started.addon.setup.look()
+    assert warned() == 1 and "reloaded" in caplog.text
+    for key in ("env:A", "Zz9-literal"):
+        file.write_text(f"[providers.minimax]\ncredentials = ['{key}']\n")
+        started.addon.setup.look()
     assert warned() == 2
 
 

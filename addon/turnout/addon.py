@@ -23,6 +23,12 @@ from turnout.settings.model import Settings
 
 logger = logging.getLogger("turnout")
 
+_WHOLE_BODIES = (
+    "stream_large_bodies cannot be used with Turnout: mitmproxy would send a large request on before it is routed"
+)
+
+_REVERSE_ONLY = "Turnout serves reverse mode only: start it with --mode reverse:http://127.0.0.1:9@127.0.0.1:8082"
+
 Hook = TypeVar("Hook", bound=Callable[..., Awaitable[None]])
 
 OPTIONS = {
@@ -37,7 +43,7 @@ def guarded(hook: Hook) -> Hook:
 
     @functools.wraps(hook)
     async def safe(self: Turnout, flow: http.HTTPFlow) -> None:
-        if not is_ours(flow):
+        if not (is_ours(flow) or self.conductor.knows(flow)):
             return
         try:
             await hook(self, flow)
@@ -79,8 +85,12 @@ class Turnout:
         if "termlog_verbosity" in updated:
             # A line that no terminal shows costs as much as a hook: mitmproxy hands it to every addon.
             logger.setLevel(ctx.options.termlog_verbosity.upper())
+        if "mode" in updated and ctx.options.server and not listen_hosts(ctx.options.mode, ""):
+            logger.warning(_REVERSE_ONLY)
         if not self._started:
             self._safe_defaults()
+        elif "stream_large_bodies" in updated and ctx.options.stream_large_bodies:
+            raise exceptions.OptionsError(_WHOLE_BODIES)
         try:
             if updated & OPTIONS.keys():
                 options = ctx.options
@@ -113,6 +123,9 @@ class Turnout:
             changes["listen_host"] = "127.0.0.1"
         if not ctx.options.keep_host_header:
             changes["keep_host_header"] = True
+        if ctx.options.stream_large_bodies:
+            logger.warning(_WHOLE_BODIES)
+            changes["stream_large_bodies"] = None
         if changes:
             logger.info("turnout sets %s", ", ".join(f"{name}={value}" for name, value in changes.items()))
             ctx.options.update(**changes)
@@ -165,7 +178,7 @@ class Turnout:
     @guarded
     async def upstream_failed(self, flow: http.HTTPFlow) -> None:
         """Our own hook: an attempt failed before anything reached the client."""
-        await self.conductor.attempt_failed(flow)
+        await self.conductor.attempt_failed(flow, self.deadlines.reason(flow.client_conn.id))
 
     # --- it is over ---
 
@@ -179,3 +192,4 @@ class Turnout:
 
     def client_disconnected(self, client: connection.Client) -> None:
         self.conductor.client_left(client.id)
+        self.deadlines.reason(client.id)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
-from dataclasses import dataclass
+import traceback
+from dataclasses import dataclass, replace
 
 from mitmproxy import http
 
 from turnout import __version__
-from turnout.answer import AnswerMonitor, Expectation, lowered
-from turnout.dispatch import Dispatcher
 from turnout.errors import InternalError, RequestError
 from turnout.exchange import ClientRequest, LocalAnswer, Outgoing
 from turnout.gate import local
@@ -19,14 +17,22 @@ from turnout.gate.paths import Known, dialect_of, recognise
 from turnout.inspect import notes
 from turnout.inspect.attempts import failed_attempt
 from turnout.inspect.masking import mask_request
+from turnout.inspect.replayed import forget_recorded
 from turnout.inspect.usage import UsageTotals
-from turnout.journey import Journey, Setup
+from turnout.journey.answer import AnswerMonitor, Expectation
+from turnout.journey.dispatch import Dispatcher
+from turnout.journey.report import report
+from turnout.journey.state import Journey, Setup
 from turnout.proxy.publish import publish
+from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
 from turnout.proxy.steering import steering
 from turnout.routing.facts import Facts
 from turnout.routing.names import split_long_context
 from turnout.settings.model import Settings
 from turnout.settings.secret import redact
+from turnout.wire.compression import decompress
+from turnout.wire.headers import lowered
+from turnout.wire.messages import replace_model
 
 logger = logging.getLogger("turnout")
 
@@ -42,6 +48,12 @@ class Passage:
     headers: dict[str, str]
     """The same, by lower-case name."""
     path: str
+    chunks: bool
+    """The client understands chunked answers (HTTP/1.1 and later)."""
+    closes: bool
+    """The client wants its connection closed. The header itself is gone when an attempt has been made."""
+    recorded_model: str | None
+    """The model the client had asked for, when Turnout recorded the flow that is now replayed."""
     journey: Journey | None = None
     monitor: AnswerMonitor | None = None
 
@@ -74,20 +86,32 @@ class Conductor:
 
     def arrive(self, flow: http.HTTPFlow) -> None:
         """Check the head of a request. One that may not enter gets its answer now; its body is not kept."""
-        _forget_recorded(flow)
         request = flow.request
+        replayed = flow.is_replay == "request"
+        recorded_model = forget_recorded(flow) if replayed else None
         try:
             if self._setup is None:
                 raise InternalError("Turnout has no valid configuration; see its log.")
             setup = self._setup
             headers = lowered(request.headers)
-            setup.gatekeeper.admit(request.host_header or "", headers)
+            if not replayed:  # a replay is started by the user, not by a client
+                setup.gatekeeper.admit(request.host_header or "", headers)
             known = recognise(request.method, request.path)
         except RequestError as error:
+            request.headers.pop("expect", None)  # or mitmproxy would ask for the body first
             self._refuse(flow, error)
             return
         steering(flow).max_body = setup.settings.access.max_body
-        self._passages[flow.id] = Passage(flow, known, request.headers.fields, headers, request.path)
+        self._passages[flow.id] = Passage(
+            flow,
+            known,
+            fields=request.headers.fields,
+            headers=headers,
+            path=request.path,
+            chunks=request.http_version != "HTTP/1.0",
+            closes="close" in headers.get("connection", "").lower(),
+            recorded_model=recorded_model,
+        )
 
     async def attempt(self, flow: http.HTTPFlow) -> None:
         """Answer here, or make the flow the next attempt of its exchange."""
@@ -98,7 +122,7 @@ class Conductor:
             raise InternalError("This request was never admitted.")
         try:
             if passage.known.local is not None:
-                _answer(flow, await self._local(passage, self._setup))
+                answer_with(flow, await self._local(passage, self._setup))
                 return
             if passage.journey is None:
                 self._open(passage, self._setup)
@@ -108,7 +132,7 @@ class Conductor:
             self._refuse(flow, error)
             return
         if isinstance(step, LocalAnswer):
-            _answer(flow, step)
+            answer_with(flow, step)
         else:
             self._send(passage, passage.journey, step)
 
@@ -117,10 +141,14 @@ class Conductor:
         if guide.too_large:
             raise too_large(setup.settings.access.max_body)
         assert passage.known.endpoint is not None
-        body = flow.request.get_content(strict=False) or b""
-        if len(body) > setup.settings.access.max_body:  # after decompression
-            raise too_large(setup.settings.access.max_body)
+        body = decompress(
+            flow.request.raw_content or b"",
+            passage.headers.get("content-encoding", ""),
+            setup.settings.access.max_body,
+        )
         request = ClientRequest(flow.request.method, passage.path, passage.headers, body)
+        if passage.recorded_model is not None:
+            request = replace(request, body=replace_model(body, request.fields, passage.recorded_model))
         passage.journey = self.dispatcher.open(request, passage.known.endpoint, setup)
 
     def _send(self, passage: Passage, journey: Journey, outgoing: Outgoing) -> None:
@@ -131,33 +159,40 @@ class Conductor:
         passage.monitor = AnswerMonitor(
             journey.provider,
             journey.setup.settings.timeouts,
-            Expectation(stream=stream, reply_model=renamed),
-            on_first_event=lambda: _note_first_event(journey),
+            Expectation(exchange.endpoint, stream=stream, reply_model=renamed),
+            on_first_event=lambda: self.dispatcher.first_event(journey),
         )
-        apply(outgoing, passage.flow, passage.fields)
+        send_as(passage.flow, outgoing, passage.fields)
         steering(passage.flow).monitor = passage.monitor
 
     def answer_begins(self, flow: http.HTTPFlow) -> None:
         passage = self._passages.get(flow.id)
-        if passage is None or passage.monitor is None or flow.response is None:
+        if passage is None or flow.response is None:
+            return
+        if passage.closes or not passage.chunks:
+            flow.response.headers["connection"] = "close"
+        if passage.monitor is None:
             return
         flow.response.headers.pop("set-cookie", None)  # a provider's cookie is of no use to a client of ours
         if steering(flow).monitor is not None and passage.monitor.streams(flow.response):
             flow.response.stream = passage.monitor
-            if flow.response.headers.pop("content-length", None) is not None:
-                flow.response.headers["transfer-encoding"] = "chunked"  # pings and errors may lengthen it
+            flow.response.headers.pop("content-encoding", None)  # opened on the way, to be read
+            frame_stream(flow.response, chunks=passage.chunks)
 
-    async def attempt_failed(self, flow: http.HTTPFlow) -> None:
-        """Judge a failed attempt, publish it, and have the flow run again if its plan goes on."""
+    async def attempt_failed(self, flow: http.HTTPFlow, known_reason: str = "") -> None:
+        """Judge a failed attempt, publish it, and have the flow run again if its plan goes on.
+
+        `known_reason` is better than what the stream could tell.
+        """
         passage = self._passages.get(flow.id)
         if passage is None or passage.journey is None or passage.monitor is None:
             raise InternalError("An attempt failed that nobody made.")
         journey, guide = passage.journey, steering(flow)
-        judgement = passage.monitor.failed(redact(guide.failure, journey.setup.chain.secrets()))
-        guide.again = await self.dispatcher.failed(journey, judgement, _answer_of(flow))
+        judgement = passage.monitor.failed(redact(known_reason or guide.failure, journey.setup.chain.secrets()))
+        guide.again = await self.dispatcher.failed(journey, judgement, answer_of(flow))
         await publish(failed_attempt(flow, journey.exchange))
         if not guide.again and (flow.response is None or flow.response.status_code < 400):
-            _answer(flow, self.dispatcher.last_word(journey))
+            answer_with(flow, self.dispatcher.last_word(journey))
 
     def finished(self, flow: http.HTTPFlow) -> None:
         """The answer is complete; a buffered one is about to be sent."""
@@ -167,8 +202,8 @@ class Conductor:
             return
         if flow.response.stream and passage.monitor is not None:
             flow.response.raw_content = passage.monitor.received
-        ending = passage.monitor.interruption if passage.monitor else ""
-        self._end(passage, ending, served=steering(flow).monitor is not None and not ending)
+        broken = passage.monitor.broken if passage.monitor else None
+        self._end(passage, served=steering(flow).monitor is not None and broken is None)
 
     def broken(self, flow: http.HTTPFlow) -> None:
         """The client left, the flow was killed, or a stream broke off after it had begun."""
@@ -179,19 +214,23 @@ class Conductor:
         if flow.response is not None and passage.monitor is not None and flow.response.raw_content is None:
             flow.response.raw_content = passage.monitor.received
         complete = passage.monitor is not None and passage.monitor.complete
-        ending = "" if complete else (flow.error.msg if flow.error else "broken off")
-        self._end(passage, redact(ending), served=complete)
+        ending = flow.error.msg if flow.error else "broken off"
+        self._end(passage, "" if complete else redact(ending), served=complete)
 
     def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
         """A fault of Turnout itself: the client gets a clear 500, the log gets the details."""
         secrets = self._setup.chain.secrets() if self._setup else ()
-        told = redact(f"{type(error).__name__}: {error}", secrets)
-        logger.warning("internal error: %s", told, exc_info=_trace(error))
+        trace = "" if isinstance(error, RequestError) else "\n" + "".join(traceback.format_exception(error)).rstrip()
+        logger.warning("internal error: %s", redact(f"{type(error).__name__}: {error}{trace}", secrets))
         passage = self._passages.pop(flow.id, None)
         if passage is not None and passage.journey is not None:
             self.dispatcher.close(passage.journey, "failed")
         known = error if isinstance(error, RequestError) else InternalError("Turnout failed; see its log.")
         self._refuse(flow, known)
+
+    def knows(self, flow: http.HTTPFlow) -> bool:
+        """Whether the flow is under way here. A killed flow is, although mitmproxy no longer calls it live."""
+        return flow.id in self._passages
 
     def client_left(self, client_id: str) -> None:
         for passage in self._passages.values():
@@ -217,16 +256,17 @@ class Conductor:
             return local.one_model(setup.settings, known.argument)
         if known.local == "hello":
             return local.json_answer({"status": "ok"})
-        report = await self.dispatcher.report(setup, self.usage.snapshot(), __version__)
+        state = await report(self.dispatcher, setup, self.usage.snapshot(), __version__)
         if known.local == "status":
-            return local.status_page(report, passage.headers.get("accept", ""))
-        return local.json_answer(report)
+            return local.status_page(state, passage.headers.get("accept", ""))
+        return local.json_answer(state)
 
     def _refuse(self, flow: http.HTTPFlow, error: RequestError) -> None:
-        _answer(flow, LocalAnswer(error.status, error.headers(), error.body(dialect_of(flow.request.path))))
+        answer_with(flow, LocalAnswer(error.status, error.headers(), error.body(dialect_of(flow.request.path))))
         flow.comment = f"refused: {redact(error.message)}"
+        logger.info("%s %s · %d %s", flow.request.method, notes.one_line(flow.request.path), error.status, flow.comment)
 
-    def _end(self, passage: Passage, ending: str, *, served: bool) -> None:
+    def _end(self, passage: Passage, ending: str = "", *, served: bool) -> None:
         journey, flow = passage.journey, passage.flow
         if journey is None:
             return
@@ -235,61 +275,13 @@ class Conductor:
             exchange.usage = passage.monitor.usage
             if served and flow.response is not None:
                 self.dispatcher.served(journey, flow.response.status_code)
+            elif broken := passage.monitor.broken:
+                self.dispatcher.broke(journey, broken)
+                ending = f"broke off: {broken.reason}"
             self.usage.add(journey.provider.name, exchange.attempt.model, exchange.usage)
         if not served and not ending and flow.response is not None:
-            ending = f"gave up with {flow.response.status_code}"
+            ending = ": ".join(filter(None, (f"gave up with {flow.response.status_code}", exchange.ending)))
         self.dispatcher.close(journey, "served" if served else "failed")
         flow.metadata.update(notes.metadata(exchange))
         flow.comment = notes.comment(exchange, ending)
         logger.info(flow.comment)
-
-
-def apply(outgoing: Outgoing, flow: http.HTTPFlow, client_fields: tuple[tuple[bytes, bytes], ...]) -> None:
-    """Make the flow's request this attempt. Headers that are not named keep the client's order and spelling."""
-    request = flow.request
-    added = dict(outgoing.add)
-    fields: list[tuple[bytes, bytes]] = []
-    for name, value in client_fields:
-        lower = name.decode("latin-1").lower()
-        if lower in added:
-            fields.append((name, added.pop(lower).encode()))
-        elif lower not in outgoing.drop:
-            fields.append((name, value))
-    fields += [(name.encode(), value.encode()) for name, value in added.items()]
-    request.data.scheme = outgoing.scheme.encode()
-    request.data.host, request.data.port = outgoing.host, outgoing.port
-    request.data.path = outgoing.path.encode()
-    request.data.authority = dict(outgoing.add)["host"].encode() if request.is_http2 else b""
-    request.headers.fields = tuple(fields)
-    request.data.content = outgoing.body
-
-
-def _answer(flow: http.HTTPFlow, answer: LocalAnswer) -> None:
-    """Put a complete answer into the flow; it is final."""
-    steering(flow).monitor = None
-    body = b"" if flow.request.method == "HEAD" else answer.body
-    flow.response = http.Response.make(answer.status, body, dict(answer.headers))
-
-
-def _answer_of(flow: http.HTTPFlow) -> LocalAnswer | None:
-    response = flow.response
-    if response is None or response.raw_content is None:
-        return None
-    return LocalAnswer(response.status_code, lowered(response.headers), response.get_content(strict=False) or b"")
-
-
-def _forget_recorded(flow: http.HTTPFlow) -> None:
-    """A replayed flow carries what was noted when it was recorded."""
-    for name in [name for name in flow.metadata if name.startswith(notes.PREFIX)]:
-        del flow.metadata[name]
-    flow.comment = ""
-
-
-def _note_first_event(journey: Journey) -> None:
-    attempt = journey.exchange.attempt
-    if attempt.first_event is None:
-        attempt.first_event = time.monotonic() - journey.exchange.opened
-
-
-def _trace(error: Exception) -> tuple[type[Exception], Exception, None] | None:
-    return None if isinstance(error, RequestError) else (type(error), error, None)

@@ -106,6 +106,10 @@ class Exchange:
     """Token counts of the answer, with the names of Anthropic's `usage` object."""
     body: str = "identical"
     """`identical`, or `rewritten: …` naming what changed on the way to the last target."""
+    skipped: list[str] = field(default_factory=list)
+    """Targets that were passed over, and why, in words."""
+    ending: str = ""
+    """Why nothing could be tried, in words."""
     gone: bool = False
     """The client has left; nothing may be started for it any more."""
 

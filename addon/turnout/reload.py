@@ -11,10 +11,11 @@ from pathlib import Path
 from turnout.credentials.chain import CredentialChain
 from turnout.errors import ConfigError
 from turnout.gate.access import Gatekeeper, client_keys
-from turnout.journey import Setup
+from turnout.journey.state import Setup
+from turnout.settings.exposure import exposed_secrets
 from turnout.settings.load import load
 from turnout.settings.model import Settings
-from turnout.settings.places import CONFIG_NAME, config_directory, pin_file
+from turnout.settings.places import CONFIG_NAME, config_directory, dotenv_file, pin_file
 from turnout.settings.watch import FileWatch
 
 logger = logging.getLogger("turnout")
@@ -50,6 +51,7 @@ class LiveSetup:
         self._files = FileWatch(())
         self._pin = FileWatch(())
         self._settings = Settings()
+        self._warnings: list[str] = []
         self._task: asyncio.Task[None] | None = None
 
     def start(self, chosen: str | None, pinned: str | None) -> None:
@@ -76,8 +78,11 @@ class LiveSetup:
             except ConfigError as error:
                 logger.error("configuration not changed, the old one stays in force: %s", error)
             else:
+                listen = self._settings.listen
                 self._adopt(setup)
                 logger.info("configuration reloaded from %s", setup.settings.file or "defaults")
+                if setup.settings.listen != listen:
+                    logger.warning("the change of listen.* takes effect at the next start")
         if self._pin.changed():
             self._read_pin()
 
@@ -89,17 +94,28 @@ class LiveSetup:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL)
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # the watch must go on, whatever one look ran into
+                logger.warning("the configuration could not be looked at: %s: %s", type(error).__name__, error)
 
     def _adopt(self, setup: Setup) -> None:
         self._settings = setup.settings
         file = setup.settings.file
         candidates = (Path.cwd() / CONFIG_NAME, config_directory(os.environ) / CONFIG_NAME)
         watched = (file,) if file else candidates
-        self._files = FileWatch((*watched, (file.parent if file else Path.cwd()) / ".env"))
+        self._files = FileWatch((*watched, dotenv_file(file)))
         self._pin = FileWatch((pin_file(os.environ),))
         self._on_change(setup)
+        self._warn(exposed_secrets(setup.settings))
         self._read_pin()
+
+    def _warn(self, warnings: list[str]) -> None:
+        """Each is told when it appears; a reload does not repeat it."""
+        for warning in warnings:
+            if warning not in self._warnings:
+                logger.warning("%s", warning)
+        self._warnings = warnings
 
     def _read_pin(self) -> None:
         """The pinned provider: the option outranks the file that `turnout switch` writes."""

@@ -18,8 +18,9 @@ def test_version(turnout: Turnout) -> None:
 
 
 def test_without_a_command_the_help_is_shown(turnout: Turnout) -> None:
-    text = turnout().out
-    assert all(command in text for command in ("run", "demo", "switch", "reset", "status"))
+    outcome = turnout()
+    text = outcome.out + outcome.err
+    assert all(command in text for command in ("run", "init", "demo", "switch", "reset", "status"))
 
 
 def test_unknown_command(turnout: Turnout) -> None:
@@ -28,7 +29,14 @@ def test_unknown_command(turnout: Turnout) -> None:
     assert "fly" in outcome.err
 
 
-@pytest.mark.parametrize("command", [("run",), ("switch", "anthropic"), ("status",)])
+def test_the_help_says_where_the_configuration_is_looked_for(turnout: Turnout) -> None:
+    text = " ".join(turnout("run", "--help").out.split())
+    for expected in ("$TURNOUT_CONFIG", "./mitm.conf", "~/.config/turnout/mitm.conf", "turnout init", "--port PORT"):
+        assert expected in text
+    assert "<bool>" not in text
+
+
+@pytest.mark.parametrize("command", [("run",), ("switch", "anthropic")])
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -70,7 +70,7 @@ def test_the_page_says_it_all(turnout: Turnout, health_server: HealthServer) -> 
         "slots 2 in use",
         "cooling down env:A for claude-opus-5: quota, five_hour, 4 min 32 s left",
         "cooling down every model: transient, being tried again",
-        "last statuses 200 429 200",
+        "last statuses 200, 429, 200",
         "",
         "local http://127.0.0.1:1",
         "credentials no key needed",
@@ -121,7 +121,25 @@ def test_a_broken_config_does_not_hide_a_turnout_that_is_named(
 ) -> None:
     (home / "mitm.conf").write_text("[broken")
     health_server.tell(HEALTH)
-    assert turnout("status", "--url", health_server.url).code == 0
+    outcome = turnout("status", "--url", health_server.url)
+    assert (outcome.code, outcome.err.count("\n")) == (0, 1)
+    assert outcome.err.startswith(f"turnout: {home / 'mitm.conf'}: not valid TOML: ")
+    assert f"It is not in force; asking {health_server.url}" in outcome.err
+
+
+def test_a_broken_config_leads_to_the_default_address(turnout: Turnout, home: Path) -> None:
+    (home / "mitm.conf").write_text("[listen]\nprot = 1\n")
+    told, *_ = turnout("status").err.splitlines()
+    assert told == (
+        f"turnout: {home / 'mitm.conf'}: listen.prot: unknown key. Did you mean port? "
+        "It is not in force; asking http://127.0.0.1:8082, or name another with --url"
+    )
+
+
+def test_a_cooldown_of_a_credential_that_is_gone() -> None:
+    cooldown = {"credential": "0123456789ab", "model": "m", "reason": "quota", "remaining": 9}
+    text = page("http://x", HEALTH | {"providers": {"p": {"cooldowns": [cooldown]}}})
+    assert "a credential no longer configured for m: quota, 9 s left" in text
 
 
 def test_nothing_listens_there(turnout: Turnout) -> None:
@@ -149,7 +167,14 @@ def test_something_else_listens_there(turnout: Turnout, health_server: HealthSer
 
 
 def test_a_refusal_is_repeated(turnout: Turnout, health_server: HealthServer) -> None:
-    health_server.tell({"type": "error", "error": {"message": "A client key is required."}}, 401)
+    health_server.tell({"type": "error", "error": {"message": "Host x is not served here."}}, 403)
     outcome = turnout("status", "--url", health_server.url)
     assert outcome.code == 1
-    assert outcome.err == f"turnout: {health_server.url} refused: A client key is required.\n"
+    assert outcome.err == f"turnout: {health_server.url} refused: Host x is not served here.\n"
+
+
+def test_a_client_key_is_wanted(turnout: Turnout, health_server: HealthServer) -> None:
+    health_server.tell({"type": "error", "error": {"message": "Turnout wants a client key"}}, 401)
+    outcome = turnout("status", "--url", health_server.url)
+    assert outcome.code == 1
+    assert "wants a client key. Name the configuration that has it: turnout status --config FILE" in outcome.err

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from turnout.cli.summary import client_url, credential_states, start_up, table
+from turnout.cli.summary import client_url, credential_states, credentials, start_up, table
 from turnout.settings.load import load
 from turnout.settings.model import Listen
 
@@ -35,11 +36,11 @@ VARIABLES = {
 }
 
 
-def page(home: Path, config: str | None = None, pinned: str | None = None, port: int = 8082) -> str:
+def page(home: Path, config: str | None = None, pinned: str | None = None) -> str:
     if config is not None:
         (home / "mitm.conf").write_text(config)
     settings = load(process=VARIABLES | {"HOME": str(home)})
-    return start_up(settings, Listen(port=port), pinned, credential_states(settings))
+    return start_up(settings, Listen(), pinned, credential_states(settings))
 
 
 def test_everything_a_person_needs_is_there(home: Path) -> None:
@@ -53,25 +54,71 @@ def test_everything_a_person_needs_is_there(home: Path) -> None:
         "* → anthropic",
     ]
     assert "glm-4.6 → zai/glm-4.6" in lines
-    assert "minimax https://api.minimax.io/anthropic env:MINIMAX_API_KEY: set" in lines
-    assert "local http://127.0.0.1:11434 no key needed" in lines
-    assert "zai https://api.z.ai/api/anthropic env:ZAI_API_KEY: missing" in lines
+    assert "minimax https://api.minimax.io/anthropic ready: env:MINIMAX_API_KEY" in lines
+    assert "local http://127.0.0.1:11434 ready: no key needed" in lines
+    assert "anthropic https://api.anthropic.com ready: env:REAL_ANTHROPIC_API_KEY, your client's own login" in lines
+    assert "zai https://api.z.ai/api/anthropic NO CREDENTIAL" in lines
+    assert lines[lines.index("Attention") + 1 :] == ["zai: no credential: set ZAI_API_KEY; this target is skipped"]
 
 
 def test_no_secret_is_on_the_page(home: Path) -> None:
     literal = CONFIG.replace("[providers.minimax]", '[providers.minimax]\ncredentials = ["literal-key-0123456789"]')
     text = page(home, literal)
-    assert "literal: set" in text
+    assert "ready: literal" in text
     for secret in (*VARIABLES.values(), "literal-key-0123456789"):
         assert secret not in text
 
 
 def test_without_a_config_file(home: Path) -> None:
     text = page(home)
-    assert "none: everything goes to Anthropic with the client's own credential" in text
+    assert "none: everything goes to Anthropic" in text
     assert "ANTHROPIC_BASE_URL=http://127.0.0.1:8082 claude" in text
     assert "*  → anthropic" in text
     assert "every process on this machine" in text
+    own_key = "ready: env:REAL_ANTHROPIC_API_KEY, your client's own login"
+    assert f"anthropic  https://api.anthropic.com  {own_key}\n" in text
+    assert "Attention" not in text
+
+
+def test_the_healthy_default_looks_healthy(home: Path) -> None:
+    settings = load(process={"HOME": str(home)})
+    text = start_up(settings, Listen(), None, credential_states(settings))
+    assert "  anthropic  https://api.anthropic.com  ready: your client's own login\n" in text
+    assert "missing" not in text and "not found" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_source_that_is_no_variable_is_named_when_nothing_is_there(home: Path) -> None:
+    text = page(
+        home, '[providers.minimax]\ncredentials = "file:/nowhere/key"\n[[routes]]\nmodel = "*"\nto = "minimax"\n'
+    )
+    assert "minimax: no credential: nothing found at file:/nowhere/key; this target is skipped" in text
+
+
+def test_a_provider_that_no_route_names_needs_no_attention(home: Path) -> None:
+    text = page(home, "[providers.moonshot]\n")
+    assert "NO CREDENTIAL" in text
+    assert "Attention" not in text
+
+
+@pytest.mark.parametrize(
+    ("states", "shown"),
+    [
+        ([("env:A", "missing"), ("client", "from the client"), ("file", "not found")], "client: from the client"),
+        ([("env:A", "missing"), ("file", "expired")], "env:A: missing, file: expired"),
+        ([("file", "found, expires 14:05")], "file: found, expires 14:05"),
+        ([("none", "no key needed")], "no key needed"),
+        ([], "none"),
+    ],
+)
+def test_credentials_that_are_not_there_are_told_only_when_none_is(states: list[tuple[str, str]], shown: str) -> None:
+    assert credentials(states) == shown
+
+
+@pytest.mark.parametrize(("platform", "shown"), [("darwin", "keychain: not found"), ("linux", "none")])
+def test_the_keychain_is_apples(platform: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert credentials([("keychain", "not found")]) == shown
 
 
 def test_the_implicit_route_is_not_shown_when_a_route_takes_everything(home: Path) -> None:
@@ -83,10 +130,6 @@ def test_the_implicit_route_is_not_shown_when_a_route_takes_everything(home: Pat
 def test_a_pin_is_shown(home: Path) -> None:
     assert "minimax, without failover" in page(home, CONFIG, pinned="minimax")
     assert "Pinned" not in page(home, CONFIG)
-
-
-def test_a_port_that_is_not_known_yet_is_not_shown(home: Path) -> None:
-    assert ":0" not in page(home, port=0)
 
 
 @pytest.mark.parametrize(

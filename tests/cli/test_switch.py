@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Turnout
+from tests.cli.conftest import HealthServer, Turnout
 from turnout.cli.switch import write_pin
 from turnout.settings.places import pin_file
 
@@ -29,6 +29,17 @@ def test_switch_pins_and_says_so(turnout: Turnout, pin: Path) -> None:
     assert stat.S_IMODE(pin.parent.stat().st_mode) == 0o700
 
 
+def test_it_says_whether_anybody_follows(turnout: Turnout, health_server: HealthServer, home: Path) -> None:
+    port = int(health_server.url.rpartition(":")[2])
+    (home / "mitm.conf").write_text(f"[listen]\nport = {port}\n{CONFIG}")
+    nobody = f"No running Turnout found at {health_server.url}; it will apply at the next start."
+    health_server.tell({})
+    assert nobody in turnout("switch", "local").out
+    for answer, status in (({"providers": {}}, 200), ({}, 401)):
+        health_server.tell(answer, status)
+        assert "Every Turnout you run follows within seconds." in turnout("switch", "local").out
+
+
 def test_switch_replaces_an_earlier_pin_and_leaves_nothing_beside_it(turnout: Turnout, pin: Path) -> None:
     turnout("switch", "local")
     turnout("switch", "minimax")
@@ -44,7 +55,8 @@ def test_reset_lifts_the_pin(turnout: Turnout, pin: Path) -> None:
     assert not pin.exists()
 
 
-def test_reset_without_a_pin(turnout: Turnout) -> None:
+def test_reset_without_a_pin(turnout: Turnout, home: Path) -> None:
+    (home / "mitm.conf").write_text("[broken: that is no reason to keep a pin")
     outcome = turnout("reset")
     assert outcome.code == 0
     assert outcome.out.startswith("No provider was pinned.")

@@ -197,6 +197,8 @@ def test_without_the_key_nobody_enters(headers: dict[str, str]) -> None:
     with pytest.raises(NotAuthenticated, match="x-turnout-key") as caught:
         gatekeeper(KEY).admit(HOST, headers)
     assert KEY not in str(caught.value)
+    assert "ANTHROPIC_AUTH_TOKEN" in str(caught.value)
+    assert "x-api-key" not in str(caught.value), "Claude Code would ask its user to log in"
 
 
 def test_keys_that_are_not_ascii() -> None:

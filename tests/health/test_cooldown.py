@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from turnout.health.cooldown import QUOTA_DEFAULT, TRANSIENT_DEFAULT, Cooldowns, CooldownState
+from turnout.health.cooldown import QUOTA_DEFAULT, TRANSIENT_DEFAULT, Claim, Cooldowns, CooldownState
 from turnout.health.verdict import Judgement, Verdict
 
 START = 1_790_000_000.0
@@ -39,10 +39,23 @@ def failure(verdict: Verdict, *, until: float | None = None, retry_after: float 
     return Judgement(verdict, f"because of {verdict}", until=until, retry_after=retry_after)
 
 
+def start(cooldowns: Cooldowns, key: tuple[str, str, str]) -> Claim:
+    claim = cooldowns.claim(*key)
+    assert claim
+    return claim
+
+
+def fail(
+    cooldowns: Cooldowns, key: tuple[str, str, str], judgement: Judgement, default: float | None = None
+) -> float | None:
+    """One attempt that starts and fails."""
+    return cooldowns.failed(start(cooldowns, key), judgement, default)
+
+
 @pytest.mark.parametrize("verdict", [Verdict.QUOTA, Verdict.CREDENTIAL])
 def test_a_credential_rests_as_a_whole(cooldowns: Cooldowns, verdict: Verdict) -> None:
     """B3: five minutes where the provider names no time."""
-    assert cooldowns.failed(*OPUS, failure(verdict)) == START + QUOTA_DEFAULT == START + 300
+    assert fail(cooldowns, OPUS, failure(verdict)) == START + QUOTA_DEFAULT == START + 300
     expected = CooldownState(verdict, f"because of {verdict}", START + 300, probing=False)
     assert cooldowns.state(*OPUS) == cooldowns.state(*HAIKU) == expected
     assert not cooldowns.claim(*HAIKU)
@@ -62,7 +75,7 @@ def test_a_credential_rests_as_a_whole(cooldowns: Cooldowns, verdict: Verdict) -
 )
 def test_a_model_rests_alone(cooldowns: Cooldowns, verdict: Verdict, seconds: float) -> None:
     """D5: each credential has its own cooldown per model."""
-    assert cooldowns.failed(*OPUS, failure(verdict)) == START + seconds
+    assert fail(cooldowns, OPUS, failure(verdict)) == START + seconds
     assert not cooldowns.claim(*OPUS)
     assert cooldowns.claim(*HAIKU)
     assert cooldowns.claim(*OTHER)
@@ -70,7 +83,7 @@ def test_a_model_rests_alone(cooldowns: Cooldowns, verdict: Verdict, seconds: fl
 
 @pytest.mark.parametrize("verdict", [Verdict.OK, Verdict.REQUEST, Verdict.CANCELLED, Verdict.THROTTLE_REQUEST])
 def test_verdicts_that_do_not_cool(cooldowns: Cooldowns, verdict: Verdict) -> None:
-    assert cooldowns.failed(*OPUS, failure(verdict, retry_after=30.0)) is None
+    assert fail(cooldowns, OPUS, failure(verdict, retry_after=30.0)) is None
     assert cooldowns.state(*OPUS) is None
     assert cooldowns.snapshot() == []
 
@@ -89,7 +102,7 @@ def test_verdicts_that_do_not_cool(cooldowns: Cooldowns, verdict: Verdict) -> No
 )
 def test_length(cooldowns: Cooldowns, judgement: Judgement, default: float | None, seconds: float) -> None:
     """B3: reset headers beat the default."""
-    assert cooldowns.failed(*OPUS, judgement, default) == START + seconds
+    assert fail(cooldowns, OPUS, judgement, default) == START + seconds
 
 
 @pytest.mark.parametrize(
@@ -102,88 +115,223 @@ def test_length(cooldowns: Cooldowns, judgement: Judgement, default: float | Non
     ],
 )
 def test_jitter_only_lengthens(clock: Clock, judgement: Judgement, longest: float) -> None:
-    assert Cooldowns(clock, jitter=lambda: 1.0).failed(*OPUS, judgement) == pytest.approx(START + longest)
+    assert fail(Cooldowns(clock, jitter=lambda: 1.0), OPUS, judgement) == pytest.approx(START + longest)
 
 
 def test_a_later_failure_never_shortens(cooldowns: Cooldowns) -> None:
-    long = cooldowns.failed(*OPUS, failure(Verdict.THROTTLE, retry_after=500.0))
-    assert cooldowns.failed(*OPUS, failure(Verdict.TRANSIENT)) == long
+    first, second, third = (start(cooldowns, OPUS) for _ in range(3))
+    long = cooldowns.failed(first, failure(Verdict.THROTTLE, retry_after=500.0))
+    assert cooldowns.failed(second, failure(Verdict.TRANSIENT)) == long
     assert cooldowns.state(*OPUS) == CooldownState(Verdict.THROTTLE, "because of throttle", START + 500, False)
-    assert cooldowns.failed(*OPUS, failure(Verdict.TRANSIENT, retry_after=900.0)) == START + 900
+    assert cooldowns.failed(third, failure(Verdict.TRANSIENT, retry_after=900.0)) == START + 900
 
 
 def test_the_longest_of_model_and_credential_is_told(cooldowns: Cooldowns) -> None:
-    cooldowns.failed(*OPUS, failure(Verdict.OVERLOADED))
-    cooldowns.failed(*HAIKU, failure(Verdict.QUOTA))
+    opus, haiku = start(cooldowns, OPUS), start(cooldowns, HAIKU)
+    cooldowns.failed(opus, failure(Verdict.OVERLOADED))
+    cooldowns.failed(haiku, failure(Verdict.QUOTA))
     state = cooldowns.state(*OPUS)
     assert state is not None and state.verdict is Verdict.QUOTA
 
 
 class TestProbe:
-    @pytest.fixture(autouse=True)
-    def _after_a_cooldown(self, cooldowns: Cooldowns, clock: Clock) -> None:
-        cooldowns.failed(*OPUS, failure(Verdict.QUOTA))
+    @pytest.fixture
+    def probe(self, cooldowns: Cooldowns, clock: Clock) -> Claim:
+        fail(cooldowns, OPUS, failure(Verdict.QUOTA))
         clock.now += QUOTA_DEFAULT
         assert cooldowns.state(*OPUS) is None
-        assert cooldowns.claim(*OPUS)
+        return start(cooldowns, OPUS)
 
-    def test_one_at_a_time_whatever_the_model(self, cooldowns: Cooldowns) -> None:
+    def test_one_at_a_time_whatever_the_model(self, cooldowns: Cooldowns, probe: Claim) -> None:
         assert not cooldowns.claim(*OPUS)
         assert not cooldowns.claim(*HAIKU)
         state = cooldowns.state(*HAIKU)
         assert state is not None and state.probing
 
-    def test_success_frees_all(self, cooldowns: Cooldowns) -> None:
-        cooldowns.succeeded(*OPUS)
+    def test_success_frees_all(self, cooldowns: Cooldowns, probe: Claim) -> None:
+        cooldowns.succeeded(probe)
         assert all(cooldowns.claim(*key) for key in (OPUS, OPUS, HAIKU))
 
-    def test_failure_cools_again(self, cooldowns: Cooldowns, clock: Clock) -> None:
-        assert cooldowns.failed(*OPUS, failure(Verdict.QUOTA)) == clock.now + QUOTA_DEFAULT
+    def test_failure_cools_again(self, cooldowns: Cooldowns, clock: Clock, probe: Claim) -> None:
+        assert cooldowns.failed(probe, failure(Verdict.QUOTA)) == clock.now + QUOTA_DEFAULT
         assert not cooldowns.claim(*OPUS)
         clock.now += QUOTA_DEFAULT
         assert cooldowns.claim(*OPUS)
 
-    def test_a_fault_of_the_model_frees_the_probe_of_the_credential(self, cooldowns: Cooldowns) -> None:
-        cooldowns.failed(*OPUS, failure(Verdict.OVERLOADED))
+    def test_a_fault_of_the_model_frees_the_probe_of_the_credential(self, cooldowns: Cooldowns, probe: Claim) -> None:
+        cooldowns.failed(probe, failure(Verdict.OVERLOADED))
         assert not cooldowns.claim(*OPUS)
         assert cooldowns.claim(*HAIKU)
         assert not cooldowns.claim(*HAIKU)
 
     @pytest.mark.parametrize("verdict", [None, Verdict.REQUEST, Verdict.CANCELLED])
-    def test_an_end_without_a_word_gives_it_back(self, cooldowns: Cooldowns, verdict: Verdict | None) -> None:
+    def test_an_end_without_a_word_gives_it_back(
+        self, cooldowns: Cooldowns, probe: Claim, verdict: Verdict | None
+    ) -> None:
         if verdict is None:
-            cooldowns.release(*OPUS)
+            cooldowns.release(probe)
         else:
-            cooldowns.failed(*OPUS, failure(verdict))
+            cooldowns.failed(probe, failure(verdict))
         assert cooldowns.claim(*HAIKU)
         assert not cooldowns.claim(*OPUS)
 
-    def test_a_probe_that_never_ends_is_forgotten(self, cooldowns: Cooldowns, clock: Clock) -> None:
+    def test_a_probe_that_never_ends_is_forgotten(self, cooldowns: Cooldowns, clock: Clock, probe: Claim) -> None:
         clock.now += 3599
         assert not cooldowns.claim(*OPUS)
         clock.now += 1
+        next_probe = start(cooldowns, OPUS)
+        cooldowns.release(probe)
+        assert not cooldowns.claim(*OPUS)
+        cooldowns.release(next_probe)
         assert cooldowns.claim(*OPUS)
+
+    def test_a_late_probe_has_its_hour_too(self, cooldowns: Cooldowns, clock: Clock, probe: Claim) -> None:
+        cooldowns.release(probe)
+        clock.now += 3599
+        late = start(cooldowns, OPUS)
+        clock.now += 120
+        fail(cooldowns, OTHER, failure(Verdict.QUOTA))  # old entries go on such an occasion
+        assert not cooldowns.claim(*OPUS)
+        cooldowns.succeeded(late)
+        assert cooldowns.claim(*OPUS)
+
+
+class TestAttemptsSideBySide:
+    """B3: a cooldown is ended only by an attempt that started after it was recorded."""
+
+    def test_an_older_success_leaves_a_newer_cooldown(self, cooldowns: Cooldowns) -> None:
+        older, newer = start(cooldowns, OPUS), start(cooldowns, OPUS)
+        until = cooldowns.failed(newer, failure(Verdict.QUOTA, until=START + 5 * 3600))
+        cooldowns.succeeded(older)
+        state = cooldowns.state(*OPUS)
+        assert state is not None and state.until == until == START + 5 * 3600
+        assert not cooldowns.claim(*OPUS)
+
+    def test_a_failure_that_lengthens_nothing_is_newer_too(self, cooldowns: Cooldowns) -> None:
+        first, second = start(cooldowns, OPUS), start(cooldowns, OPUS)
+        cooldowns.failed(first, failure(Verdict.OVERLOADED))
+        probe = cooldowns.probe_anyway(*OPUS)
+        assert probe
+        cooldowns.failed(second, failure(Verdict.TRANSIENT, retry_after=5.0))
+        assert not cooldowns.probe_anyway(*OPUS)  # the first one is under way still
+        cooldowns.succeeded(probe)
+        assert cooldowns.state(*OPUS) == CooldownState(
+            Verdict.OVERLOADED, "because of overloaded", START + TRANSIENT_DEFAULT, probing=False
+        )
+
+    def test_a_newer_cooldown_of_the_credential_outlives_a_probe_of_the_model(
+        self, cooldowns: Cooldowns, clock: Clock
+    ) -> None:
+        haiku = start(cooldowns, HAIKU)
+        fail(cooldowns, OPUS, failure(Verdict.OVERLOADED))
+        clock.now += TRANSIENT_DEFAULT
+        probe = start(cooldowns, OPUS)
+        cooldowns.failed(haiku, failure(Verdict.QUOTA))
+        cooldowns.succeeded(probe)
+        assert [(entry["model"], entry["verdict"]) for entry in cooldowns.snapshot()] == [("*", "quota")]
+
+    @pytest.mark.parametrize("verdict", [None, Verdict.REQUEST, Verdict.OK])
+    def test_only_the_probe_gives_the_probe_back(
+        self, cooldowns: Cooldowns, clock: Clock, verdict: Verdict | None
+    ) -> None:
+        bystander = start(cooldowns, OPUS)
+        fail(cooldowns, OPUS, failure(Verdict.QUOTA))
+        clock.now += QUOTA_DEFAULT
+        probe = start(cooldowns, OPUS)
+        if verdict is None:
+            cooldowns.release(bystander)
+        elif verdict is Verdict.OK:
+            cooldowns.succeeded(bystander)
+        else:
+            cooldowns.failed(bystander, failure(verdict))
+        assert not cooldowns.claim(*OPUS)
+        assert not cooldowns.probe_anyway(*OPUS)
+        cooldowns.release(probe)
+        assert cooldowns.claim(*OPUS)
+
+    @pytest.mark.parametrize("end", ["release", "succeeded", "failed"])
+    def test_an_ended_claim_is_inert(self, cooldowns: Cooldowns, clock: Clock, end: str) -> None:
+        fail(cooldowns, OPUS, failure(Verdict.QUOTA))
+        clock.now += QUOTA_DEFAULT
+        probe = start(cooldowns, OPUS)
+        if end == "release":
+            cooldowns.release(probe)
+        elif end == "succeeded":
+            cooldowns.succeeded(probe)
+        else:
+            cooldowns.failed(probe, failure(Verdict.OVERLOADED))
+        left = cooldowns.snapshot()
+        next_probe = cooldowns.claim(*HAIKU)
+        during = cooldowns.snapshot()
+        assert cooldowns.failed(probe, failure(Verdict.QUOTA)) is None
+        cooldowns.succeeded(probe)
+        cooldowns.release(probe)
+        assert cooldowns.snapshot() == during
+        assert next_probe
+        cooldowns.release(next_probe)
+        assert cooldowns.snapshot() == left
+
+    def test_a_claim_tells_what_and_when(self, cooldowns: Cooldowns, clock: Clock) -> None:
+        clock.now += 7
+        claim = start(cooldowns, OPUS)
+        assert ((claim.provider, claim.credential, claim.model), claim.at) == (OPUS, START + 7)
+
+
+class TestForget:
+    """B7: a provider whose configuration changed starts afresh."""
+
+    def test_all_entries_of_the_provider_go(self, cooldowns: Cooldowns) -> None:
+        elsewhere = ("zai", "env:KEY", "opus")
+        for key in (OPUS, OTHER, elsewhere):
+            fail(cooldowns, key, failure(Verdict.QUOTA))
+        cooldowns.forget("anthropic")
+        assert [entry["provider"] for entry in cooldowns.snapshot()] == ["zai"]
+        assert cooldowns.claim(*OPUS) and cooldowns.claim(*OTHER)
+        assert not cooldowns.claim(*elsewhere)
+
+    def test_attempts_under_the_old_configuration_say_nothing_about_the_new_one(self, cooldowns: Cooldowns) -> None:
+        old, elsewhere = start(cooldowns, OPUS), start(cooldowns, ("zai", "env:KEY", "opus"))
+        cooldowns.forget("anthropic")
+        assert cooldowns.failed(old, failure(Verdict.CREDENTIAL)) is None
+        assert cooldowns.snapshot() == []
+        assert cooldowns.failed(elsewhere, failure(Verdict.CREDENTIAL)) is not None
+
+
+class TestNarrowJudgements:
+    def test_what_only_this_request_asks_for_cools_nothing(self, cooldowns: Cooldowns) -> None:
+        missing = Judgement(Verdict.NOT_FOUND, "404 not_found_error", retry_after=60.0, cools=False)
+        assert fail(cooldowns, OPUS, missing) is None
+        assert cooldowns.claim(*OPUS)
+
+    def test_a_credential_refused_for_one_model_serves_the_others(self, cooldowns: Cooldowns) -> None:
+        forbidden = Judgement(Verdict.CREDENTIAL, "403 permission_error", model_only=True)
+        assert fail(cooldowns, OPUS, forbidden) == START + QUOTA_DEFAULT
+        assert not cooldowns.claim(*OPUS)
+        assert cooldowns.claim(*HAIKU)
 
 
 class TestLastResort:
     @pytest.mark.parametrize("verdict", [Verdict.TRANSIENT, Verdict.OVERLOADED])
     def test_one_attempt_before_the_end(self, cooldowns: Cooldowns, verdict: Verdict) -> None:
-        cooldowns.failed(*OPUS, failure(verdict))
+        fail(cooldowns, OPUS, failure(verdict))
         assert not cooldowns.claim(*OPUS)
-        assert cooldowns.probe_anyway(*OPUS)
+        probe = cooldowns.probe_anyway(*OPUS)
+        assert probe
         assert not cooldowns.probe_anyway(*OPUS)
-        cooldowns.release(*OPUS)
+        cooldowns.release(probe)
         assert not cooldowns.claim(*OPUS)
-        assert cooldowns.probe_anyway(*OPUS)
-        cooldowns.succeeded(*OPUS)
+        again = cooldowns.probe_anyway(*OPUS)
+        assert again
+        cooldowns.succeeded(again)
         assert cooldowns.claim(*OPUS)
 
     @pytest.mark.parametrize(
         "verdict", [Verdict.QUOTA, Verdict.QUOTA_MODEL, Verdict.CREDENTIAL, Verdict.THROTTLE, Verdict.NOT_FOUND]
     )
     def test_not_where_waiting_is_asked_for(self, cooldowns: Cooldowns, clock: Clock, verdict: Verdict) -> None:
-        cooldowns.failed(*OPUS, failure(verdict))
-        cooldowns.failed(*OPUS, failure(Verdict.TRANSIENT))
+        first, second = start(cooldowns, OPUS), start(cooldowns, OPUS)
+        cooldowns.failed(first, failure(verdict))
+        cooldowns.failed(second, failure(Verdict.TRANSIENT))
         assert not cooldowns.probe_anyway(*OPUS)
         clock.now += QUOTA_DEFAULT
         assert cooldowns.probe_anyway(*OPUS)
@@ -193,8 +341,8 @@ class TestLastResort:
 def test_next_free(cooldowns: Cooldowns, clock: Clock) -> None:
     """D3: what Retry-After is made of."""
     assert cooldowns.next_free([OPUS, OTHER]) is None
-    cooldowns.failed(*OPUS, failure(Verdict.QUOTA))
-    cooldowns.failed(*OTHER, failure(Verdict.TRANSIENT))
+    fail(cooldowns, OPUS, failure(Verdict.QUOTA))
+    fail(cooldowns, OTHER, failure(Verdict.TRANSIENT))
     assert cooldowns.next_free([OPUS, OTHER]) == START + TRANSIENT_DEFAULT
     assert cooldowns.next_free([OPUS, HAIKU]) == START + QUOTA_DEFAULT
     clock.now += 100
@@ -204,8 +352,8 @@ def test_next_free(cooldowns: Cooldowns, clock: Clock) -> None:
 
 def test_snapshot(cooldowns: Cooldowns, clock: Clock) -> None:
     """A13: what /health shows."""
-    cooldowns.failed(*OPUS, failure(Verdict.QUOTA))
-    cooldowns.failed(*OTHER, failure(Verdict.TRANSIENT))
+    fail(cooldowns, OPUS, failure(Verdict.QUOTA))
+    fail(cooldowns, OTHER, failure(Verdict.TRANSIENT))
     clock.now += 20
     common = {"provider": "anthropic", "probing": False}
     quota, transient = Verdict.QUOTA.value, Verdict.TRANSIENT.value
@@ -222,7 +370,7 @@ def test_snapshot(cooldowns: Cooldowns, clock: Clock) -> None:
 def test_memory_is_bounded(cooldowns: Cooldowns, clock: Clock) -> None:
     """A client may name any number of models that do not exist."""
     for number in range(500):
-        cooldowns.failed("p", "c", f"model-{number}", failure(Verdict.NOT_FOUND))
+        fail(cooldowns, ("p", "c", f"model-{number}"), failure(Verdict.NOT_FOUND))
         clock.now += 61
     assert len(cooldowns._entries) <= 3600 / 61 + 3
 
@@ -231,14 +379,18 @@ class OneProbe(RuleBasedStateMachine):
     """Attempts in any order: after a failure nothing starts before its end, and then one attempt at a time."""
 
     MODELS = st.sampled_from(["opus", "haiku"])
+    ENDS = st.sampled_from([None, *Verdict])
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
         self.cooldowns = Cooldowns(self.clock, jitter=lambda: 0.0)
-        self.running: list[str] = []
+        self.probes: list[Claim] = []
+        self.bystanders = [start(self.cooldowns, ("p", "c", model)) for model in ("opus", "haiku") * 2]
         for model in ("opus", "haiku"):
-            self.cooldowns.failed("p", "c", model, failure(Verdict.QUOTA))
+            claim = start(self.cooldowns, ("p", "c", model))
+            self.cooldowns.failed(claim, failure(Verdict.OVERLOADED))
+        fail(self.cooldowns, ("p", "c", "sonnet"), failure(Verdict.QUOTA))
 
     # Thirty steps of these stay below the hour after which an ended cooldown is forgotten.
     @rule(seconds=st.sampled_from([1.0, 59.0, 60.0, 110.0]))
@@ -248,29 +400,44 @@ class OneProbe(RuleBasedStateMachine):
     @rule(model=MODELS, anyway=st.booleans())
     def start(self, model: str, anyway: bool) -> None:
         before = self.cooldowns.state("p", "c", model)
-        start = self.cooldowns.probe_anyway if anyway else self.cooldowns.claim
-        started = start("p", "c", model)
+        begin = self.cooldowns.probe_anyway if anyway else self.cooldowns.claim
+        claim = begin("p", "c", model)
         if before is None:
-            assert started
-        elif started:
+            assert claim
+        elif claim:
             assert anyway and not before.probing and before.verdict in (Verdict.OVERLOADED, Verdict.TRANSIENT)
-        if started:
-            self.running.append(model)
+        if claim:
+            (self.probes if claim.entries else self.bystanders).append(claim)
 
-    @precondition(lambda self: self.running)
-    @rule(verdict=st.sampled_from([None, *(verdict for verdict in Verdict if verdict is not Verdict.OK)]))
-    def end(self, verdict: Verdict | None) -> None:
-        model = self.running.pop(0)
-        if verdict is None:
-            self.cooldowns.release("p", "c", model)
-            return
-        until = self.cooldowns.failed("p", "c", model, failure(verdict))
-        assert until is None or not self.cooldowns.claim("p", "c", model)
+    @precondition(lambda self: self.probes)
+    @rule(verdict=ENDS)
+    def probe_ends(self, verdict: Verdict | None) -> None:
+        self.end(self.probes.pop(0), verdict)
+
+    @precondition(lambda self: self.bystanders)
+    @rule(verdict=ENDS)
+    def bystander_ends(self, verdict: Verdict | None) -> None:
+        claim = self.bystanders.pop(0)
+        before = self.cooldowns.snapshot()
+        until = self.end(claim, verdict)
+        if until is None and not claim.entries:
+            assert self.cooldowns.snapshot() == before
+
+    def end(self, claim: Claim, verdict: Verdict | None) -> float | None:
+        if verdict is Verdict.OK:
+            self.cooldowns.succeeded(claim)
+        elif verdict is None:
+            self.cooldowns.release(claim)
+        else:
+            until = self.cooldowns.failed(claim, failure(verdict))
+            assert until is None or not self.cooldowns.claim("p", "c", claim.model)
+            return until
+        return None
 
     @invariant()
-    def one_probe_per_credential(self) -> None:
-        assert len(self.running) <= 1
-        assert any(entry["probing"] for entry in self.cooldowns.snapshot()) == bool(self.running)
+    def one_probe_per_model(self) -> None:
+        for model in ("opus", "haiku"):
+            assert sum(probe.model == model for probe in self.probes) <= 1
 
 
 OneProbe.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

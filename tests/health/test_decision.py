@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.health.decision import Step, decide
+from turnout.health.decision import MOST_RETRIES, Step, decide
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.settings.model import Retry
 
@@ -133,3 +133,39 @@ def test_the_budget_is_never_exceeded(
         assert then.delay >= (retry_after or 0.0)
     else:
         assert then.delay == 0.0
+
+
+@pytest.mark.parametrize("error", ["connection refused", "name not known"])
+@pytest.mark.parametrize(
+    ("before", "alternatives", "action"),
+    [
+        ("cannot connect: ", True, "next"),
+        ("cannot connect: ", False, "retry"),
+        ("", True, "retry"),
+        ("", False, "retry"),
+    ],
+)
+def test_an_unreachable_provider_is_not_waited_for_while_there_are_others(
+    error: str, before: str, alternatives: bool, action: str
+) -> None:
+    """A14: what is down stays down for half a second more."""
+    judgement = judge(Outcome(error=before + error), now=0.0)
+    then = decide(judgement, owned=True, retries=0, waited=0.0, retry=RETRY, alternatives=alternatives)
+    assert then.action == action
+
+
+def test_short_waits_do_not_make_thousands_of_attempts() -> None:
+    """A14: the budget of time alone would allow five thousand."""
+    retry = Retry(initial=0.001, multiplier=1, max_interval=0.001)
+    retries = 0
+    while (then := step(Verdict.TRANSIENT, retries=retries, waited=retries * 0.001, retry=retry)).action == "retry":
+        retries += 1
+    assert (retries, then) == (MOST_RETRIES, NEXT) == (10, NEXT)
+
+
+@pytest.mark.parametrize("status", [100, 101, 103, 0, -1])
+def test_a_status_that_ends_nothing_is_not_tried_again(status: int) -> None:
+    judgement = judge(Outcome(status, {"x-should-retry": "true"}), now=0.0)
+    assert judgement.verdict is Verdict.TRANSIENT
+    assert judgement.reason == f"{status} is no final answer"
+    assert decide(judgement, owned=True, retries=0, waited=0.0, retry=RETRY) == NEXT

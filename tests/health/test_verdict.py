@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -315,6 +316,82 @@ def test_first_event_of_a_stream(type: str, verdict: Verdict) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "preset", "verdict"),
+    [
+        ({"type": "error", "error": {"type": "error", "message": "x"}}, "", Verdict.TRANSIENT),
+        ({"type": "error", "error": "overloaded"}, "", Verdict.TRANSIENT),
+        ({"type": "error", "message": "x"}, "", Verdict.TRANSIENT),
+        ({"type": "error", "error": {"type": "rate_limit_error", "code": "1305"}}, "zai", Verdict.OVERLOADED),
+        ({"type": "error", "code": 1308, "msg": "period"}, "zai", Verdict.QUOTA),
+        ({"type": "error", "error": {"code": 529, "message": "x"}}, "", Verdict.OVERLOADED),
+        ({"type": "error", "base_resp": {"status_code": 1008}}, "minimax", Verdict.QUOTA),
+    ],
+)
+def test_an_error_in_the_midst_of_a_stream(body: object, preset: str, verdict: Verdict) -> None:
+    """A10: the answer has begun with status 200 and the headers of a success."""
+    headers = unified(status="allowed", reset=f"{NOW + 9000:.0f}", representative_claim="five_hour")
+    codes = PRESETS[preset]["error_codes"] if preset else {}
+    judgement = judge(Outcome(200, headers, msgspec.json.encode(body)), error_codes=codes, now=NOW)
+    assert (judgement.verdict, judgement.until) == (verdict, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cools"),
+    [
+        # the model
+        (404, anthropic_error("not_found_error", "model: claude-opus-9"), True),
+        (404, {"error": {"message": "The model `x` does not exist", "code": "model_not_found"}}, True),
+        (404, {"error": {"message": "`x` does not exist", "type": "invalid_request_error", "code": "model_not_found"}},
+         True),
+        (404, {"error": 'model "x" not found, try pulling it first'}, True),
+        (404, {"error": {"code": "DeploymentNotFound", "message": "The API deployment does not exist."}}, True),
+        # the endpoint
+        (404, {"error": {"message": "No endpoints found for x/y.", "code": 404}}, True),
+        (404, {"error": {"message": "Invalid URL (POST /v1/v1/messages)", "type": "invalid_request_error"}}, True),
+        (404, anthropic_error("not_found_error", "Not Found"), True),
+        (404, {"error": {"code": 404, "message": "File Not Found", "type": "not_found_error"}}, True),
+        (404, {"detail": "Not Found"}, True),
+        (404, {"error": {"type": "not_found_error"}}, True),
+        (404, b"<html>404</html>", True),
+        (404, None, True),
+        (404, {}, True),
+        (301, {"error": {"message": "Moved: file_abc"}}, True),
+        (307, None, True),
+        (501, anthropic_error("not_supported", "no batches"), True),
+        (200, {"code": 500, "msg": "404 NOT_FOUND", "success": False}, True),
+        # the request
+        (404, anthropic_error("not_found_error", "File not found: file_abc"), False),
+        (404, anthropic_error("not_found_error", "Container container_01 not found or expired"), False),
+        (404, {"error": {"message": "No endpoints found that support tool use.", "code": 404}}, False),
+        (200, anthropic_error("not_found_error", "File not found: file_abc"), False),
+    ],
+)  # fmt: skip
+def test_one_request_with_a_missing_file_cools_nobody(status: int, body: object, cools: bool) -> None:
+    """C1: it fails over, but others go on using the model."""
+    judgement = of(status, body)
+    assert (judgement.verdict, judgement.cools) == (Verdict.NOT_FOUND, cools)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "preset", "model_only"),
+    [
+        (401, anthropic_error("authentication_error"), "anthropic", False),
+        (403, anthropic_error("permission_error"), "anthropic", True),
+        (403, None, "", True),
+        (434, {"error": {"message": "no permission"}}, "zai", True),
+        (200, anthropic_error("permission_error"), "anthropic", True),
+        (200, anthropic_error("authentication_error"), "anthropic", False),
+        (200, {"base_resp": {"status_code": 1004, "status_msg": "login fail"}}, "minimax", False),
+    ],
+)
+def test_what_a_refused_credential_is_refused_for(status: int, body: object, preset: str, model_only: bool) -> None:
+    """D5: a key without access to one model serves others."""
+    judgement = of(status, body, preset=preset)
+    assert (judgement.verdict, judgement.model_only, judgement.cools) == (Verdict.CREDENTIAL, model_only, True)
+    assert judgement.error_type == ("permission_error" if model_only else "authentication_error")
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {"type": "message_start", "message": {"id": "msg_1", "content": []}},
@@ -348,6 +425,56 @@ def test_network_faults(status: int | None, error: str | None, reason: str, time
     judgement = of(status, error=error)
     assert (judgement.verdict, judgement.reason, judgement.timed_out) == (Verdict.TRANSIENT, reason, timed_out)
     assert judgement.error_type == ("timeout_error" if timed_out else "api_error")
+
+
+@pytest.mark.parametrize("before", ["", "cannot connect: "])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (f"[Errno {errno.ECONNREFUSED}] Connect call failed ('127.0.0.1', 1)", "connection refused"),
+        (f"Multiple exceptions: [Errno {errno.ECONNREFUSED}] Connect call failed ('::1', 1, 0, 0), "
+         "[Errno 99] Cannot assign requested address", "connection refused"),
+        ("[Errno -2] Name or service not known", "name not known"),
+        ("[Errno 8] nodename nor servname provided, or not known", "name not known"),
+        ("[Errno -3] Temporary failure in name resolution", "name not known"),
+        ("[Errno -5] No address associated with hostname", "name not known"),
+        ("[Errno 11001] getaddrinfo failed", "name not known"),
+        ("Certificate verify failed: self-signed certificate", "TLS certificate not trusted"),
+        ("OpenSSL Error([('SSL routines', '', 'certificate verify failed')])", "TLS certificate not trusted"),
+        ("OpenSSL Error([('SSL routines', '', 'sslv3 alert handshake failure')])", "TLS handshake failed"),
+        ("The remote server does not speak TLS.", "TLS handshake failed"),
+        ("The remote server and mitmproxy cannot agree on a TLS version to use. You may need to adjust mitmproxy's "
+         "tls_version_server_min option.", "TLS handshake failed"),
+        ("ssl/tls alert bad certificate", "TLS handshake failed"),
+        ("tlsv1 alert unknown ca", "TLS handshake failed"),
+        ("Cannot parse HTTP response: Bad HTTP response line: b'SSH-2.0'", "not HTTP"),
+        ("Cannot parse HTTP response: b'connection closed, idle: Name or service not known'", "not HTTP"),
+        ("HTTP/1 protocol error: peer closed connection without sending complete message body "
+         "(received 5 bytes, expected 10)", "broke off mid-answer"),
+        ("server closed connection", "connection closed"),
+        ("connection closed", "connection closed"),
+        ("HTTP/2 connection closed: <ConnectionTerminated error_code:0>", "connection closed"),
+        ("[Errno 113] Connect call failed ('10.0.0.1', 443)", "[Errno 113] Connect call failed ('10.0.0.1', 443)"),
+        ("HTTP/1 protocol error: illegal chunk header", "HTTP/1 protocol error: illegal chunk header"),
+        ("several\r\nlines\u2028long " + "x" * 500, "several lines long " + "x" * 61),
+    ],
+)  # fmt: skip
+def test_faults_of_the_connection_in_plain_words(before: str, error: str, reason: str) -> None:
+    """C1: what the person reads says what is wrong, not where in which library."""
+    judgement = of(None, error=before + error)
+    assert (judgement.verdict, judgement.reason) == (Verdict.TRANSIENT, reason)
+    assert (judgement.unreachable, judgement.timed_out) == (before != "", False)
+
+
+def test_a_connect_timeout_keeps_its_words() -> None:
+    judgement = of(None, error="cannot connect: connect timeout after 10 s")
+    assert (judgement.reason, judgement.unreachable, judgement.timed_out) == ("connect timeout after 10 s", True, True)
+    assert of(None, error="cannot connect: ").reason == of(None, error="cannot connect").reason == "cannot connect"
+    assert of(None, error="cannot connected").unreachable is False
+
+
+def test_a_fault_after_the_status_keeps_the_status() -> None:
+    assert of(200, error="server closed connection").reason == "200 connection closed"
 
 
 def test_the_status_speaks_before_a_cut_body() -> None:

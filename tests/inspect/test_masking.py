@@ -15,7 +15,7 @@ def test_secret_headers_are_masked_whatever_their_spelling(name: str) -> None:
     fields = ((spelt, b"one"), (b"anthropic-version", b"2023-06-01"), (name.encode(), b"two"))
     request = tutils.treq(headers=fields)
     mask_request(request)
-    assert request.headers[name] == MASK and request.headers["anthropic-version"] == "2023-06-01"
+    assert set(request.headers.get_all(name)) == {MASK} and request.headers["anthropic-version"] == "2023-06-01"
     assert not {b"one", b"two"} & {value for _, value in request.headers.fields}
 
 

@@ -21,7 +21,8 @@ OAUTH = "sk-ant-oat01-a-login-of-the-client"
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_body_and_headers_leave_as_they_came(proxy: StartProxy, client: httpx.AsyncClient, stream: bool) -> None:
-    raw = b'{ "stream" :%s,\n "model":"claude-opus-4-6", "max_tokens":100, "messages":[{"role":"user","content":"\\u00e9"}]}'
+    raw = b'{ "stream" :%s,\n "model":"claude-opus-4-6", "max_tokens":100, '
+    raw += b'"messages":[{"role":"user","content":"\\u00e9"}]}'
     raw = raw % (b"true" if stream else b"false")
     async with ScriptedProvider() as upstream:
         running = await proxy(anthropic_table(upstream))
@@ -115,7 +116,8 @@ async def test_a_real_anthropic_key_never_reaches_a_foreign_provider(
 
 async def test_only_the_model_is_spliced(proxy: StartProxy, client: httpx.AsyncClient) -> None:
     """A2, A10: the provider is asked for its own model; the client reads the name it asked for."""
-    raw = b'{"messages":[{"role":"user","content":"x"}],"model" : "claude-haiku-4-5-20251001","max_tokens":1,"stream":true}'
+    raw = b'{"messages":[{"role":"user","content":"x"}],"model" : "claude-haiku-4-5-20251001",'
+    raw += b'"max_tokens":1,"stream":true}'
     async with ScriptedProvider(accepts="foreign-key-1") as upstream:
         config = provider_table("foreign", upstream, key="foreign-key-1")
         running = await proxy(config + route("foreign/MiniMax-M2.5-highspeed", model="claude-haiku-*"))
@@ -184,9 +186,10 @@ async def test_limits_on_counting_do_not_cool_the_model_down(proxy: StartProxy, 
         config = provider_table("p", upstream, key="key-1", extra="counts_tokens = true")
         running = await proxy("[retry]\nmax_elapsed = 0\n" + config + route("p"))
         candidate = ("p", Secret("key-1").fingerprint, "claude-opus-4-6 (count_tokens)")
-        running.addon.conductor.dispatcher.cooldowns.failed(
-            *candidate, Judgement(Verdict.THROTTLE, "429 throttle", retry_after=60)
-        )
+        cooldowns = running.addon.conductor.dispatcher.cooldowns
+        claim = cooldowns.claim(*candidate)
+        assert claim is not None
+        cooldowns.failed(claim, Judgement(Verdict.THROTTLE, "429 throttle", retry_after=60))
         body = {"model": "claude-opus-4-6", "messages": BODY["messages"]}
         counted = await client.post(f"{running.url}/v1/messages/count_tokens", json=body, headers=HEADERS)
         answered = await ask(client, running.url)

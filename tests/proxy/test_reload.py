@@ -50,6 +50,19 @@ async def test_a_mistake_changes_nothing_and_is_told_once(
     running.errors.clear()
 
 
+async def test_a_new_address_is_said_to_wait_for_the_next_start(
+    proxy: StartProxy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = await proxy("[listen]\nport = 1\n")
+    with caplog.at_level(logging.INFO, "turnout"):
+        for port in (2, 2):
+            (tmp_path / "mitm.conf").write_text(f"[listen]\nport = {port}\n# a comment\n" + "\n" * port)
+            running.addon.setup.look()
+            (tmp_path / "mitm.conf").write_text(f"[listen]\nport = {port}\n")
+            running.addon.setup.look()
+    assert caplog.text.count("the change of listen.* takes effect at the next start") == 1
+
+
 async def test_a_key_that_appears_in_dotenv_is_used(
     proxy: StartProxy, client: httpx.AsyncClient, tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import tomllib
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from turnout.errors import ConfigError
 from turnout.settings import exposure
+from turnout.settings.exposure import exposed_secrets
 from turnout.settings.load import DEFAULT_PROVIDER, load, merge, presets
 from turnout.settings.model import CredentialReference, Meaning, Provider, Settings
 from turnout.settings.secret import Secret
@@ -38,10 +38,6 @@ def written(tmp_path: Path) -> Load:
         return load(str(tmp_path / "mitm.conf"), process)
 
     return run
-
-
-def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == "turnout"]
 
 
 # --- presets ---
@@ -143,44 +139,35 @@ def test_credentials_find_variables_of_both_places(written: Load) -> None:
 # --- secrets that lie open (C7, DESIGN 5) ---
 
 
-def test_a_literal_credential_is_warned_about_once_per_load(written: Load, caplog: pytest.LogCaptureFixture) -> None:
+def test_literal_credentials_are_warned_about(written: Load, tmp_path: Path) -> None:
     config = f'[access]\nkeys = ["{LITERAL}1"]\n[providers.minimax]\ncredentials = ["env:A", "{LITERAL}2"]'
-    written(config)
-    first, second = warnings_of(caplog)
-    assert first.startswith("providers.minimax.credentials.1 ") and second.startswith("access.keys.0 ")
-    assert "env:NAME" in first and LITERAL not in caplog.text
-    assert {record.levelno for record in caplog.records} == {logging.WARNING}
-    written(config)
-    assert len(warnings_of(caplog)) == 4
+    first, second = exposed_secrets(written(config))
+    assert first.startswith(f"{tmp_path / 'mitm.conf'}: providers.minimax.credentials.1 ")
+    assert second.startswith(f"{tmp_path / 'mitm.conf'}: access.keys.0 ")
+    assert "env:NAME" in first and LITERAL not in first + second
 
 
-def test_references_are_not_warned_about(written: Load, caplog: pytest.LogCaptureFixture) -> None:
-    written(
-        '[providers.minimax]\ncredentials = ["env:A", "keyring:a/b", "file:x", "file", "keychain", "client"]', "A=1"
-    )
-    assert not warnings_of(caplog)
+def test_references_are_not_warned_about(written: Load) -> None:
+    config = '[providers.minimax]\ncredentials = ["env:A", "keyring:a/b", "file:x", "file", "keychain", "client"]'
+    assert not exposed_secrets(written(config, "A=1"))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permission bits")
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, 0), (0o400, 0), (0o640, 1), (0o604, 1), (0o644, 1)])
-def test_a_dotenv_that_others_can_read_is_warned_about(
-    written: Load, tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, warned: int
-) -> None:
+def test_a_dotenv_that_others_can_read_is_warned_about(written: Load, tmp_path: Path, mode: int, warned: int) -> None:
     """C7."""
-    (tmp_path / ".env").write_text(f"KEY={LITERAL}")
-    (tmp_path / ".env").chmod(mode)
-    written()
-    assert len(warnings_of(caplog)) == warned and LITERAL not in caplog.text
-    assert not warned or f"chmod 600 {tmp_path / '.env'}" in caplog.text
+    file = tmp_path / ".env"
+    file.write_text(f"KEY={LITERAL}")
+    file.chmod(mode)
+    warnings = exposed_secrets(written())
+    assert warnings == [f"{file}: other users of this computer can read it; run: chmod 600 {file}"] * warned
 
 
-def test_permission_bits_mean_nothing_elsewhere(
-    written: Load, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / ".env").touch(0o666)
+def test_permission_bits_mean_nothing_elsewhere(written: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").touch()
+    (tmp_path / ".env").chmod(0o666)
     monkeypatch.setattr(exposure, "os", SimpleNamespace(name="nt"))
-    written()
-    assert not warnings_of(caplog)
+    assert not exposed_secrets(written())
 
 
 # --- errors ---
@@ -203,26 +190,38 @@ def test_permission_bits_mean_nothing_elsewhere(
         ('[models.x]\nto = "qqq/x"', "models.x.to", "'qqq/x' names no known provider. Add a [providers.NAME]"),
         ('[[routes]]\nmodel = "*"\nto = [""]', "routes.0.to", "names no known provider"),
         ('[[routes]]\nmodel = "*"\nto = 5', "routes.0.to", "a list is expected"),
-        ('[[routes]]\nmodel = "*"\nto = [5]', "routes.0.to.0", "input should be a valid string"),
+        ('[[routes]]\nmodel = "*"\nto = [5]', "routes.0.to.0", "is not a text in quotes"),
         ('[[routes]]\nmodel = []\nto = "zai"', "routes.0.model", "at least one value is expected"),
         ('[[routes]]\nmodel = "a["\nto = "zai"', "routes.0.model.0", "'a[' is not a valid glob"),
-        ("routes = 5", "routes", "a list is expected"),
+        ("routes = 5", "routes", "a list is expected. Write every route as [[routes]]"),
+        ('[routes]\nmodel = "*"\nto = "zai"', "routes", "a list is expected. Write every route as [[routes]]"),
         ("routes = [5]", "routes.0", "a table is expected"),
         ("models = 5", "models", "a table is expected"),
         ("providers = 5", "providers", "a table is expected"),
         ("providers.x = 5", "providers.x", "a table is expected"),
         ('[providers.x]\nkind = "anthropic"', "providers.x.base_url", "a value is missing. A provider that is not"),
         ('[providers.x]\nbase_url = "x"', "providers.x.base_url", "'x' is not an http(s) URL; write for example"),
-        ('[providers.minimax]\nkind = "openai"', "providers.minimax.kind", "input should be 'anthropic'"),
-        ('[providers.minimax]\ncredentials = "env:A"', "providers.minimax.credentials", "a list is expected"),
+        ('[providers.minimax]\nkind = "openai"', "providers.minimax.kind", "is not supported; known: anthropic"),
+        ("[providers.minimax]\ncredentials = 5", "providers.minimax.credentials", "a list is expected"),
+        ('[providers.minimax]\nauth = "basic"', "providers.minimax.auth", "known: x-api-key, bearer or none"),
+        ('[providers.minimax]\npings = "maybe"', "providers.minimax.pings", "is neither true nor false"),
+        ('[access]\nkeys = "MY_TEAM_KEY"', "access.keys.0", "the name of a variable; did you mean env:NAME?"),
         ("[providers.minimax]\ncredentials = [5]", "providers.minimax.credentials.0", "a credential is a string: one"),
         ('[providers.minimax]\ncredentials = ["env:"]', "providers.minimax.credentials.0", "env: needs a name"),
-        ('[providers.minimax.error_codes]\n7 = "quotas"', "providers.minimax.error_codes.7", "input should be 'quota'"),
+        (
+            '[providers.minimax.error_codes]\n7 = "quotas"',
+            "providers.minimax.error_codes.7",
+            "is not supported; known: quota,",
+        ),
         ('[timeouts]\nidle = "5 weeks"', "timeouts.idle", "'5 weeks' is not a duration; write for example 500ms"),
         ('[access]\nmax_body = "much"', "access.max_body", "'much' is not a size; write for example 512KB"),
         (f'[access]\nmax_body = "{"9" * 400}"', "access.max_body", "beyond all bounds"),
-        ("[listen]\nport = 70000", "listen.port", "input should be less than or equal to 65535"),
-        ("[[routes]]\nmodel = '*'", "routes.0.to", "field required"),
+        ("[listen]\nport = 70000", "listen.port", "must be at most 65535"),
+        ("[listen]\nport = 'abc'", "listen.port", "is not a whole number"),
+        ("[listen]\nport = 1.5", "listen.port", "is not a whole number"),
+        ("[retry]\nmultiplier = 0", "retry.multiplier", "must be at least 1"),
+        ("[timeouts]\nidle = 0", "timeouts.idle", "must be more than 0"),
+        ("[[routes]]\nmodel = '*'", "routes.0.to", "a value is missing"),
     ],
 )
 def test_mistakes_are_told_with_file_key_and_suggestion(
@@ -237,7 +236,7 @@ def test_mistakes_are_told_with_file_key_and_suggestion(
 @pytest.mark.parametrize(
     ("process", "told"),
     [
-        ({"TURNOUT_LISTEN__PORT": "abc"}, "TURNOUT_LISTEN__PORT: input should be a valid integer"),
+        ({"TURNOUT_LISTEN__PORT": "abc"}, "TURNOUT_LISTEN__PORT: is not a whole number"),
         ({"TURNOUT_LISTEN__PROT": "1"}, "TURNOUT_LISTEN__PROT: unknown key. Did you mean port?"),
         ({"TURNOUT_LISTEN": "5"}, "TURNOUT_LISTEN: a table is expected"),
         ({"TURNOUT_ACCESS__KEYS": '["env:"]'}, "TURNOUT_ACCESS__KEYS: env: needs a name"),
@@ -258,9 +257,39 @@ def test_a_mistake_of_the_file_is_not_blamed_on_a_variable(written: Load, tmp_pa
     assert caught.value.file == tmp_path / "mitm.conf" and caught.value.key == "listen.hots"
 
 
+def test_other_mistakes_are_told_along_with_the_first(written: Load) -> None:
+    with pytest.raises(ConfigError) as caught:
+        written("[listen]\nprot = 1\nport = 'x'\n[retry]\nmultiplier = 0", TURNOUT_TIMEOUTS__IDLE="x")
+    assert (caught.value.key, caught.value.reason) == ("listen.port", "is not a whole number")
+    assert caught.value.suggestion == (
+        "Also: listen.prot: unknown key (Did you mean port?); retry.multiplier: must be at least 1; "
+        "TURNOUT_TIMEOUTS__IDLE: 'x' is not a duration; write for example 500ms, 10s, 5m or 1h"
+    )
+
+
+def test_a_suggestion_comes_before_other_mistakes(written: Load) -> None:
+    with pytest.raises(ConfigError, match=r"listen\.prot: unknown key\. Did you mean port\? Also: retry\.multi: "):
+        written("[listen]\nprot = 1\n[retry]\nmulti = 0")
+
+
+def test_five_mistakes_are_enough(written: Load) -> None:
+    with pytest.raises(ConfigError) as caught:
+        written("\n".join(f"unknown{number} = 1" for number in range(9)))
+    assert str(caught.value).count("unknown key") == 5
+
+
+def test_one_name_need_not_be_a_list(written: Load) -> None:
+    settings = written(
+        '[access]\nkeys = "env:A"\nhosts = "x"\n[providers.minimax]\ncredentials = "env:B"\nmodels = "m"'
+    )
+    assert [str(key) for key in settings.access.keys] == ["env:A"] and settings.access.hosts == ("x",)
+    minimax = settings.providers["minimax"]
+    assert [str(reference) for reference in minimax.credentials] == ["env:B"] and minimax.models == ("m",)
+
+
 def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
     for chosen, process in ((str(tmp_path / "no.conf"), {}), (None, {"TURNOUT_CONFIG": str(tmp_path / "no.conf")})):
-        with pytest.raises(ConfigError, match=r"no\.conf: there is no such file\. Copy mitm\.conf\.example there"):
+        with pytest.raises(ConfigError, match=r"no\.conf: there is no such file\. Write one with `turnout init`"):
             load(chosen, process)
 
 
@@ -268,6 +297,8 @@ def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
     ("content", "told"),
     [
         (b"listen = ", "not valid TOML"),
+        (b"[a]\nb = yes", r"not valid TOML: Invalid value \(at line 2, column 5\)\. Strings need quotes$"),
+        (b"[a", r"not valid TOML: .* \(at .*\)$"),
         (b"a = 1\na = 2", "not valid TOML"),
         (b"sk-ant-api03-secret = 1\nsk-ant-api03-secret = 1", "not valid TOML"),
         (b"a = \xff", "not UTF-8"),

@@ -48,11 +48,17 @@ def test_references(text: str, source: str, name: str) -> None:
     assert str(reference) == text.strip()
 
 
-@pytest.mark.parametrize("text", ["sk-ant-api03-x", "word", "ENV:X", "http://x", ":", "keychain:x"])
+@pytest.mark.parametrize("text", ["sk-ant-api03-x", "word", "ENV:X", "http://x", ":", "keychain:x", "KEY", "Key_1"])
 def test_everything_else_is_a_literal_that_does_not_show(text: str) -> None:
     reference = parse_reference(text)
     assert reference.source == "literal" and reference.literal == Secret(text)
     assert str(reference) == "literal" and text not in repr(reference)
+
+
+@pytest.mark.parametrize("text", ["MINIMAX_API_KEY", " KEYS ", "A1B2"])
+def test_a_variable_without_env_is_no_secret(text: str) -> None:
+    with pytest.raises(ValueError, match=r"looks like the name of a variable; did you mean env:NAME\?"):
+        parse_reference(text)
 
 
 @pytest.mark.parametrize("value", ["", "  ", "env:", "file:", "keyring:", "keyring:svc", "keyring:/a", "keyring:s/"])
@@ -77,7 +83,8 @@ def test_any_text_is_a_reference_or_a_value_error_without_it(text: str) -> None:
     try:
         reference = parse_reference(text)
     except ValueError as error:
-        assert "a credential is one of" in str(error) or "empty credential" in str(error)
+        told = str(error)
+        assert "a credential is one of" in told or "empty credential" in told or "did you mean env:NAME?" in told
         return
     assert isinstance(reference, CredentialReference)
     if reference.source == "literal":

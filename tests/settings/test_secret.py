@@ -95,3 +95,8 @@ def test_no_known_secret_gets_through(secrets: list[str], words: list[str], rand
 def test_secret_headers_are_lower_case() -> None:
     assert {"authorization", "x-api-key", "cookie", "anthropic-workspace-id"} <= SECRET_HEADERS
     assert all(name == name.lower() for name in SECRET_HEADERS)
+
+
+@pytest.mark.parametrize("text", ["task-budgets-2026-03-13", "risk-management-of-things"])
+def test_names_that_only_contain_the_letters_are_left_alone(text: str) -> None:
+    assert redact(text) == text

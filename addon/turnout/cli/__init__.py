@@ -1,4 +1,4 @@
-"""The command line: `turnout run`, `demo`, `switch`, `reset`, `status`.
+"""The command line: `turnout run`, `init`, `demo`, `status`, `switch`, `reset`.
 
 Every command says on standard output what it did, and on standard error, in one line, what went wrong. Exit codes:
 0 done, 1 failed, 2 the command line or the configuration cannot be used.
@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from turnout import __version__
-from turnout.cli import demo, run, status, switch
+from turnout.cli import demo, init, run, status, switch
 from turnout.errors import ConfigError, TurnoutError
 from turnout.settings.secret import redact
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     help="Routes LLM traffic between providers and moves a request to the next one when a provider fails.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     # Tracebacks with local variables would show credentials.
     pretty_exceptions_enable=False,
 )
@@ -43,11 +44,12 @@ def _turnout(
     pass
 
 
-app.command("run")(run.run)
+app.command("run", epilog=run.EPILOG)(run.run)
+app.command("init")(init.init)
 app.command("demo")(demo.demo)
+app.command("status")(status.status)
 app.command("switch")(switch.switch)
 app.command("reset")(switch.reset)
-app.command("status")(status.status)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

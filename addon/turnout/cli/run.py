@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import logging
+import io
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,8 +24,15 @@ DEAD_TARGET = "http://127.0.0.1:9"
 
 WEB_COLUMNS = ("path", "method", "status", "comment", "size", "time")
 
-TALKATIVE = ("mitmproxy.proxy.server", "mitmproxy.addons.script", "httpx")
-"""Loggers with a line per connection, per script and per request: Turnout's own line per exchange says more."""
+EPILOG = (
+    "The configuration is looked for in this order: --config, $TURNOUT_CONFIG, ./mitm.conf, "
+    "~/.config/turnout/mitm.conf; `turnout init` writes one. What follows -- is passed to mitmdump or mitmweb."
+)
+
+NO_PASSWORD = (
+    "turnout: the mitmweb of mitmproxy 11 has no password and a known weakness (CVE-2025-23217). "
+    "Prefer Python 3.12 or later for --web"
+)
 
 ConfigOption = Annotated[
     str | None, typer.Option("--config", metavar="FILE", help="Configuration file; see mitm.conf.example.")
@@ -34,18 +41,20 @@ ConfigOption = Annotated[
 
 def run(
     config: ConfigOption = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    web: Annotated[bool, typer.Option("--web", help="Show the traffic in the browser (mitmweb).")] = False,
-    extra: Annotated[
-        list[str] | None, typer.Argument(metavar="-- MITMPROXY ARGUMENTS", help="Passed to mitmdump or mitmweb.")
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, metavar="PORT", help="Port to listen on; 0 picks a free one.")
     ] = None,
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = None,
+    web: Annotated[bool, typer.Option("--web", help="Show the traffic in the browser (mitmweb).")] = False,
+    extra: Annotated[list[str] | None, typer.Argument(metavar="-- MITMPROXY_FLAGS", hidden=True)] = None,
 ) -> None:
     """Start the proxy."""
     from turnout.cli.summary import credential_states, start_up
     from turnout.gate.access import check_listen, client_keys
     from turnout.settings.load import load
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a log in a file or a journal is read while it grows
     override_listen(host, port)
     settings = load(config)
     listen = listen_address(settings)
@@ -53,9 +62,12 @@ def run(
     client_keys(settings)  # raises ConfigError for one that cannot be found
     check_free(listen)
     pinned = pinned_provider(settings)
-    typer.echo(start_up(settings, listen, pinned, credential_states(settings)))
-    sys.stdout.flush()
-    start(mitmproxy_arguments(settings, listen, web, extra or []), web)
+    states = credential_states(settings)
+
+    def announce(port: int) -> None:
+        typer.echo(start_up(settings, listen.model_copy(update={"port": port}), pinned, states))
+
+    start(mitmproxy_arguments(settings, listen, web, extra or []), web, announce)
 
 
 def override_listen(host: str | None, port: int | None) -> None:
@@ -143,11 +155,29 @@ def route_script() -> Path:
     return script
 
 
-def start(arguments: Sequence[str], web: bool) -> None:
-    """Run mitmproxy until it ends; SystemExit 1 when it could not start."""
-    from mitmproxy.tools import main
+def start(arguments: Sequence[str], web: bool, announce: Callable[[int], None]) -> None:
+    """Run mitmproxy until it ends; SystemExit 1 when it could not start.
 
-    if not {"-v", "--verbose"}.intersection(arguments):
-        for name in TALKATIVE:
-            logging.getLogger(name).setLevel(logging.WARNING)
-    (main.mitmweb if web else main.mitmdump)(list(arguments))
+    `announce` is called with the port once it listens.
+    """
+    from mitmproxy.tools import main
+    from mitmproxy.version import VERSION
+
+    from turnout.cli.lines import trim
+
+    # mitmproxy explains mistakes by the arguments of the process.
+    sys.argv = ["mitmweb" if web else "mitmdump", *arguments]
+    trim(announce, DEAD_TARGET, talkative=bool({"-v", "--verbose"}.intersection(arguments)))
+    if not web:
+        main.mitmdump(list(arguments))
+        return
+    if VERSION.startswith("11."):
+        typer.echo(NO_PASSWORD, err=True)
+    try:
+        main.mitmweb(list(arguments))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        # The first line is mitmweb's own and names the address.
+        reason = str(error.strerror).partition(" with [")[0].partition("\n")[0]
+        raise TurnoutError(f"{reason}: it is in use. Choose another: turnout run --web -- --web-port 8091") from None

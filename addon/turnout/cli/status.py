@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -11,9 +12,17 @@ import typer
 from turnout.cli.run import ConfigOption, listen_address
 from turnout.cli.summary import client_url, credentials, table
 from turnout.errors import ConfigError, TurnoutError
+from turnout.settings.secret import redact
 
 TIMEOUT = 5.0
 """Seconds to wait for the answer; a running Turnout answers at once."""
+
+
+_FINGERPRINT = re.compile("[0-9a-f]{12}")
+
+
+class NotRunning(TurnoutError):
+    """No Turnout answers at an address."""
 
 
 def status(
@@ -23,12 +32,12 @@ def status(
     config: ConfigOption = None,
 ) -> None:
     """Show providers, cooldowns, slots and usage of a running Turnout."""
-    address, key = _address_and_key(url, config)
+    address, key = address_and_key(url, config)
     typer.echo(page(address, fetch(address, key)))
 
 
 def fetch(address: str, key: str | None) -> Mapping[str, Any]:
-    """The JSON object at `/health`. Raises TurnoutError when no Turnout answers there."""
+    """The JSON object at `/health`. Raises NotRunning when no Turnout answers there, TurnoutError when it refuses."""
     import httpx
 
     headers = {"x-turnout-key": key} if key else {}
@@ -38,17 +47,19 @@ def fetch(address: str, key: str | None) -> Mapping[str, Any]:
             answer = client.get(f"{address}/health", headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__
-        raise TurnoutError(f"no Turnout answers at {address} ({reason}). Start one with `turnout run`") from None
-    if answer.status_code in (401, 403):
+        raise NotRunning(f"no Turnout answers at {address} ({reason}). Start one with `turnout run`") from None
+    if answer.status_code == 401:
+        raise TurnoutError(
+            f"{address} wants a client key. Name the configuration that has it: turnout status --config FILE"
+        )
+    if answer.status_code == 403:
         raise TurnoutError(f"{address} refused: {_message(answer.content)}")
     try:
         health = json.loads(answer.content)
     except ValueError:
         health = None
     if answer.status_code != 200 or not isinstance(health, dict) or "providers" not in health:
-        raise TurnoutError(
-            f"what answers at {address} is not Turnout (status {answer.status_code}). Is the port right?"
-        )
+        raise NotRunning(f"what answers at {address} is not Turnout (status {answer.status_code}). Is the port right?")
     return health
 
 
@@ -79,18 +90,24 @@ def time_left(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _address_and_key(url: str | None, config: str | None) -> tuple[str, str | None]:
+def address_and_key(url: str | None, config: str | None) -> tuple[str, str | None]:
+    """Where Turnout listens, and a client key for it if it wants one; the default address when the config is broken."""
     from turnout.gate.access import client_keys
     from turnout.settings.load import load
+    from turnout.settings.model import Listen
 
     try:
         settings = load(config)
         keys = client_keys(settings)
-    except ConfigError:
-        # A running Turnout keeps its last good configuration; with --url its state can be seen all the same.
-        if url is None:
-            raise
-        return url.rstrip("/"), None
+    except ConfigError as error:
+        # A running Turnout keeps its last good configuration.
+        address = (url or client_url(Listen())).rstrip("/")
+        mistake = redact(str(error))
+        end = "" if mistake.endswith(("?", ".")) else "."
+        typer.echo(
+            f"turnout: {mistake}{end} It is not in force; asking {address}, or name another with --url", err=True
+        )
+        return address, None
     address = url or client_url(listen_address(settings))
     return address.rstrip("/"), keys[0].reveal() if keys else None
 
@@ -101,7 +118,7 @@ def _provider_rows(provider: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows += [("cooling down", _cooldown(entry)) for entry in _tables_of(provider.get("cooldowns"))]
     recent = provider.get("recent")
     if isinstance(recent, list) and recent:
-        rows.append(("last statuses", " ".join(map(str, recent))))
+        rows.append(("last statuses", ", ".join(map(str, recent))))
     return rows
 
 
@@ -115,6 +132,8 @@ def _slots(value: Any) -> str:
 def _cooldown(entry: Mapping[str, Any]) -> str:
     model = "every model" if entry.get("model") in (None, "*") else str(entry["model"])
     credential = entry.get("credential")
+    if isinstance(credential, str) and _FINGERPRINT.fullmatch(credential):
+        credential = "a credential no longer configured"
     who = model if credential in (None, "none") else f"{credential} for {model}"
     why = str(entry.get("reason") or entry.get("verdict") or "unknown reason")
     if entry.get("probing"):

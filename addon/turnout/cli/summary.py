@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from turnout import __version__
 
 if TYPE_CHECKING:
-    from turnout.settings.model import Condition, Listen, Route, Settings
+    from turnout.settings.model import Condition, Listen, Provider, Route, Settings
 
 CredentialStates = Mapping[str, Sequence[tuple[str, str]]]
 """Provider name → (label, state) of each of its credentials; never a value."""
@@ -33,7 +34,7 @@ def credential_states(settings: Settings) -> CredentialStates:
 def start_up(settings: Settings, listen: Listen, pinned: str | None, states: CredentialStates) -> str:
     """The start-up page: address, how to use it, configuration, routes, providers."""
     sections = [
-        [f"Turnout {__version__} on {client_url(listen)}" if listen.port else f"Turnout {__version__}"],
+        [f"Turnout {__version__} is ready on {client_url(listen)}"],
         table(_facts(settings, listen, pinned)),
         ["Routes, first match wins", *table(_routes(settings))],
         ["Providers", *table(_providers(settings, states))],
@@ -41,6 +42,8 @@ def start_up(settings: Settings, listen: Listen, pinned: str | None, states: Cre
     if settings.models:
         models = [(name, "→ " + ", ".join(model.to)) for name, model in settings.models.items()]
         sections.insert(3, ["Models of your own", *table(models)])
+    if unusable := _unusable(settings, states):
+        sections.append(["Attention", *unusable])
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
@@ -58,16 +61,21 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def credentials(states: Sequence[tuple[str, str]]) -> str:
-    """Labels and states of a provider's credentials on one line."""
-    return ", ".join(state if label == "none" else f"{label}: {state}" for label, state in states) or "none"
+    """Labels and states of a provider's credentials on one line; where one can be used, only those that can."""
+    shown = usable(states) or [entry for entry in states if entry[0] != "keychain" or sys.platform == "darwin"]
+    return ", ".join(state if label == "none" else f"{label}: {state}" for label, state in shown) or "none"
+
+
+def usable(states: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The credentials that a request can be sent with, as far as is known before it is."""
+    return [(label, state) for label, state in states if state not in ("missing", "not found", "expired")]
 
 
 def _facts(settings: Settings, listen: Listen, pinned: str | None) -> list[tuple[str, str]]:
     key = " ANTHROPIC_AUTH_TOKEN=<client key>" if settings.access.keys else ""
-    url = client_url(listen) if listen.port else "http://127.0.0.1:<port below>"
-    facts = [("Claude Code", f"ANTHROPIC_BASE_URL={url}{key} claude")]
+    facts = [("Claude Code", f"ANTHROPIC_BASE_URL={client_url(listen)}{key} claude")]
     if settings.file is None:
-        facts.append(("Config", "none: everything goes to Anthropic with the client's own credential"))
+        facts.append(("Config", "none: everything goes to Anthropic"))
     else:
         facts.append(("Config", str(settings.file.resolve())))
     access = f"client keys: {len(settings.access.keys)}" if settings.access.keys else "every process on this machine"
@@ -104,6 +112,41 @@ def _value(value: Any) -> str:
 
 def _providers(settings: Settings, states: CredentialStates) -> list[tuple[str, str, str]]:
     return [
-        (provider.name, provider.base_url, credentials(states.get(provider.name, ())))
+        (provider.name, provider.base_url, _readiness(states.get(provider.name, ())))
         for provider in settings.providers.values()
     ]
+
+
+def _readiness(states: Sequence[tuple[str, str]]) -> str:
+    ready = usable(states)
+    if not ready:
+        return "NO CREDENTIAL"
+    return "ready: " + ", ".join(_in_words(label, state) for label, state in ready)
+
+
+def _in_words(label: str, state: str) -> str:
+    if label == "client":
+        return "your client's own login"
+    if label == "none":
+        return state
+    expiry = state.removeprefix("found").removeprefix(", ")
+    return label if expiry in ("", "set") else f"{label} ({expiry})"
+
+
+def _unusable(settings: Settings, states: CredentialStates) -> list[str]:
+    """A line for every provider that a route names and that no request can be sent to."""
+    from turnout.settings.load import DEFAULT_PROVIDER
+
+    named = {DEFAULT_PROVIDER, *(target.partition("/")[0] for _, targets in settings.targets() for target in targets)}
+    return [
+        f"  {name}: no credential: {_remedy(provider)}; this target is skipped"
+        for name, provider in settings.providers.items()
+        if name in named and not usable(states.get(name, ()))
+    ]
+
+
+def _remedy(provider: Provider) -> str:
+    variables = [reference.name for reference in provider.credentials if reference.source == "env"]
+    if variables:
+        return f"set {' or '.join(variables)}"
+    return f"nothing found at {', '.join(map(str, provider.credentials))}"

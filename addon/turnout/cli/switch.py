@@ -13,12 +13,13 @@ from typing import Annotated
 import typer
 
 from turnout.cli.run import ConfigOption
+from turnout.cli.status import NotRunning, address_and_key, fetch
 from turnout.errors import ConfigError, TurnoutError
 from turnout.settings.places import pin_file
 
 
 def switch(
-    provider: Annotated[str, typer.Argument(help="Name of a provider of the configuration.")],
+    provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="Name of a provider of the configuration.")],
     config: ConfigOption = None,
 ) -> None:
     """Send everything to one provider, without failover."""
@@ -33,7 +34,7 @@ def switch(
         )
     write_pin(pin_file(os.environ), provider)
     typer.echo(f"Pinned to {provider} ({settings.providers[provider].base_url}), without failover.")
-    typer.echo("Every Turnout you run follows within seconds. `turnout reset` goes back to the routes.")
+    typer.echo(f"{_effect(config)} `turnout reset` goes back to the routes.")
 
 
 def reset() -> None:
@@ -44,6 +45,17 @@ def reset() -> None:
         file.unlink(missing_ok=True)
     typer.echo("No provider is pinned any more." if was_pinned else "No provider was pinned.", nl=False)
     typer.echo(" Requests follow the routes of the configuration.")
+
+
+def _effect(config: str | None) -> str:
+    address, key = address_and_key(None, config)
+    try:
+        fetch(address, key)
+    except NotRunning:
+        return f"No running Turnout found at {address}; it will apply at the next start."
+    except TurnoutError:
+        pass  # it runs, and does not talk to us
+    return "Every Turnout you run follows within seconds."
 
 
 def write_pin(file: Path, provider: str) -> None:

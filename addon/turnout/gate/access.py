@@ -92,8 +92,10 @@ class Gatekeeper:
             offered.append(token.strip())
         # Every pair is compared, so that the time taken tells nothing about which one fits.
         if not any([hmac.compare_digest(_bytes(given), key) for given in offered for key in self._keys]):  # noqa: C419
+            # Claude Code replaces a message that names the API key header by a request to log in.
             raise NotAuthenticated(
-                "A client key is required: send it as Authorization: Bearer, x-api-key or x-turnout-key."
+                "Turnout wants a client key: send one of access.keys as x-turnout-key or as a Bearer token "
+                "(ANTHROPIC_AUTH_TOKEN)."
             )
 
     def _check_size(self, declared: str | None) -> None:

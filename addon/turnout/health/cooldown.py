@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from weakref import WeakSet
 
 from turnout.health.verdict import Judgement, Verdict
 
@@ -43,33 +44,54 @@ class CooldownState:
     probing: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
     verdict: Verdict
     reason: str
     until: float
-    probing: bool = False
+    probe: Claim | None = field(default=None, repr=False)
+
+    @property
+    def probing(self) -> bool:
+        return self.probe is not None
 
     def blocks(self, now: float) -> bool:
-        return now < self.until + (_FORGET_AFTER if self.probing else 0.0)
+        return now < self.until or (self.probe is not None and now < self.probe.at + _FORGET_AFTER)
+
+    def is_forgotten(self, now: float) -> bool:
+        return now - self.until > _FORGET_AFTER and not self.blocks(now)
 
 
-def _start_probe(entries: list[_Entry]) -> None:
-    for entry in entries:
-        entry.probing = True
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Claim:
+    """Leave for one attempt, to be ended with succeeded, failed or release; ending it again does nothing."""
+
+    provider: str
+    credential: str
+    model: str
+    at: float
+    """Unix time at which the attempt got leave to start."""
+    entries: tuple[_Entry, ...] = field(repr=False)
+    """The cooldowns that the attempt probes: all that had been recorded when it started."""
+
+
+def _keys(provider: str, credential: str, model: str) -> tuple[Key, ...]:
+    """What an attempt depends on: the model and the credential as a whole."""
+    return tuple((provider, credential, name) for name in dict.fromkeys((model, EVERY_MODEL)))
 
 
 class Cooldowns:
     """Which (provider, credential, model) may be used now.
 
-    After a cooldown has ended, one attempt is let through as the probe; it ends with succeeded, failed or release.
-    A probe that never ends is forgotten an hour after its cooldown.
+    Every attempt starts with a claim and ends it. After a cooldown has ended, one attempt is let through as the probe.
+    A probe that never ends is forgotten an hour after it started.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time, jitter: Callable[[], float] = random.random) -> None:
         self._clock = clock
         self._jitter = jitter
         self._entries: dict[Key, _Entry] = {}
+        self._open: WeakSet[Claim] = WeakSet()
         self._swept = clock()
 
     def state(self, provider: str, credential: str, model: str) -> CooldownState | None:
@@ -81,56 +103,62 @@ class Cooldowns:
         entry = max(blocking, key=lambda entry: entry.until)
         return CooldownState(entry.verdict, entry.reason, entry.until, any(entry.probing for entry in blocking))
 
-    def claim(self, provider: str, credential: str, model: str) -> bool:
-        """True if an attempt may start now. After a cooldown, the attempt is then the probe."""
+    def claim(self, provider: str, credential: str, model: str) -> Claim | None:
+        """Leave for an attempt to start now, or None. After a cooldown, the attempt is then the probe."""
         now = self._clock()
         entries = self._concerning(provider, credential, model)
         if any(entry.blocks(now) for entry in entries):
-            return False
-        _start_probe(entries)
-        return True
+            return None
+        return self._start(provider, credential, model, entries)
 
-    def probe_anyway(self, provider: str, credential: str, model: str) -> bool:
-        """True if one attempt may start before the cooldown has ended: the last resort of a plan that has no other.
+    def probe_anyway(self, provider: str, credential: str, model: str) -> Claim | None:
+        """Leave for one attempt before the cooldown has ended: the last resort of a plan that has no other.
 
         Only where the trouble may be over already (overloaded, transient), and never beside another probe.
         """
         now = self._clock()
         entries = self._concerning(provider, credential, model)
         if any(entry.blocks(now) and (entry.probing or entry.verdict not in _MAY_BE_OVER) for entry in entries):
-            return False
-        _start_probe(entries)
-        return True
+            return None
+        return self._start(provider, credential, model, entries)
 
-    def release(self, provider: str, credential: str, model: str) -> None:
+    def release(self, claim: Claim) -> None:
         """The attempt ended without a word on the credential: another may be the probe."""
-        for entry in self._concerning(provider, credential, model):
-            entry.probing = False
+        self._end(claim)
 
-    def succeeded(self, provider: str, credential: str, model: str) -> None:
-        """The attempt was served: model and credential are free."""
-        for name in (model, EVERY_MODEL):
-            self._entries.pop((provider, credential, name), None)
+    def succeeded(self, claim: Claim) -> None:
+        """The attempt was served: model and credential are free, unless something failed since it started."""
+        if not self._end(claim):
+            return
+        for key in _keys(claim.provider, claim.credential, claim.model):
+            if self._entries.get(key) in claim.entries:
+                del self._entries[key]
 
-    def failed(
-        self, provider: str, credential: str, model: str, judgement: Judgement, default: float | None = None
-    ) -> float | None:
-        """Record a failure. Unix time at which its cooldown ends, or None for a verdict that does not cool.
+    def failed(self, claim: Claim, judgement: Judgement, default: float | None = None) -> float | None:
+        """Record a failure. Unix time at which its cooldown ends, or None for a judgement that does not cool.
 
         `default` (seconds) is the provider's configured cooldown, used where the provider named no time.
         """
-        self.release(provider, credential, model)
-        if judgement.verdict not in _COOLS:
+        if not self._end(claim) or judgement.verdict not in _COOLS or not judgement.cools:
             return None
         now = self._clock()
         self._sweep(now)
-        until = now + self._length(judgement, default, now)
-        key = (provider, credential, EVERY_MODEL if judgement.verdict in _WHOLE_CREDENTIAL else model)
-        known = self._entries.get(key)
-        if known is not None and known.until >= until:
-            return known.until
-        self._entries[key] = _Entry(judgement.verdict, judgement.reason, until)
-        return until
+        entry = _Entry(judgement.verdict, judgement.reason, now + self._length(judgement, default, now))
+        of_all = judgement.verdict in _WHOLE_CREDENTIAL and not judgement.model_only
+        key = (claim.provider, claim.credential, EVERY_MODEL if of_all else claim.model)
+        if (known := self._entries.get(key)) is not None:
+            # A copy of the longer one: a success of an attempt that started before this failure must not remove it.
+            entry = replace(known if known.until >= entry.until else entry, probe=known.probe)
+        self._entries[key] = entry
+        return entry.until
+
+    def forget(self, provider: str) -> None:
+        """Drop all that is known of a provider, because its configuration changed.
+
+        Claims still open end with it: what becomes of their attempts says nothing about the new configuration.
+        """
+        self._entries = {key: entry for key, entry in self._entries.items() if key[0] != provider}
+        self._open = WeakSet(claim for claim in self._open if claim.provider != provider)
 
     def next_free(self, keys: Iterable[Key]) -> float | None:
         """Unix time at which the first of the keys that cool down is free again; None when none of them does."""
@@ -156,9 +184,25 @@ class Cooldowns:
         ]
 
     def _concerning(self, provider: str, credential: str, model: str) -> list[_Entry]:
-        names = dict.fromkeys((model, EVERY_MODEL))
-        found = (self._entries.get((provider, credential, name)) for name in names)
+        found = (self._entries.get(key) for key in _keys(provider, credential, model))
         return [entry for entry in found if entry is not None]
+
+    def _start(self, provider: str, credential: str, model: str, entries: list[_Entry]) -> Claim:
+        claim = Claim(provider, credential, model, self._clock(), tuple(entries))
+        for entry in entries:
+            entry.probe = claim
+        self._open.add(claim)
+        return claim
+
+    def _end(self, claim: Claim) -> bool:
+        """Give back the probes that the claim holds. False if it has ended before."""
+        if claim not in self._open:
+            return False
+        self._open.discard(claim)
+        for entry in self._concerning(claim.provider, claim.credential, claim.model):
+            if entry.probe is claim:
+                entry.probe = None
+        return True
 
     def _length(self, judgement: Judgement, default: float | None, now: float) -> float:
         """Seconds, jitter included so that parallel clients do not come back all at once."""
@@ -175,4 +219,4 @@ class Cooldowns:
         if now - self._swept < TRANSIENT_DEFAULT:
             return
         self._swept = now
-        self._entries = {key: entry for key, entry in self._entries.items() if now - entry.until <= _FORGET_AFTER}
+        self._entries = {key: entry for key, entry in self._entries.items() if not entry.is_forgotten(now)}

@@ -24,12 +24,17 @@ _ANSWERS = frozenset({Verdict.OK, Verdict.REQUEST, Verdict.CANCELLED})
 _ABOUT_THE_CREDENTIAL = frozenset({Verdict.CREDENTIAL, Verdict.NOT_FOUND})
 _WAITING_HELPS = frozenset({Verdict.TRANSIENT, Verdict.OVERLOADED, Verdict.THROTTLE})
 
+MOST_RETRIES = 10
+"""At one target. Waits of a millisecond would let thousands of attempts into the budget of time."""
 
-def decide(judgement: Judgement, *, owned: bool, retries: int, waited: float, retry: Retry) -> Step:
+
+def decide(
+    judgement: Judgement, *, owned: bool, retries: int, waited: float, retry: Retry, alternatives: bool = False
+) -> Step:
     """The step after this judgement.
 
     `owned`: the credential is Turnout's own, not the client's. `retries`: same-target retries made so far at this
-    target; `waited`: seconds spent waiting between them.
+    target; `waited`: seconds spent waiting between them. `alternatives`: another target of the plan can still be tried.
     """
     verdict = judgement.verdict
     if verdict in _ANSWERS or (verdict in _ABOUT_THE_CREDENTIAL and not owned):
@@ -37,6 +42,8 @@ def decide(judgement: Judgement, *, owned: bool, retries: int, waited: float, re
     if verdict not in _WAITING_HELPS or judgement.retryable is False or judgement.timed_out:
         return _NEXT
     if verdict is Verdict.THROTTLE and judgement.retry_after is None:
+        return _NEXT
+    if retries >= MOST_RETRIES or (judgement.unreachable and alternatives):
         return _NEXT
     delay = max(_backoff(retries, retry), judgement.retry_after or 0.0)
     # A delay of nothing would never use up the budget.

@@ -18,6 +18,7 @@ from turnout.health.limits import (
     retry_after,
     should_retry,
 )
+from turnout.health.transport import never_connected, plain_words
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -82,9 +83,15 @@ class Judgement:
     message: str = ""
     """The provider's own message, at most 300 characters."""
     retryable: bool | None = None
-    """`x-should-retry` of the provider; None when it did not say."""
+    """`x-should-retry` of the provider, or False where it makes no sense; None when the provider did not say."""
     timed_out: bool = False
     """A deadline passed: the attempt has cost its full wait already."""
+    unreachable: bool = False
+    """There was no connection."""
+    cools: bool = True
+    """False where the verdict came of something that only this request asks for, so that others may be served."""
+    model_only: bool = False
+    """A refused credential that may still be good for other models."""
 
 
 # A deadline in the words of the connection and stream watchers; "ended before its first event" is not one.
@@ -106,8 +113,18 @@ _THIS_REQUEST = re.compile(r"\blong[- ]context\b", re.IGNORECASE)
 
 _WORDS = frozenset(verdict.value for verdict in Verdict)
 
+# A 404 that names neither is about something the request refers to: "File not found: file_abc". OpenRouter's "No
+# endpoints found that support tool use" is about the request as well. OpenAI: "Invalid URL (POST /v1/x)".
+_NAMES_MODEL_OR_ENDPOINT = re.compile(
+    r"model|\bdeployment\b|\bendpoints?\b(?! found that)|\broute\b|\binvalid url \(", re.IGNORECASE
+)
+# What names nothing is about the address: Anthropic "Not Found", llama.cpp "File Not Found", Z.AI "404 NOT_FOUND".
+_NAMES_NOTHING = re.compile(r"(?:(?:404:? )?(?:(?:file|page|path|resource) )?not[ _]found\.?)?", re.IGNORECASE)
+
 _OVERLOADED = frozenset({498, 503, 529})
 _NO_SUCH_THING = frozenset({404, 501})
+# 434 is Z.AI's "no permission". Both may be about the model alone, unlike 401.
+_FORBIDDEN = frozenset({403, 434})
 _TRANSIENT_4XX = frozenset({408, 424})
 
 _ERROR_TYPE = {
@@ -122,6 +139,7 @@ _ERROR_TYPE = {
 }
 _ERROR_TYPE_OF_STATUS = {
     (Verdict.CREDENTIAL, 403): "permission_error",
+    (Verdict.CREDENTIAL, 434): "permission_error",
     (Verdict.NOT_FOUND, 501): "not_supported",
     (Verdict.REQUEST, 409): "conflict_error",
     (Verdict.REQUEST, 413): "request_too_large",
@@ -139,28 +157,42 @@ def judge(outcome: Outcome, *, error_codes: Mapping[str, str] = _NOTHING, now: f
     if outcome.cancelled:
         return Judgement(Verdict.CANCELLED, "client left")
     if outcome.status is None:
-        return _without_answer(outcome.error or "no response", outcome.error)
-    success = 200 <= outcome.status <= 299
+        return _without_answer(outcome.error or "no response")
+    if outcome.status < 200:
+        return Judgement(Verdict.TRANSIENT, _one_line(f"{outcome.status} is no final answer"), retryable=False)
+    success = outcome.status <= 299
     fault = read_fault(outcome.body, failed=not success)
     if not success:
-        return _failure(outcome, outcome.status, fault or Fault(), error_codes, now)
+        return _failure(outcome, outcome.status, fault, error_codes, now)
     if fault is not None:
         # An error inside a 2xx is judged as the answer it would have been with a truthful status.
         return _failure(outcome, fault.status or 500, fault, error_codes, now)
     if outcome.error is not None:
-        return _without_answer(f"{outcome.status} {outcome.error}", outcome.error)
+        return _without_answer(outcome.error, f"{outcome.status} ")
     return Judgement(Verdict.OK, str(outcome.status))
 
 
-def _without_answer(reason: str, error: str | None) -> Judgement:
-    timed_out = bool(_DEADLINE.search(error or ""))
-    error_type = "timeout_error" if timed_out else "api_error"
-    return Judgement(Verdict.TRANSIENT, _one_line(reason), error_type=error_type, timed_out=timed_out)
+def _without_answer(error: str, before: str = "") -> Judgement:
+    words = plain_words(error)
+    timed_out = bool(_DEADLINE.search(words))
+    return Judgement(
+        Verdict.TRANSIENT,
+        _one_line(before + words),
+        error_type="timeout_error" if timed_out else "api_error",
+        timed_out=timed_out,
+        unreachable=never_connected(error),
+    )
 
 
-def _failure(outcome: Outcome, status: int, fault: Fault, error_codes: Mapping[str, str], now: float) -> Judgement:
-    """Judge an error. `status` is the HTTP status it stands for, which is not always the one on the wire."""
+def _failure(
+    outcome: Outcome, status: int, told: Fault | None, error_codes: Mapping[str, str], now: float
+) -> Judgement:
+    """Judge an error. `status` is the HTTP status it stands for, which is not always the one on the wire.
+
+    `told` is the error in the body, if it holds one.
+    """
     headers = outcome.headers
+    fault = told or Fault()
     plan = plan_limit(headers, now) if status == 429 else None
     if plan is not None and outcome.status != 429 and not plan.rejected:
         plan = None  # an ordinary 200 carries these headers too
@@ -178,7 +210,16 @@ def _failure(outcome: Outcome, status: int, fault: Fault, error_codes: Mapping[s
         error_type=_error_type(verdict, status, fault),
         message=fault.message[:LONGEST_MESSAGE],
         retryable=should_retry(headers),
+        cools=verdict is not Verdict.NOT_FOUND or _is_missing_for_all(status, told),
+        model_only=verdict is Verdict.CREDENTIAL and status in _FORBIDDEN,
     )
+
+
+def _is_missing_for_all(status: int, told: Fault | None) -> bool:
+    """Not found is the model or the endpoint, not something that this request refers to."""
+    if told is None or status == 501 or 300 <= status <= 399:
+        return True
+    return bool(_NAMES_NOTHING.fullmatch(told.message) or _NAMES_MODEL_OR_ENDPOINT.search(told.words))
 
 
 def _by_code(fault: Fault, error_codes: Mapping[str, str]) -> Verdict | None:
@@ -193,7 +234,7 @@ def _by_status(status: int, fault: Fault, headers: Mapping[str, str], plan: Plan
         return _too_many(fault, headers, plan)
     if status == 402 or (status == 400 and _QUOTA_400.match(fault.message)):
         return Verdict.QUOTA
-    if status == 403:
+    if status in _FORBIDDEN:
         return _forbidden(fault)
     if status == 401:
         return Verdict.CREDENTIAL

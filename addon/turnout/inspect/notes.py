@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import groupby
 
 import msgspec
 
 from turnout.exchange import Attempt, Exchange
 
 PREFIX = "turnout."
+
+_LONGEST = 120
 
 
 def metadata(exchange: Exchange) -> dict[str, str]:
@@ -36,7 +39,8 @@ def numbered(exchange: Exchange, attempt: Attempt) -> str:
 
 def comment(exchange: Exchange, ending: str = "") -> str:
     """`opus → anthropic 429 quota → bedrock 200 · 2 tries · first event 0.84 s · 12.3k in (11.9k cached) 410 out`."""
-    steps = [exchange.request.model, *(_step(attempt) for attempt in exchange.attempts)]
+    tried = [_step(attempt) for attempt in exchange.attempts]
+    steps = [one_line(exchange.request.model), *exchange.skipped, *_counted(tried)]
     parts = [" → ".join(steps)]
     if len(exchange.attempts) > 1:
         parts.append(f"{len(exchange.attempts)} tries")
@@ -47,6 +51,18 @@ def comment(exchange: Exchange, ending: str = "") -> str:
     if ending:
         parts.append(ending)
     return " · ".join(parts)
+
+
+def _counted(steps: list[str]) -> list[str]:
+    """Equal steps in a row as one: `minimax 529 overloaded ×3`."""
+    groups = [(step, len(list(group))) for step, group in groupby(steps)]
+    return [f"{step} ×{count}" if count > 1 else step for step, count in groups]
+
+
+def one_line(text: str) -> str:
+    """Foreign text for a comment or a log line: no control characters, at most 120 characters."""
+    clean = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 1] + "…"
 
 
 def attempt_comment(exchange: Exchange, attempt: Attempt) -> str:

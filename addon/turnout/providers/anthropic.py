@@ -13,6 +13,15 @@ from turnout.wire.messages import replace_model
 
 _DROPPED = SECRET_HEADERS | {
     "host",
+    # Hop by hop (RFC 9110, section 7.6.1). `upgrade` invites a provider to leave HTTP/1.1, `expect` to answer 100.
+    "connection",
+    "expect",
+    "http2-settings",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "upgrade",
     "content-length",
     "content-encoding",
     "transfer-encoding",

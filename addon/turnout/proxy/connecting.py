@@ -18,6 +18,7 @@ class ConnectDeadlines:
 
     def __init__(self) -> None:
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._expired: dict[str, str] = {}
 
     def connecting(self, data: ServerConnectionHookData, seconds: float) -> None:
         """From the `server_connect` hook: dialling begins and may take this long."""
@@ -35,6 +36,13 @@ class ConnectDeadlines:
         if timer is not None:
             timer.cancel()
 
+    def reason(self, client_id: str) -> str:
+        """What to say of the last failure of this client's connection; empty when no deadline had a part in it.
+
+        A TLS handshake that is cut off is told by mitmproxy as a connection that was closed.
+        """
+        return self._expired.pop(client_id, "")
+
     def cancel_all(self) -> None:
         for server_id in list(self._timers):
             self.settled(server_id)
@@ -45,6 +53,7 @@ class ConnectDeadlines:
         for handler in proxyserver.connections.values() if proxyserver else ():
             transport = handler.transports.get(data.server)
             if transport is not None and transport.handler is not None:
-                transport.handler.cancel(f"connect timeout after {seconds:g} s")
+                self._expired[data.client.id] = f"connect timeout after {seconds:g} s"
+                transport.handler.cancel(self._expired[data.client.id])
                 return
         logger.warning("connect timeout after %g s, but the connection was not found", seconds)

@@ -30,6 +30,7 @@ from mitmproxy.proxy.layers.http import (
     HttpStream,
     RequestData,
     RequestEndOfMessage,
+    RequestHeaders,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -64,6 +65,7 @@ class FailoverStream(HttpStream):
         self._upstream_id: int | None = None
         self._committed = False
         self._answering = False
+        self._connecting = False
         self._tick: commands.RequestWakeup | None = None
         self._tick_due = 0.0
         self._answer_due = 0.0
@@ -129,6 +131,17 @@ class FailoverStream(HttpStream):
 
     # --- the client's request ---
 
+    def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
+        waits = "expect" in event.request.headers
+        yield from super().state_wait_for_request_headers(event)
+        if waits and self.client_state == self.state_consume_request_body and self.flow.response is not None:
+            # Refused, and the client has not begun to send: nothing is lost by closing.
+            self.flow.response.headers["connection"] = "close"
+            yield from super().send_response()
+            yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+            yield commands.CloseConnection(self.context.client)
+            yield DropStream(self.stream_id)
+
     def state_consume_request_body(self, event: events.Event) -> Commands:
         if isinstance(event, RequestData):
             guide = self._steering
@@ -144,7 +157,9 @@ class FailoverStream(HttpStream):
         self._forget_upstream()
         self._upstream_id = next(_upstream_ids)
         self._parent.streams[self._upstream_id] = self
+        self._connecting = True
         connected: bool = yield from super().make_server_connection()
+        self._connecting = False
         monitor = self._monitor
         if connected and monitor is not None:
             if (yield from self.check_killed(True)):
@@ -195,7 +210,10 @@ class FailoverStream(HttpStream):
         monitor = self._monitor
         assert self.flow.response is not None
         if not already_streamed and monitor is not None and not monitor.accepts(self.flow.response):
-            yield from self._failed("")
+            if self.flow.response.status_code < 200:
+                yield from self._abandon("")  # mitmproxy takes it for the answer, but the connection goes on
+            else:
+                yield from self._failed("")
             return
         self._committed = True
         yield from super().send_response(already_streamed)
@@ -228,7 +246,8 @@ class FailoverStream(HttpStream):
     def handle_protocol_error(self, event: Any) -> Commands:
         if isinstance(event, ResponseProtocolError):
             if self._waiting_for_answer:
-                yield from self._failed(event.message)
+                connecting, self._connecting = self._connecting, False
+                yield from self._failed(f"cannot connect: {event.message}" if connecting else event.message)
                 return
             if self._streaming:
                 yield from self._last_words(event.message)
@@ -275,8 +294,9 @@ class FailoverStream(HttpStream):
         self.client_state = self.state_consume_request_body
         connections = self._parent.connections
         # mitmproxy remembers a failed connect for the life of the client connection and would not dial again.
-        for connection in [c for c in connections if c is not self.context.client and c.error]:
-            del connections[connection]
+        for connection in connections:
+            if connection is not self.context.client:
+                connection.error = None
         yield from super().state_consume_request_body(RequestEndOfMessage(self.stream_id))
 
     # --- time ---

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 from pathlib import Path
 
 from turnout.settings.model import Settings
+from turnout.settings.places import dotenv_file
 
-logger = logging.getLogger("turnout")
 
-
-def warn_of_exposed_secrets(settings: Settings, dotenv: Path) -> None:
+def exposed_secrets(settings: Settings) -> list[str]:
     """One warning for every literal credential, and one for a `.env` that other users can read. No value is shown."""
-    for key in _literals(settings):
-        logger.warning("%s is taken for the secret itself; keep it in .env and name it here: env:NAME", key)
+    place = f"{settings.file}: " if settings.file else ""
+    hint = "is taken for the secret itself; keep it in .env and name it here: env:NAME"
+    warnings = [f"{place}{key} {hint}" for key in _literals(settings)]
+    dotenv = dotenv_file(settings.file)
     if _others_can_read(dotenv):
-        logger.warning("Other users of this computer can read %s; run: chmod 600 %s", dotenv, dotenv)
+        warnings.append(f"{dotenv}: other users of this computer can read it; run: chmod 600 {dotenv}")
+    return warnings
 
 
 def _literals(settings: Settings) -> list[str]:

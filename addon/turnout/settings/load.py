@@ -16,24 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from turnout.errors import ConfigError
-from turnout.settings.exposure import warn_of_exposed_secrets
-from turnout.settings.model import (
-    Access,
-    Condition,
-    CustomModel,
-    Listen,
-    Provider,
-    Retry,
-    Route,
-    Settings,
-    Timeouts,
-    UnknownProvider,
-)
-from turnout.settings.places import find_config
+from turnout.settings.mistakes import explained, nearest
+from turnout.settings.model import Access, Listen, Provider, Retry, Settings, Timeouts, UnknownProvider
+from turnout.settings.places import dotenv_file, find_config
 from turnout.settings.secret import Secret, redact
 
 DEFAULT_PROVIDER = "anthropic"
@@ -64,14 +53,11 @@ def load(chosen: str | None = None, process: Mapping[str, str] | None = None) ->
     process = os.environ if process is None else process
     file = find_config(chosen, process)
     table = _read(file) if file else {}
-    dotenv = (file.parent if file else Path.cwd()) / ".env"
-    environment = {**_variables(dotenv), **process}
+    environment = {**_variables(dotenv_file(file)), **process}
     overlay = _from_environment(environment)
     table = merge(table, overlay)
     _refuse_hidden_keys(table, file)
-    settings = _validate(_with_presets(table), file, environment, overlay)
-    warn_of_exposed_secrets(settings, dotenv)
-    return settings
+    return _validate(_with_presets(table), file, environment, overlay)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +74,7 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors on Windows begin files with a mark
     except FileNotFoundError:
         raise ConfigError(
-            "there is no such file", file=file, suggestion="Copy mitm.conf.example there, or name another file"
+            "there is no such file", file=file, suggestion="Write one with `turnout init`, or name another file"
         ) from None
     except OSError as error:
         raise ConfigError(
@@ -97,8 +83,8 @@ def _read(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ConfigError("the file is not UTF-8 text", file=file, suggestion="Save it as UTF-8") from None
     except (ValueError, RecursionError) as error:  # tomllib raises its own error, and these for numbers and nesting
-        reason = f"not valid TOML: {redact(str(error))}"
-        raise ConfigError(reason, file=file, suggestion="Strings need quotes") from None
+        hint = "Strings need quotes" if str(error).startswith("Invalid value") else ""
+        raise ConfigError(f"not valid TOML: {redact(str(error))}", file=file, suggestion=hint) from None
 
 
 def _variables(dotenv: Path) -> dict[str, str]:
@@ -126,11 +112,11 @@ def _refuse_hidden_keys(table: Mapping[str, Any], file: Path | None) -> None:
     providers = table.get("providers")
     for name, own in providers.items() if isinstance(providers, Mapping) else ():
         if isinstance(own, Mapping) and "name" in own:
-            hint = _nearest("name", Provider)
+            hint = nearest("name", Provider)
             raise ConfigError("unknown key", file=file, key=f"providers.{name}.name", suggestion=hint)
     for key in ("file", "environment"):
         if key in table:
-            raise ConfigError("unknown key", file=file, key=key, suggestion=_nearest(key, Settings))
+            raise ConfigError("unknown key", file=file, key=key, suggestion=nearest(key, Settings))
 
 
 def _with_presets(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,64 +161,4 @@ def _validate(
             f"{error.target!r} names no known provider", file=file, key=error.key, suggestion=hint
         ) from None
     except ValidationError as error:
-        raise _explained(error, file, overlay) from None
-
-
-_MODELS: dict[str, type[BaseModel]] = {
-    "settings": Settings,
-    "listen": Listen,
-    "access": Access,
-    "providers": Provider,
-    "routes": Route,
-    "when": Condition,
-    "models": CustomModel,
-    "retry": Retry,
-    "timeouts": Timeouts,
-}
-
-_EXPECTED = {
-    "tuple_type": "a list is expected",
-    "too_short": "at least one value is expected",
-    "dict_type": "a table is expected",
-    "model_type": "a table is expected",
-}
-"""pydantic's words for these speak of Python's types."""
-
-
-def _explained(error: ValidationError, file: Path | None, overlay: Mapping[str, Any]) -> ConfigError:
-    """The first problem of a ValidationError, in the words of the config file. Never shows a secret."""
-    problem = error.errors(include_url=False, include_input=False)[0]
-    path = [str(part) for part in problem["loc"]]
-    key = redact(".".join(path))
-    variable = _variable(overlay, path)
-    if variable:
-        file, key = None, variable
-    if problem["type"] == "extra_forbidden":
-        parent = "settings" if len(path) == 1 else "when" if path[0] == "routes" and "when" in path[:-1] else path[0]
-        return ConfigError("unknown key", file=file, key=key, suggestion=_nearest(path[-1], _MODELS[parent]))
-    if problem["type"] == "missing" and path[0] == "providers":
-        hint = "A provider that is not a preset needs it"
-        return ConfigError("a value is missing", file=file, key=key, suggestion=hint)
-    reason = _EXPECTED.get(problem["type"]) or redact(problem["msg"].removeprefix("Value error, "))
-    return ConfigError(reason[:1].lower() + reason[1:], file=file, key=key)
-
-
-def _variable(overlay: Mapping[str, Any], path: Iterable[str]) -> str:
-    """The TURNOUT_… variable that gave the value at this path; empty when none did."""
-    names: list[str] = []
-    value: Any = overlay
-    for part in path:
-        if not isinstance(value, Mapping):
-            break
-        if part not in value:
-            return ""
-        names.append(part)
-        value = value[part]
-    return f"TURNOUT_{'__'.join(names)}".upper()
-
-
-def _nearest(key: str, model: type[BaseModel]) -> str:
-    hidden = {"name", "file", "environment"}
-    known = [field.alias or name for name, field in model.model_fields.items() if name not in hidden]
-    close = difflib.get_close_matches(key, known, n=1)
-    return f"Did you mean {close[0]}?" if close else f"Known keys: {', '.join(known)}"
+        raise explained(error, file, overlay) from None

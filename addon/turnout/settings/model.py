@@ -35,6 +35,8 @@ Meaning = Literal[
 
 REFERENCES = "env:NAME, keyring:SERVICE/ACCOUNT, file:PATH, keychain, file, client"
 
+_VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9_]{3,}")
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -71,14 +73,17 @@ def parse_reference(value: Any) -> Any:
         return CredentialReference(source="path" if prefix == "file" else prefix, name=name)
     if not text:
         raise ValueError(f"an empty credential; write one of {REFERENCES}")
+    if _VARIABLE_NAME.fullmatch(text):
+        raise ValueError("this looks like the name of a variable; did you mean env:NAME?")
     return CredentialReference(source="literal", literal=Secret(text))
-
-
-Reference = Annotated[CredentialReference, BeforeValidator(parse_reference)]
 
 
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+Reference = Annotated[CredentialReference, BeforeValidator(parse_reference)]
+References = Annotated[tuple[Reference, ...], BeforeValidator(_as_list)]
 
 
 _CHARACTER_CLASS = re.compile(r"\[!?+\]?+[^\]]*\]")  # possessive: a ] that comes first stands for itself
@@ -104,7 +109,8 @@ def _check_base_url(value: str) -> str:
 
 Glob = Annotated[str, AfterValidator(_check_glob)]
 Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_list), Field(min_length=1)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Words = Annotated[Names, Field(min_length=1)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 
 
@@ -116,10 +122,10 @@ class Listen(_Table):
 class Access(_Table):
     """Who may enter."""
 
-    keys: tuple[Reference, ...] = ()
-    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    keys: References = ()
+    hosts: Names = ("127.0.0.1", "localhost", "[::1]")
     """Host header values accepted (without port); a DNS-rebinding page cannot forge them."""
-    origins: tuple[str, ...] = ()
+    origins: Names = ()
     """Origins of web pages that may call; empty refuses every request that carries an Origin."""
     max_body: Size = 32_000_000
     """Bytes; Anthropic's own limit for Messages is 32 MB."""
@@ -133,7 +139,7 @@ class Provider(_Table):
     base_url: BaseUrl
     """Endpoint paths (`/v1/messages`) are appended to it."""
     auth: AuthStyle = "x-api-key"
-    credentials: tuple[Reference, ...] = ()
+    credentials: References = ()
     rotate: Rotation = "fill-first"
     max_concurrent: int | None = Field(default=None, ge=1)
     slot_wait: Wait = 5.0
@@ -152,7 +158,7 @@ class Provider(_Table):
     """The beta that stands for a `[1m]` suffix of a model name."""
     aliases: dict[str, str] = Field(default_factory=dict)
     """Model names of the provider for the short names opus, sonnet, haiku."""
-    models: tuple[str, ...] = ()
+    models: Names = ()
     """Model ids listed in `/v1/models`."""
     error_codes: dict[str, Meaning] = Field(default_factory=dict)
     """The provider's own error codes or types, and what they mean."""

@@ -22,6 +22,11 @@ def pin_file(environment: Mapping[str, str]) -> Path:
     return state_directory(environment) / "provider"
 
 
+def dotenv_file(config: Path | None) -> Path:
+    """The `.env` beside the config file; without one, that of the working directory."""
+    return (config.parent if config else Path.cwd()) / ".env"
+
+
 def find_config(chosen: str | None, environment: Mapping[str, str]) -> Path | None:
     """The config file in force: the one chosen, `$TURNOUT_CONFIG`, `./mitm.conf`, the user's; None if there is none.
 

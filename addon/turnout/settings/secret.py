@@ -23,7 +23,7 @@ SECRET_HEADERS = frozenset(
 """Header names (lower-case) whose values may identify or authenticate a person; never logged, noted or recorded."""
 
 SECRET_TEXT = re.compile(
-    r"sk-[A-Za-z0-9_-]{8,}"  # Anthropic, OpenAI, DeepSeek, Moonshot, OpenRouter, LiteLLM
+    r"(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{8,}"  # Anthropic, OpenAI, DeepSeek, Moonshot, OpenRouter, LiteLLM
     r"|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+"  # JWT (MiniMax keys, Google and Entra tokens)
     r"|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{8,}"
     r"|(?:AKIA|ASIA)[A-Z0-9]{16}"

@@ -76,9 +76,13 @@ def _counts(usage: object) -> dict[str, int]:
     if isinstance(usage, dict):
         for name, value in usage.items():
             members = {f"{name}.{inner}": count for inner, count in value.items()} if isinstance(value, dict) else {}
-            # Not isinstance: a JSON true is no count.
-            counts |= {key: count for key, count in (members or {name: value}).items() if type(count) is int}
+            counts |= {key: count for key, count in (members or {name: value}).items() if _is_count(count)}
     return counts
+
+
+def _is_count(value: object) -> bool:
+    """A JSON true is none, nor is a number that no counter reaches."""
+    return type(value) is int and 0 <= value < 2**53
 
 
 class Peek(enum.Enum):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from turnout.credentials.chain import Credential, CredentialChain
 from turnout.exchange import Exchange, LocalAnswer, Target
 from turnout.gate.access import Gatekeeper
+from turnout.health.cooldown import Claim
 from turnout.health.slots import Lease
 from turnout.health.verdict import Judgement
 from turnout.settings.model import Provider, Settings
@@ -65,8 +66,8 @@ class Journey:
     retries: int = 0
     waited: float = 0.0
     """Seconds waited for same-target retries so far."""
-    claimed: bool = False
-    """The current candidate was claimed from the cooldowns and has not been settled."""
+    claim: Claim | None = None
+    """The current candidate's claim on the cooldowns, while it has not been settled."""
     lease: Lease | None = None
     tried: set[tuple[str, str, str]] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
@@ -97,3 +98,5 @@ class Blocked:
     """How many candidates, by reason: a word of `health.verdict`, `probing`, `busy`, `no credential`, `unsupported`."""
     free_in: float | None
     """Seconds until the first of them is expected back."""
+    missing: tuple[str, ...] = ()
+    """Providers without any credential, with the references that were looked for."""

@@ -6,24 +6,21 @@ Implements what `proxy.steering.AttemptMonitor` asks for, with the knowledge of 
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from turnout.errors import error_event
+from turnout.exchange import Endpoint
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.settings.model import Provider, Timeouts
+from turnout.wire.headers import HeaderFields, lowered
 from turnout.wire.messages import MessageStream, Peek, read_usage, reply_model
+from turnout.wire.splice import top_level
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 """Byte for byte what the official gateway writes into silent streams."""
-
-
-class HeaderFields(Protocol):
-    """Headers as on the wire. Only these are cheap: reading mitmproxy's as a mapping takes quadratic time."""
-
-    @property
-    def fields(self) -> tuple[tuple[bytes, bytes], ...]: ...
 
 
 class Response(Protocol):
@@ -43,6 +40,7 @@ class Response(Protocol):
 class Expectation:
     """What the client asked for, as far as the answer is concerned."""
 
+    endpoint: Endpoint
     stream: bool
     reply_model: str | None
     """The model name that replies carry when another one was asked of the provider."""
@@ -64,11 +62,10 @@ class AnswerMonitor:
         self.judgement: Judgement | None = None
         self.interruption = ""
         self._provider = provider
-        self._reply_model = expected.reply_model
+        self._expected = expected
         self._stream = MessageStream(expected.reply_model)
         self._on_first_event = on_first_event
-        self._opaque = False
-        self._opaque_ended = False
+        self._unpacker: Callable[[bytes], bytes] | None = None
         self._status = 200
         self._headers: Mapping[str, str] = {}
         self._raw: list[bytes] = []
@@ -81,7 +78,14 @@ class AnswerMonitor:
     @property
     def complete(self) -> bool:
         """A streamed answer came to its proper end."""
-        return self._opaque_ended or self._stream.ended
+        return self._stream.ended and not self._stream.failure
+
+    @property
+    def broken(self) -> Judgement | None:
+        """What it means that an answer broke off, or ended with an error event, after it had begun."""
+        if self._stream.failure:
+            return self._judge(self._stream.failure, None)
+        return self._judge(b"", self.interruption) if self.interruption else None
 
     @property
     def received(self) -> bytes:
@@ -91,15 +95,14 @@ class AnswerMonitor:
     def streams(self, response: Response) -> bool:
         """Whether this answer is relayed while it arrives. Called with its headers."""
         self._status, self._headers = response.status_code, lowered(response.headers)
-        encoding = self._headers.get("content-encoding", "identity")
-        self._opaque = encoding not in ("", "identity")
-        return 200 <= response.status_code < 300 and is_event_stream(self._headers)
+        if not (self._expected.stream and 200 <= response.status_code < 300 and is_event_stream(self._headers)):
+            return False
+        self._unpacker = unpacker(self._headers.get("content-encoding", ""))
+        return self._unpacker is not None
 
     def peek(self, data: bytes) -> bool | None:
+        data = self._unpacked(data)
         self._raw.append(data)
-        if self._opaque:
-            self._on_first_event()
-            return True
         found = self._stream.peek(data)
         if found is Peek.WAITING:
             return None
@@ -110,15 +113,12 @@ class AnswerMonitor:
         return False
 
     def relay(self, data: bytes) -> list[bytes]:
-        if not data:
-            return list(self._raw) if self._opaque else self._stream.relay(b"")
-        self._raw.append(data)
-        return [data] if self._opaque else self._stream.relay(data)
+        if data:
+            data = self._unpacked(data)
+            self._raw.append(data)
+        return self._stream.relay(data)
 
     def finish(self) -> list[bytes]:
-        if self._opaque:
-            self._opaque_ended = True
-            return []
         whole = self._stream.at_boundary
         chunks = self._stream.finish()
         if self._stream.ended:
@@ -139,23 +139,42 @@ class AnswerMonitor:
         succeeded = 200 <= response.status_code < 300
         if succeeded and is_event_stream(self._headers):
             return self._accepts_whole_stream(response, content)
-        if succeeded and content.lstrip()[:1] != b"{":
-            kind = self._headers.get("content-type", "nothing").partition(";")[0]
-            self.judgement = self._judge(b"", f"{response.status_code} answered with {kind} instead of JSON")
-            return False
         self.judgement = self._judge(content, None)
+        if self.judgement.verdict is Verdict.OK and (fault := self._misfit(content)):
+            self.judgement = self._judge(b"", f"{response.status_code} {fault}")
         if self.judgement.verdict is Verdict.OK:
             self._on_first_event()
             self._usage = read_usage(content)
-            if self._reply_model is not None:
-                renamed = reply_model(content, self._reply_model)
+            if self._expected.reply_model is not None:
+                renamed = reply_model(content, self._expected.reply_model)
                 if renamed is not content:
                     response.content = renamed
         return self.judgement.verdict is Verdict.OK or (self.judgement.verdict is Verdict.REQUEST and not succeeded)
 
+    def _misfit(self, content: bytes) -> str:
+        """Why a success is not the JSON answer that was asked for; empty when it is."""
+        fields = top_level(content)
+        if fields is None:
+            kind = self._headers.get("content-type", "nothing").partition(";")[0]
+            return f"answered with {kind} instead of JSON"
+        if self._expected.stream:
+            return "answered with JSON instead of a stream"
+        wanted = "content" if self._expected.endpoint == "messages" else "input_tokens"
+        return "" if wanted in fields else f"answered without {wanted}"
+
+    def _unpacked(self, data: bytes) -> bytes:
+        try:
+            plain: bytes = self._unpacker(data) if self._unpacker is not None else data
+        except zlib.error:
+            return b""  # the stream then ends early, and is told as broken
+        return plain
+
     def _accepts_whole_stream(self, response: Response, content: bytes) -> bool:
-        """A stream that arrives in one piece: from a server replay."""
-        self._opaque = False  # `content` is decoded
+        """A stream that arrives in one piece: from a server replay, or in an encoding that is not opened on the way."""
+        self._unpacker = None
+        if not self._expected.stream:
+            self.judgement = self._judge(b"", f"{response.status_code} answered with a stream that was not asked for")
+            return False
         if not self.peek(content):
             if self.judgement is None:
                 self.judgement = self._judge(b"", "the stream ended before its first event")
@@ -164,13 +183,10 @@ class AnswerMonitor:
         return True
 
     def ping(self) -> bytes:
-        return PING if self._stream.at_boundary and not self._opaque else b""
+        return PING if self._stream.at_boundary else b""
 
     def interrupted(self, reason: str) -> bytes:
-        if self.complete:
-            return b""
-        if self._opaque:
-            self.interruption = reason  # nothing can be said inside an encoding that is not ours
+        if self._stream.ended:
             return b""
         # A frame of which a part has been sent is ended first, or the client would read the error as its data.
         gap = b"" if self._stream.at_boundary else b"\n\n"
@@ -196,15 +212,19 @@ class AnswerMonitor:
         return judge(outcome, error_codes=self._provider.error_codes, now=time.time())
 
 
+def _as_it_is(data: bytes) -> bytes:
+    return data
+
+
+def unpacker(encoding: str) -> Callable[[bytes], bytes] | None:
+    """What opens a content-encoding chunk by chunk; None for one that needs the whole body.
+
+    `identity` is asked for; an edge server may compress all the same.
+    """
+    if encoding in ("", "identity"):
+        return _as_it_is
+    return zlib.decompressobj(47).decompress if encoding in ("gzip", "deflate") else None
+
+
 def is_event_stream(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").lower().startswith("text/event-stream")
-
-
-def lowered(headers: HeaderFields) -> dict[str, str]:
-    """Values by lower-case name; those of a name that occurs more than once are joined by commas (RFC 9110 5.3)."""
-    found: dict[str, str] = {}
-    for raw_name, raw_value in headers.fields:
-        name = raw_name.decode("utf-8", "surrogateescape").lower()
-        value = raw_value.decode("utf-8", "surrogateescape")
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found

@@ -8,27 +8,36 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any
+from dataclasses import dataclass, field
 
 from turnout.credentials.chain import Credential
-from turnout.endings import nothing_to_try, own_error
 from turnout.exchange import Attempt, ClientRequest, Endpoint, Exchange, LocalAnswer, Outgoing
 from turnout.health.affinity import Affinity
-from turnout.health.cooldown import Cooldowns
+from turnout.health.cooldown import Claim, Cooldowns
 from turnout.health.decision import decide
 from turnout.health.slots import Slots
 from turnout.health.verdict import Judgement, Verdict
-from turnout.journey import Blocked, Candidate, Failure, Journey, Setup
+from turnout.journey.endings import nothing_to_try, own_error
+from turnout.journey.state import Blocked, Candidate, Failure, Journey, Setup
 from turnout.providers import KINDS
 from turnout.routing.facts import Facts
 from turnout.routing.names import upstream_name
 from turnout.routing.plan import make_plan
-from turnout.settings.model import Settings
+from turnout.settings.model import Provider, Settings
 
 REMEMBERED_STATUSES = 8
 """How many of a provider's last statuses `/health` shows."""
+
+
+@dataclass(slots=True)
+class _Obstacles:
+    """What keeps candidates of one exchange from being tried."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    cooling: list[Candidate] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
 
 class Dispatcher:
@@ -42,9 +51,14 @@ class Dispatcher:
         self.counts: Counter[str] = Counter()
         self._recent: defaultdict[str, deque[int | str]] = defaultdict(lambda: deque(maxlen=REMEMBERED_STATUSES))
         self._rotation: Counter[str] = Counter()
+        self._providers: Mapping[str, Provider] = {}
 
     def configure(self, settings: Settings) -> None:
-        """Take over the slot limits of new settings."""
+        """Take over the slot limits of new settings. A provider that was edited starts without cooldowns."""
+        for name, provider in self._providers.items():
+            if settings.providers.get(name) != provider:
+                self.cooldowns.forget(name)
+        self._providers = settings.providers
         self.slots.configure({name: provider.max_concurrent for name, provider in settings.providers.items()})
 
     def recent(self, provider: str) -> list[int | str]:
@@ -80,51 +94,65 @@ class Dispatcher:
 
     async def _next_candidate(self, journey: Journey) -> Candidate | Blocked:
         """The first candidate that is healthy and has a slot; else one that may be probed; else why there is none."""
-        counts: Counter[str] = Counter()
-        cooling: list[Candidate] = []
-        async with aclosing(self._candidates(journey, counts)) as candidates:
+        obstacles = _Obstacles()
+        cooling = obstacles.cooling
+        async with aclosing(self._candidates(journey, obstacles)) as candidates:
             async for candidate in candidates:
                 if candidate.key in journey.tried:
                     continue
-                if candidate.guarded and not self.cooldowns.claim(*candidate.key):
+                claim = self.cooldowns.claim(*candidate.key) if candidate.guarded else None
+                if candidate.guarded and claim is None:
                     cooling.append(candidate)
-                elif await self._start(journey, candidate):
+                    self._note_skipped(journey.exchange, candidate)
+                elif await self._start(journey, candidate, claim):
                     return candidate
                 elif journey.exchange.gone:
                     break
                 else:
-                    counts["busy"] += 1
+                    obstacles.counts["busy"] += 1
+                    _note(journey.exchange, f"{candidate.provider.name} busy")
         for candidate in cooling if not journey.exchange.attempts else ():
-            if self.cooldowns.probe_anyway(*candidate.key) and await self._start(journey, candidate):
+            claim = self.cooldowns.probe_anyway(*candidate.key)
+            if claim is not None and await self._start(journey, candidate, claim):
                 return candidate
-        return self._blocked(counts, cooling)
+        return self._blocked(obstacles)
 
-    async def _start(self, journey: Journey, candidate: Candidate) -> bool:
+    async def _start(self, journey: Journey, candidate: Candidate, claim: Claim | None) -> bool:
         """Take a slot for a candidate that was just claimed; without one the claim is given back."""
-        journey.claimed, journey.current = candidate.guarded, candidate
+        journey.claim, journey.current = claim, candidate
         if await self._take_slot(journey, candidate):
             return True
         self._settle(journey)
         return False
 
-    def _blocked(self, counts: Counter[str], cooling: list[Candidate]) -> Blocked:
+    def _note_skipped(self, exchange: Exchange, candidate: Candidate) -> None:
+        state = self.cooldowns.state(*candidate.key)
+        if state is not None:
+            left = "is being probed" if state.probing else f"{max(0.0, state.until - time.time()):.0f} s left"
+            _note(exchange, f"{candidate.provider.name} skipped ({state.reason}, {left})")
+
+    def _blocked(self, obstacles: _Obstacles) -> Blocked:
+        counts, cooling = obstacles.counts, obstacles.cooling
         for candidate in cooling:
             state = self.cooldowns.state(*candidate.key)
             counts["probing" if state is None or state.probing else str(state.verdict)] += 1
         free_at = self.cooldowns.next_free(candidate.key for candidate in cooling)
-        return Blocked(dict(counts), None if free_at is None else max(0.0, free_at - time.time()))
+        free_in = None if free_at is None else max(0.0, free_at - time.time())
+        return Blocked(dict(counts), free_in, tuple(obstacles.missing))
 
-    async def _candidates(self, journey: Journey, counts: Counter[str]) -> AsyncGenerator[Candidate, None]:
+    async def _candidates(self, journey: Journey, obstacles: _Obstacles) -> AsyncGenerator[Candidate, None]:
         exchange = journey.exchange
         settings = journey.setup.settings
         for target in exchange.plan:
             provider = settings.providers[target.provider]
             if exchange.endpoint == "count_tokens" and not provider.counts_tokens:
-                counts["unsupported"] += 1
+                obstacles.counts["unsupported"] += 1
                 continue
             credentials = await journey.setup.chain.resolve(provider, exchange.request.headers)
             if not credentials:
-                counts["no credential"] += 1
+                obstacles.counts["no credential"] += 1
+                obstacles.missing.append(f"{provider.name} ({', '.join(map(str, provider.credentials))})")
+                _note(exchange, f"{provider.name} without credential")
             model = target.model or upstream_name(exchange.request.model, provider.aliases)
             scope = model if exchange.endpoint == "messages" else f"{model} (count_tokens)"
             alone = len(exchange.plan) == 1
@@ -172,12 +200,14 @@ class Dispatcher:
         attempt.status = answer.status if answer else None
         self._recent[candidate.provider.name].append(attempt.status or judgement.reason)
         journey.failures.append(Failure(candidate, judgement, answer))
+        tried = {provider for provider, _, _ in journey.tried}
         step = decide(
             judgement,
             owned=candidate.credential.owned,
             retries=journey.retries,
             waited=journey.waited,
             retry=journey.setup.settings.retry,
+            alternatives=any(target.provider not in tried for target in journey.exchange.plan),
         )
         journey.release_slot()
         if step.action == "retry" and await self._pause(journey, step.delay):
@@ -201,26 +231,42 @@ class Dispatcher:
         """Let the health tables know what the attempt showed of its credential and model."""
         candidate = journey.current
         assert candidate is not None
-        if judgement.verdict is Verdict.CREDENTIAL:
+        if judgement.verdict is Verdict.CREDENTIAL and not judgement.model_only:
             journey.setup.chain.reported_dead(candidate.credential)
-        if candidate.guarded:
-            until = self.cooldowns.failed(*candidate.key, judgement, candidate.provider.cooldown)
-            journey.exchange.attempt.until = until
-            journey.claimed = journey.claimed and until is None
+        if journey.claim is not None:
+            cooldown = candidate.provider.cooldown
+            journey.exchange.attempt.until = self.cooldowns.failed(journey.claim, judgement, cooldown)
         self._settle(journey)
 
     def _settle(self, journey: Journey) -> None:
         """Give back what the attempt holds: its slot, and its claim when no verdict has ended it."""
         journey.release_slot()
-        if journey.claimed and journey.current is not None:
-            self.cooldowns.release(*journey.current.key)
-        journey.claimed = False
+        if journey.claim is not None:
+            self.cooldowns.release(journey.claim)
+            journey.claim = None
 
     def last_word(self, journey: Journey) -> LocalAnswer:
         """The answer to an exchange whose attempts have all failed."""
         return own_error(journey.failures, self._free_in(journey))
 
     # --- the exchange ends ---
+
+    def first_event(self, journey: Journey) -> None:
+        """The answer has begun and is one: a probe has done its work, others need not wait for its end."""
+        attempt = journey.exchange.attempt
+        if attempt.first_event is None:
+            attempt.first_event = time.monotonic() - journey.exchange.opened
+        if journey.claim is not None:
+            self.cooldowns.succeeded(journey.claim)
+
+    def broke(self, journey: Journey, judgement: Judgement) -> None:
+        """The answer broke off after it had begun: too late for this exchange, but others are better off elsewhere."""
+        attempt = journey.exchange.attempt
+        attempt.verdict, attempt.reason = str(judgement.verdict), judgement.reason
+        self._recent[journey.provider.name].append(judgement.reason)
+        if journey.current is not None and journey.current.guarded:
+            journey.claim = self.cooldowns.claim(*journey.current.key)  # the one before ended with the first event
+        self._blame(journey, judgement)
 
     def served(self, journey: Journey, status: int) -> None:
         """The attempt under way has answered the client (also with a fault of the request itself)."""
@@ -231,12 +277,8 @@ class Dispatcher:
         attempt.verdict = attempt.verdict or str(Verdict.OK if status < 400 else Verdict.REQUEST)
         attempt.reason = attempt.reason or (f"{status}" if status >= 400 else "")
         self._recent[candidate.provider.name].append(status)
-        if attempt.verdict == Verdict.OK:
-            if candidate.guarded:
-                self.cooldowns.succeeded(*candidate.key)
-                journey.claimed = False
-            if journey.exchange.endpoint == "messages":
-                self.affinity.served(journey.exchange.session, journey.route, candidate.target)
+        if attempt.verdict == Verdict.OK and journey.exchange.endpoint == "messages":
+            self.affinity.served(journey.exchange.session, journey.route, candidate.target)
 
     def close(self, journey: Journey, outcome: str) -> None:
         """The exchange is over. `outcome` is `served` or `failed`, for the counters. Nothing is held afterwards."""
@@ -254,35 +296,8 @@ class Dispatcher:
         free_at = self.cooldowns.next_free(failure.candidate.key for failure in journey.failures)
         return None if free_at is None else max(1.0, free_at - time.time())
 
-    # --- what is shown ---
 
-    async def report(self, setup: Setup, usage: dict[str, dict[str, int]], version: str) -> dict[str, Any]:
-        """The state as `/health` tells it. Credentials appear by label, never by value."""
-        slots = self.slots.snapshot()
-        labels: dict[str, str] = {}
-        cooldowns = self.cooldowns.snapshot()
-        providers: dict[str, Any] = {}
-        for name, provider in setup.settings.providers.items():
-            for credential in await setup.chain.resolve(provider, {}):
-                labels[credential.fingerprint] = credential.label
-            states = await setup.chain.states(provider)
-            providers[name] = {
-                "base_url": provider.base_url,
-                "credentials": [{"label": label, "state": state} for label, state in states],
-                "slots": slots.get(name, {"in_use": 0, "limit": provider.max_concurrent, "waiting": 0}),
-                "cooldowns": [
-                    {**entry, "credential": labels.get(str(entry["credential"]), entry["credential"])}
-                    for entry in cooldowns
-                    if entry["provider"] == name
-                ],
-                "recent": self.recent(name),
-            }
-        return {
-            "status": "ok",
-            "version": version,
-            "config": str(setup.settings.file) if setup.settings.file else None,
-            "pinned": self.pinned,
-            "providers": providers,
-            "usage": usage,
-            "exchanges": {word: self.counts[word] for word in ("open", "served", "failed")},
-        }
+def _note(exchange: Exchange, skipped: str) -> None:
+    """Remember a target that was passed over on the way to the first attempt."""
+    if not exchange.attempts:
+        exchange.skipped.append(skipped)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from turnout.credentials.chain import Credential
-from turnout.endings import BUSY_RETRY, nothing_to_try, own_error
 from turnout.exchange import ClientRequest, Exchange, LocalAnswer, Target
 from turnout.health.verdict import Judgement, Verdict
-from turnout.journey import Blocked, Candidate, Failure
+from turnout.journey.endings import BUSY_RETRY, nothing_to_try, own_error
+from turnout.journey.state import Blocked, Candidate, Failure
 from turnout.settings.model import Provider
 from turnout.settings.secret import Secret
 
@@ -157,7 +157,9 @@ def ending(free_in: float | None = None, **counts: int) -> tuple[LocalAnswer, di
     request = ClientRequest("POST", "/v1/messages", {}, b'{"model":"opus"}')
     exchange = Exchange(request, "messages", plan=(Target("a"), Target("b", "x")))
     blocked = Blocked(
-        {name.replace("_", " ") if name == "no_credential" else name: n for name, n in counts.items()}, free_in
+        {name.replace("_", " ") if name == "no_credential" else name: n for name, n in counts.items()},
+        free_in,
+        ("a (env:A)", "b (env:B)"),
     )
     answer = nothing_to_try(exchange, blocked, {"a": [429, 200], "b": []})
     return answer, told(answer)
@@ -177,7 +179,7 @@ def test_no_credential_is_401(counts: dict[str, int]) -> None:
     assert (
         answer.status == 401
         and error["type"] == "authentication_error"
-        and "No credential for a, b" in error["message"]
+        and "No credential could be found for a (env:A), b (env:B)" in error["message"]
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from mitmproxy import http
 
 from tests.scripted.events import Event, error, message_delta, message_start, message_stop, ping, stream_of
-from turnout.answer import PING, AnswerMonitor, Expectation, is_event_stream, lowered
+from turnout.exchange import Endpoint
 from turnout.health.verdict import Verdict
+from turnout.journey.answer import PING, AnswerMonitor, Expectation, is_event_stream
 from turnout.settings.model import Provider, Timeouts
+from turnout.wire.headers import lowered
 
 TIMEOUTS = Timeouts(first_event=1, request=2, idle=3, ping_after=4)
 SSE = {"content-type": "text/event-stream; charset=utf-8"}
@@ -25,10 +28,17 @@ MESSAGE = {"type": "message", "model": "upstream", "content": [], "usage": {"inp
 class Watched:
     """A monitor and how often it reported its first event."""
 
-    def __init__(self, *, stream: bool = True, model: str | None = None, **provider: Any) -> None:
+    def __init__(
+        self,
+        *,
+        stream: bool = True,
+        model: str | None = None,
+        endpoint: Endpoint = "messages",
+        **provider: Any,
+    ) -> None:
         self.first_events = 0
         chosen = Provider.model_validate({"name": "minimax", "base_url": "https://m", **provider})
-        self.monitor = AnswerMonitor(chosen, TIMEOUTS, Expectation(stream, model), self._count)
+        self.monitor = AnswerMonitor(chosen, TIMEOUTS, Expectation(endpoint, stream, model), self._count)
 
     def _count(self) -> None:
         self.first_events += 1
@@ -209,7 +219,9 @@ def test_an_error_event_of_the_provider_is_the_end() -> None:
     watched.begin()
     whole = encoded(message_start("m"), error())
     assert watched.play([whole]) == whole and watched.monitor.finish() == []
-    assert watched.monitor.complete and watched.monitor.interrupted("reset") == b""
+    assert watched.monitor.interrupted("reset") == b"" and not watched.monitor.complete
+    broken = watched.monitor.broken
+    assert broken is not None and broken.verdict is Verdict.OVERLOADED, "an error event in mid-stream is no success"
 
 
 def test_last_words_inside_a_stream() -> None:
@@ -245,20 +257,48 @@ def test_pings_only_between_frames() -> None:
 # --- an encoding that was not asked for ---
 
 
-def test_an_encoded_stream_passes_as_it_is() -> None:
+@pytest.mark.parametrize(("encoding", "wbits"), [("gzip", 31), ("deflate", 15)])
+def test_a_compressed_stream_is_opened_on_the_way(encoding: str, wbits: int) -> None:
+    machine = zlib.compressobj(wbits=wbits)
+    packed = machine.compress(WHOLE) + machine.flush()
     watched = Watched()
-    assert watched.begin({**SSE, "content-encoding": "gzip"})
-    assert watched.play([b"\x1f\x8b1", b"23"]) == b"\x1f\x8b123" and watched.first_events == 1
-    assert not watched.monitor.complete and watched.monitor.ping() == b""
-    assert watched.monitor(b"") == [] and watched.monitor.complete and watched.monitor.usage == {}
+    assert watched.begin({**SSE, "content-encoding": encoding})
+    pieces = [packed[start : start + 7] for start in range(0, len(packed), 7)]
+    assert watched.play(pieces) == WHOLE and watched.monitor.complete and watched.monitor.received == WHOLE
 
 
-def test_an_encoded_stream_that_breaks_off_was_not_served() -> None:
+def test_an_encoding_that_needs_the_whole_body_is_not_streamed() -> None:
+    assert not Watched().begin({**SSE, "content-encoding": "br"})
+
+
+def test_a_compressed_stream_that_is_not_one_is_told() -> None:
     watched = Watched()
-    watched.begin({**SSE, "content-encoding": "br"})
-    watched.play([b"123"])
-    assert watched.monitor.interrupted("reset") == b"" and watched.monitor.interruption == "reset"
-    assert not watched.monitor.complete
+    watched.begin({**SSE, "content-encoding": "gzip"})
+    assert watched.play([b"not gzip at all"]) == b""
+    assert watched.monitor.failed("the stream ended before its first event").verdict is Verdict.TRANSIENT
+
+
+# --- what was not asked for ---
+
+
+def test_a_stream_for_a_client_that_wants_json() -> None:
+    watched = Watched(stream=False)
+    assert not watched.begin()
+    assert not watched.monitor.accepts(reply(WHOLE, headers=SSE))
+    assert watched.monitor.failed("").reason == "200 answered with a stream that was not asked for"
+
+
+@pytest.mark.parametrize("content", [{"status": "ok"}, MESSAGE])
+def test_json_for_a_client_that_wants_a_stream(content: dict[str, Any]) -> None:
+    watched = Watched()
+    assert not watched.monitor.accepts(reply(content))
+    assert watched.monitor.failed("").reason == "200 answered with JSON instead of a stream"
+
+
+def test_json_that_is_no_message() -> None:
+    watched = Watched(stream=False)
+    assert not watched.monitor.accepts(reply({"status": "ok"}))
+    assert watched.monitor.failed("").reason == "200 answered without content"
 
 
 # --- complete answers ---
@@ -276,7 +316,8 @@ def test_a_message(model: str | None) -> None:
 
 def test_a_body_without_a_model_stays() -> None:
     response = reply(b'{ "input_tokens":5 }')
-    assert Watched(stream=False, model="x").monitor.accepts(response) and response.content == b'{ "input_tokens":5 }'
+    watched = Watched(stream=False, model="x", endpoint="count_tokens")
+    assert watched.monitor.accepts(response) and response.content == b'{ "input_tokens":5 }'
 
 
 def test_an_encoded_message_is_read_and_encoded_again() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from turnout.errors import AuthUnavailable, ModelCooldown, NotAuthenticated, NotSupported, RequestError, error_body
 from turnout.exchange import Exchange, LocalAnswer
 from turnout.health.verdict import Verdict
-from turnout.journey import Blocked, Failure
+from turnout.journey.state import Blocked, Failure
 
 _STATUS_OF_TYPE = {
     "invalid_request_error": 400,
@@ -71,14 +71,15 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]
     else:
         kind = judgement.error_type
         message = judgement.message or judgement.reason
-    told = "; ".join(f"{failure.candidate.target}: {failure.judgement.reason}" for failure in failures)
-    text = f"{message} (all targets failed: {told})" if len(failures) > 1 else f"{candidate.target}: {message}"
+    told = dict.fromkeys(f"{failure.candidate.target}: {failure.judgement.reason}" for failure in failures)
+    text = f"{message} (all targets failed: {'; '.join(told)})" if len(told) > 1 else f"{candidate.target}: {message}"
     return _STATUS_OF_TYPE.get(kind, 502), error_body("anthropic", kind, text)
 
 
 def nothing_to_try(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[int | str]]) -> LocalAnswer:
     """The answer when no attempt could even be made (D3, D4)."""
     error = _reason(exchange, blocked, recent)
+    exchange.ending = error.message
     return LocalAnswer(error.status, error.headers(), error.body(exchange.dialect))
 
 
@@ -90,10 +91,8 @@ def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[
         return NotSupported(f"{providers}: does not count tokens")
     kinds.discard("unsupported")
     if kinds == {"no credential"}:
-        return NotAuthenticated(
-            f"No credential for {providers}: none of those configured could be found. "
-            "Log in with your client, set the variable that the provider's credentials name, or see /health."
-        )
+        looked_for = ", ".join(dict.fromkeys(blocked.missing))
+        return NotAuthenticated(f"No credential could be found for {looked_for}. Provide one of those named.")
     details = {"blocked": dict(blocked.counts), "recent": {name: list(codes) for name, codes in recent.items()}}
     if kinds and kinds <= _QUOTAS:
         message = f"All credentials for model {model} are cooling down via {providers}"

@@ -1,0 +1,44 @@
+"""Faults of the connection in plain words: what mitmproxy, asyncio and OpenSSL say is meant for their developers."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+# What the failover layer puts before a fault that came up before there was a connection.
+_NO_CONNECTION = re.compile(r"cannot connect\b:?\s*")
+
+# In this order: what follows "Cannot parse HTTP response" is the provider's text and may hold any of the other words.
+_PLAIN = (
+    (re.compile(r"Cannot parse HTTP response\b"), "not HTTP"),
+    (re.compile(r"HTTP/1 protocol error: peer closed connection\b"), "broke off mid-answer"),
+    (re.compile(r"(?:server closed connection|(?:HTTP/2 )?connection closed)\b"), "connection closed"),
+    # asyncio; of several addresses it tells all faults in one message.
+    (re.compile(rf".*\[Errno {errno.ECONNREFUSED}\] Connect call failed"), "connection refused"),
+    # The words of glibc, macOS and Windows.
+    (
+        re.compile(
+            r".*(?:Name or service not known|nodename nor servname|Temporary failure in name resolution"
+            r"|No address associated with hostname|getaddrinfo failed)"
+        ),
+        "name not known",
+    ),
+    (re.compile(r".*certificate verify failed", re.IGNORECASE), "TLS certificate not trusted"),
+    # mitmproxy/proxy/layers/tls.py, receive_handshake_data
+    (
+        re.compile(r"OpenSSL |(?:tlsv1|sslv3|ssl/tls) alert |The remote server (?:does not speak TLS|.*\bTLS version)"),
+        "TLS handshake failed",
+    ),
+)
+
+
+def never_connected(error: str) -> bool:
+    """The fault came up before there was a connection."""
+    return _NO_CONNECTION.match(error) is not None
+
+
+def plain_words(error: str) -> str:
+    """The fault in a few words, on one line; as it is where there are no better ones."""
+    line = " ".join(error.split())
+    fault = _NO_CONNECTION.sub("", line, count=1) if never_connected(line) else line
+    return next((words for pattern, words in _PLAIN if pattern.match(fault)), fault or "cannot connect")

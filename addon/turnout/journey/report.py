@@ -1,0 +1,43 @@
+"""The state of everything, as `/health` and the status page tell it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from turnout.journey.dispatch import Dispatcher
+from turnout.journey.state import Setup
+
+
+async def report(
+    dispatcher: Dispatcher, setup: Setup, usage: dict[str, dict[str, int]], version: str
+) -> dict[str, Any]:
+    """Credentials appear by label, never by value; times in seconds."""
+    return {
+        "status": "ok",
+        "version": version,
+        "config": str(setup.settings.file) if setup.settings.file else None,
+        "pinned": dispatcher.pinned,
+        "providers": await _providers(dispatcher, setup),
+        "usage": usage,
+        "exchanges": {word: dispatcher.counts[word] for word in ("open", "served", "failed")},
+    }
+
+
+async def _providers(dispatcher: Dispatcher, setup: Setup) -> dict[str, Any]:
+    slots = dispatcher.slots.snapshot()
+    cooldowns = dispatcher.cooldowns.snapshot()
+    providers: dict[str, Any] = {}
+    for name, provider in setup.settings.providers.items():
+        labels = {each.fingerprint: each.label for each in await setup.chain.resolve(provider, {})}
+        providers[name] = {
+            "base_url": provider.base_url,
+            "credentials": [{"label": label, "state": state} for label, state in await setup.chain.states(provider)],
+            "slots": slots.get(name, {"in_use": 0, "limit": provider.max_concurrent, "waiting": 0}),
+            "cooldowns": [
+                {**entry, "credential": labels.get(str(entry["credential"]), entry["credential"])}
+                for entry in cooldowns
+                if entry["provider"] == name
+            ],
+            "recent": dispatcher.recent(name),
+        }
+    return providers

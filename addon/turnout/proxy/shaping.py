@@ -1,0 +1,54 @@
+"""Between plain data and mitmproxy's messages: an attempt becomes the flow's request, an answer its response."""
+
+from __future__ import annotations
+
+from mitmproxy import http
+
+from turnout.exchange import LocalAnswer, Outgoing
+from turnout.proxy.steering import steering
+from turnout.wire.headers import lowered
+
+
+def send_as(flow: http.HTTPFlow, outgoing: Outgoing, client_fields: tuple[tuple[bytes, bytes], ...]) -> None:
+    """Make the flow's request this attempt. Headers that are not named keep the client's order and spelling."""
+    request = flow.request
+    added = dict(outgoing.add)
+    fields: list[tuple[bytes, bytes]] = []
+    for name, value in client_fields:
+        lower = name.decode("latin-1").lower()
+        if lower in added:
+            fields.append((name, added.pop(lower).encode()))
+        elif lower not in outgoing.drop:
+            fields.append((name, value))
+    fields += [(name.encode(), value.encode()) for name, value in added.items()]
+    request.data.scheme = outgoing.scheme.encode()
+    request.data.host, request.data.port = outgoing.host, outgoing.port
+    request.data.path = outgoing.path.encode("utf-8", "surrogateescape")
+    if request.http_version == "HTTP/1.0":
+        request.http_version = "HTTP/1.1"
+    request.data.authority = dict(outgoing.add)["host"].encode() if request.is_http2 else b""
+    request.headers.fields = tuple(fields)
+    request.data.content = outgoing.body
+
+
+def frame_stream(response: http.Response, *, chunks: bool) -> None:
+    """Pings and errors may lengthen a stream: no length is promised, and its end is told by chunks or by closing."""
+    announced = response.headers.pop("content-length", None) is not None
+    if not chunks:
+        response.headers.pop("transfer-encoding", None)
+    elif announced:
+        response.headers["transfer-encoding"] = "chunked"
+
+
+def answer_with(flow: http.HTTPFlow, answer: LocalAnswer) -> None:
+    """Put a complete answer into the flow; it is final."""
+    steering(flow).monitor = None
+    body = b"" if flow.request.method == "HEAD" else answer.body
+    flow.response = http.Response.make(answer.status, body, dict(answer.headers))
+
+
+def answer_of(flow: http.HTTPFlow) -> LocalAnswer | None:
+    response = flow.response
+    if response is None or response.raw_content is None:
+        return None
+    return LocalAnswer(response.status_code, lowered(response.headers), response.get_content(strict=False) or b"")

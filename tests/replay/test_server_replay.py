@@ -1,0 +1,135 @@
+"""`mitmdump -S`: failover chains with every provider answered from the recording; nothing can leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from mitmproxy.io import FlowWriter
+
+from tests.conftest import StartMitmdump
+from tests.mitm import MitmdumpProcess
+from tests.replay.make_recordings import FAILURES, KEYS, config
+from tests.replay.support import ATTEMPTS, posts, sha256
+
+pytestmark = pytest.mark.e2e
+
+SONNET, HAIKU, OPUS = FAILURES
+"""By model: the first provider answers with an error event, with a lost connection, with a quota."""
+
+OFFLINE = {
+    "keepserving": "true",
+    "server_replay_refresh": "false",
+    # Without it mitmproxy stops guarding the way out once everything has been replayed.
+    "server_replay_reuse": "true",
+}
+PROVIDERS = config({"first": "http://first.invalid", "second": "http://second.invalid"})
+
+
+def chain(model: str) -> list[Any]:
+    """The recorded attempts of the request for this model, in order."""
+    return [flow for flow in posts(ATTEMPTS) if f'"model":"{model}"'.encode() in flow.request.content]
+
+
+def ask(process: MitmdumpProcess, recorded: Any) -> httpx.Response:
+    """The request as its client sent it, with the masked credential."""
+    headers = [(name, value) for name, value in recorded.request.headers.fields if name.lower() != b"host"]
+    with httpx.Client(trust_env=False) as client:
+        return client.post(process.url + recorded.request.path, content=recorded.request.raw_content, headers=headers)
+
+
+def replay(mitmdump: StartMitmdump, out: Path, extra: str, *models: str) -> tuple[list[httpx.Response], list[Any]]:
+    """What the client got for the chains of these models, and what mitmdump saved."""
+    options = {**OFFLINE, "server_replay_extra": extra}
+    process = mitmdump(PROVIDERS, "-S", str(ATTEMPTS), "-w", str(out), environment=KEYS, options=options)
+    answers = [ask(process, chain(model)[0]) for model in models]
+    assert process.stop() == 0, process.output
+    assert_offline(posts(out))
+    return answers, posts(out)
+
+
+def assert_offline(flows: list[Any]) -> None:
+    """mitmproxy began no connection for any of these flows."""
+    assert [flow.server_conn.timestamp_start for flow in flows] == [None] * len(flows)
+
+
+@pytest.mark.parametrize(
+    ("model", "extra", "verdict", "told"),
+    [
+        (SONNET, "kill", "overloaded", "attempt 1/2 · first · 200 with overloaded_error"),
+        (OPUS, "kill", "quota", "attempt 1/2 · first · 429 quota"),
+        # A connection that was lost has no answer to replay; mitmproxy's 500 takes its place.
+        (HAIKU, "500", "transient", "attempt 1/2 · first · 500"),
+    ],
+)
+def test_a_chain_replays_offline(
+    mitmdump: StartMitmdump, tmp_path: Path, model: str, extra: str, verdict: str, told: str
+) -> None:
+    """B2, C1, C3: the client gets the second provider's stream, whole; each attempt is saved with what it meant."""
+    failed, served = chain(model)
+    (answer,), flows = replay(mitmdump, tmp_path / "out.mitm", extra, model)
+    assert answer.status_code == 200 and answer.content == served.response.raw_content
+    assert answer.content.endswith(b'data: {"type":"message_stop"}\n\n')
+    assert answer.headers["content-type"] == served.response.headers["content-type"]
+    first, second = flows
+    assert first.comment.startswith(told), first.comment
+    assert [flow.metadata["turnout.verdict"] for flow in flows] == [verdict, "ok"]
+    assert [flow.metadata["turnout.attempt"] for flow in flows] == ["1/2", "2/2"]
+    assert [flow.metadata["turnout.provider"] for flow in flows] == ["first", "second"]
+    assert first.metadata["turnout.exchange"] == second.metadata["turnout.exchange"]
+    assert second.comment.startswith(f"{model} → first ") and "→ second 200 · 2 tries" in second.comment
+    assert {sha256(flow.request) for flow in flows} == {sha256(failed.request)}
+    assert second.response.raw_content == served.response.raw_content
+    if failed.response is not None:
+        assert first.response.raw_content == failed.response.raw_content
+    assert all(flow.request.headers["x-api-key"] == "***" for flow in flows)
+
+
+def test_the_whole_recording_replays_in_one_run(mitmdump: StartMitmdump, tmp_path: Path) -> None:
+    """B3, D5: a cooldown of one model leaves the others alone, so that every chain meets its own failure."""
+    models = list(FAILURES)
+    answers, flows = replay(mitmdump, tmp_path / "out.mitm", "500", *models)
+    assert [answer.content for answer in answers] == [chain(model)[1].response.raw_content for model in models]
+    attempts = [(flow.request.host, sha256(flow.request)) for flow in flows]
+    assert attempts == [(flow.request.host, sha256(flow.request)) for flow in posts(ATTEMPTS)]
+
+
+def test_a_cooled_provider_is_not_asked_again(mitmdump: StartMitmdump, tmp_path: Path) -> None:
+    """B3: the quota of the first request keeps the second one away from the first provider."""
+    answers, flows = replay(mitmdump, tmp_path / "out.mitm", "kill", OPUS, OPUS)
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [flow.request.host for flow in flows] == ["first.invalid", "second.invalid", "second.invalid"]
+
+
+def test_a_retry_gets_the_next_recorded_answer(mitmdump: StartMitmdump, tmp_path: Path) -> None:
+    """A14: two answers to one request are used in their order, and showing the failed attempt uses none of them up."""
+    failed, served = chain(SONNET)
+    served.request = failed.request.copy()
+    recording, out = tmp_path / "retry.mitm", tmp_path / "out.mitm"
+    with recording.open("wb") as stream:
+        writer = FlowWriter(stream)
+        writer.add(failed)
+        writer.add(served)
+    text = config({"first": "http://first.invalid"}).replace('"0s"', '"5s"\ninitial = "1ms"')
+    options = {**OFFLINE, "server_replay_reuse": "false", "server_replay_extra": "kill"}
+    process = mitmdump(text, "-S", str(recording), "-w", str(out), environment=KEYS, options=options)
+    answer = ask(process, failed)
+    assert answer.status_code == 200 and answer.content == served.response.raw_content
+    assert process.stop() == 0, process.output
+    assert [flow.metadata["turnout.verdict"] for flow in posts(out)] == ["overloaded", "ok"]
+    assert_offline(posts(out))
+
+
+def test_a_request_that_was_never_recorded_stays_here(mitmdump: StartMitmdump, tmp_path: Path) -> None:
+    """Both attempts get mitmproxy's 500 instead of a connection; the client learns that all failed."""
+    out = tmp_path / "out.mitm"
+    options = {**OFFLINE, "server_replay_extra": "500"}
+    process = mitmdump(PROVIDERS, "-S", str(ATTEMPTS), "-w", str(out), environment=KEYS, options=options)
+    flow = chain(OPUS)[0]
+    flow.request.content = flow.request.content.replace(b'"stream":true', b'"stream":true ')
+    assert ask(process, flow).status_code == 500
+    assert process.stop() == 0, process.output
+    assert_offline(posts(out))
+    assert [flow.request.host for flow in posts(out)] == ["first.invalid", "second.invalid", "second.invalid"]
