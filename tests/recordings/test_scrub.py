@@ -137,7 +137,7 @@ def test_a_session_is_the_same_in_header_and_body() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [KEY, "Bearer abcdefgh12", EMAIL, HOME, "/Users/ada/x", "/root/.claude", "/work/project", "/tmp/x", "C:\\Users\\ada"]
+    [KEY, "Bearer abcdefgh12", EMAIL, HOME, "/Users/ada/x", "/root/.claude", "/work/x", "/tmp/x", "C:\\Users\\ada"]
     + ["192.168.0.7", "printer.local", "AKIAABCDEFGHIJKLMNOP", "~/notes"],
 )
 def test_findings(text: str) -> None:
