@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -374,3 +375,17 @@ async def test_unloading_leaves_nothing_held_and_no_secret(started: Started) -> 
     started.context.master.addons.remove(started.addon)
     assert incoming.request.headers["x-api-key"] == "***"
     assert started.addon.conductor.dispatcher.counts["open"] == 0
+
+
+def test_a_fault_in_a_connection_hook_is_told_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    addon = Turnout()
+
+    def explode(*_: object) -> None:
+        raise RuntimeError("boom sk-ant-api03-abcdefgh")
+
+    monkeypatch.setattr(addon.deadlines, "settled", explode)
+    data: Any = SimpleNamespace(server=SimpleNamespace(id="1"))
+    addon.server_disconnected(data)
+    assert "internal error in server_disconnected: RuntimeError: boom ***" in caplog.text

@@ -20,6 +20,7 @@ from turnout.proxy.installing import install
 from turnout.proxy.modes import is_reverse, listen_again, listen_hosts, listens_elsewhere
 from turnout.reload import LiveSetup
 from turnout.settings.model import Settings
+from turnout.settings.secret import redact
 
 logger = logging.getLogger("turnout")
 
@@ -30,6 +31,7 @@ _WHOLE_BODIES = (
 _REVERSE_ONLY = "Turnout serves reverse mode only: start it with --mode reverse:http://127.0.0.1:9@127.0.0.1:8082"
 
 Hook = TypeVar("Hook", bound=Callable[..., Awaitable[None]])
+ConnectionHook = TypeVar("ConnectionHook", bound=Callable[..., None])
 
 OPTIONS = {
     "turnout_config": "Configuration file (TOML). Default: $TURNOUT_CONFIG, ./mitm.conf, the user's config directory.",
@@ -49,6 +51,19 @@ def guarded(hook: Hook) -> Hook:
             await hook(self, flow)
         except Exception as error:
             self.conductor.fault(flow, error)
+
+    return safe  # type: ignore[return-value]
+
+
+def contained(hook: ConnectionHook) -> ConnectionHook:
+    """A hook about connections: an exception is told, and mitmproxy's own handling goes on."""
+
+    @functools.wraps(hook)
+    def safe(self: Turnout, data: Any) -> None:
+        try:
+            hook(self, data)
+        except Exception as error:
+            logger.warning("internal error in %s: %s", hook.__name__, redact(f"{type(error).__name__}: {error}"))
 
     return safe  # type: ignore[return-value]
 
@@ -132,6 +147,7 @@ class Turnout:
 
     # --- a request comes in ---
 
+    @contained
     def client_connected(self, client: connection.Client) -> None:
         """Before `running` has moved a listener, mitmproxy 12 may listen on every interface."""
         settings = self.conductor.settings
@@ -150,22 +166,28 @@ class Turnout:
 
     # --- an attempt is made ---
 
+    @contained
     def server_connect(self, data: ServerConnectionHookData) -> None:
         settings = self.conductor.settings
         self.deadlines.connecting(data, settings.timeouts.connect if settings else 10.0)
 
+    @contained
     def server_connected(self, data: ServerConnectionHookData) -> None:
         self.deadlines.connected(data)
 
+    @contained
     def tls_established_server(self, data: TlsData) -> None:
         self.deadlines.settled(data.conn.id)
 
+    @contained
     def tls_failed_server(self, data: TlsData) -> None:
         self.deadlines.settled(data.conn.id)
 
+    @contained
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
         self.deadlines.settled(data.server.id)
 
+    @contained
     def server_disconnected(self, data: ServerConnectionHookData) -> None:
         self.deadlines.settled(data.server.id)
 
@@ -190,6 +212,7 @@ class Turnout:
     async def error(self, flow: http.HTTPFlow) -> None:
         self.conductor.broken(flow)
 
+    @contained
     def client_disconnected(self, client: connection.Client) -> None:
         self.conductor.client_left(client.id)
         self.deadlines.reason(client.id)

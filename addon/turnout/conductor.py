@@ -155,11 +155,11 @@ class Conductor:
         exchange = journey.exchange
         asked = split_long_context(exchange.request.model)[0]
         stream = exchange.endpoint == "messages" and Facts(exchange.request).stream
-        renamed = exchange.request.model if exchange.attempt.model != asked else None
+        same = exchange.attempt.model == asked and journey.provider.first_party
         passage.monitor = AnswerMonitor(
             journey.provider,
             journey.setup.settings.timeouts,
-            Expectation(exchange.endpoint, stream=stream, reply_model=renamed),
+            Expectation(exchange.endpoint, stream=stream, reply_model=None if same else exchange.request.model),
             on_first_event=lambda: self.dispatcher.first_event(journey),
         )
         send_as(passage.flow, outgoing, passage.fields)
@@ -189,6 +189,7 @@ class Conductor:
             raise InternalError("An attempt failed that nobody made.")
         journey, guide = passage.journey, steering(flow)
         judgement = passage.monitor.failed(redact(known_reason or guide.failure, journey.setup.chain.secrets()))
+        passage.monitor = None  # judged: whatever ends the exchange now is not this attempt's doing
         guide.again = await self.dispatcher.failed(journey, judgement, answer_of(flow))
         await publish(failed_attempt(flow, journey.exchange))
         if not guide.again and (flow.response is None or flow.response.status_code < 400):
@@ -278,6 +279,8 @@ class Conductor:
             elif broken := passage.monitor.broken:
                 self.dispatcher.broke(journey, broken)
                 ending = f"broke off: {broken.reason}"
+            elif not served:
+                self.dispatcher.cancelled(journey)
             self.usage.add(journey.provider.name, exchange.attempt.model, exchange.usage)
         if not served and not ending and flow.response is not None:
             ending = ": ".join(filter(None, (f"gave up with {flow.response.status_code}", exchange.ending)))

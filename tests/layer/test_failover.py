@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -376,6 +378,20 @@ def test_a_finished_stream_is_not_kept_by_its_timer(clock: Clock) -> None:
     assert stream not in wire.layer.command_sources.values()
     wire.wake()  # the timer finds nobody
     assert not wire.layer.command_sources
+
+
+def test_a_killed_flow_leaves_nothing_in_memory() -> None:
+    wire = Addon().wire()
+    wire.held = {"responseheaders"}
+    wire.client_sends(REQUEST)
+    wire.server_sends(STREAM_HEAD)
+    stream = wire.layer.streams[1]
+    stream.flow.kill()
+    wire.resume()
+    layer_of_client = weakref.ref(wire.layer)
+    del wire, stream
+    gc.collect()
+    assert layer_of_client() is None
 
 
 def test_the_next_stream_takes_over_a_timer_that_still_runs(clock: Clock) -> None:

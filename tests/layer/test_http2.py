@@ -96,3 +96,13 @@ def test_death_in_mid_stream_is_told() -> None:
     provider.flush()
     assert body_of(wire.answer) == b"okevent: error\n\n" and not is_ended(wire.answer)
     assert addon.attempts == 1
+
+
+def test_an_empty_frame_in_mid_stream_is_not_the_end() -> None:
+    addon = Addon(2, same_port=True)
+    wire, provider = wire_with_http2(addon)
+    provider.answer(200, "text/event-stream", b"ok", b"", b" and more", end=False)
+    assert not addon.monitors[0].finished
+    provider.connection.end_stream(provider.requests[-1])
+    provider.flush()
+    assert body_of(wire.answer) == b"ok and more" and addon.monitors[0].finished

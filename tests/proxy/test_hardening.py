@@ -271,3 +271,90 @@ async def test_what_was_passed_over_is_told(proxy: StartProxy, client: httpx.Asy
         flows = await running.finished(3)
     assert flows[-1].comment.startswith("claude-opus-4-6 → first skipped (429 throttle, ")
     assert " s left) → second 200" in flows[-1].comment
+
+
+async def test_a_provider_that_was_never_asked_is_not_blamed(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    """The first fails with an error event, the second is busy: nothing is known against the second."""
+    gate = asyncio.Event()
+    async with (
+        ScriptedProvider(replies.error_event("overloaded_error"), accepts="key-1") as first,
+        ScriptedProvider(sse(gate=gate), accepts="key-2") as second,
+    ):
+        config = QUICK + provider_table("first", first, key="key-1")
+        config += provider_table("second", second, key="key-2", extra="max_concurrent = 1\nslot_wait = 0")
+        running = await proxy(config + route("second", model="keep-busy") + route("first", "second"))
+        holding = asyncio.ensure_future(ask(client, running.url, {"model": "keep-busy"}))
+        await second.arrived()
+        answer = await ask(client, running.url)
+        flows = await running.finished(2)
+        dispatcher = running.addon.conductor.dispatcher
+        assert answer.status_code == 529 and "gave up with 529" in flows[-1].comment
+        assert {entry["provider"] for entry in dispatcher.cooldowns.snapshot()} == {"first"}
+        assert len(dispatcher.recent("first")) == 1 and not dispatcher.recent("second")
+        gate.set()
+        await holding
+
+
+async def test_a_failure_counts_when_its_retry_finds_no_slot(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    gate = asyncio.Event()
+    script = [replies.error(529, "overloaded_error"), sse(gate=gate)]
+    async with ScriptedProvider(script, accepts="key-1") as first:
+        table = provider_table("first", first, key="key-1", extra="max_concurrent = 1\nslot_wait = 0")
+        running = await proxy('[retry]\ninitial = "300ms"\n' + table + route("first"))
+        failing = asyncio.ensure_future(ask(client, running.url))
+        await first.arrived()
+        while not running.addon.conductor.dispatcher.recent("first"):
+            await asyncio.sleep(0.01)
+        holding = asyncio.ensure_future(ask(client, running.url))
+        await first.arrived(2)
+        assert (await failing).status_code == 529
+        cooling = running.addon.conductor.dispatcher.cooldowns.snapshot()
+        assert [entry["verdict"] for entry in cooling] == ["overloaded"]
+        gate.set()
+        await holding
+
+
+async def test_a_client_that_leaves_is_noted_as_that(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    async with ScriptedProvider(replies.hang_after(4), accepts="key-1") as first, ScriptedProvider() as second:
+        running = await proxy(pair(first, second))
+        asking = asyncio.ensure_future(ask(client, running.url))
+        await first.arrived()
+        asking.cancel()
+        (flow,) = await running.finished()
+        assert flow.metadata["turnout.verdict"] == "cancelled"
+        assert not running.addon.conductor.dispatcher.cooldowns.snapshot()
+
+
+async def test_a_client_that_does_not_read_is_not_the_providers_silence(proxy: StartProxy) -> None:
+    """A terminal that is suspended: mitmproxy reads no more from the provider until the client does."""
+    whole = events.stream_of()
+    flood = [
+        *whole[:4],
+        *[events.event("content_block_delta", index=0, delta={"text": "x" * 60_000})] * 300,
+        *whole[4:],
+    ]
+    async with ScriptedProvider(sse(flood), accepts="key-1") as first:
+        config = '[timeouts]\nidle = "200ms"\n' + provider_table("first", first, key="key-1") + route("first")
+        running = await proxy(config)
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=1024)
+        body = PLAIN.replace(b'"max_tokens"', b'"stream":true,"max_tokens"')
+        writer.write(head(f"Content-Length: {len(body)}", "Connection: close") + body)
+        await writer.drain()
+        await asyncio.sleep(1)  # five times the idle limit: the time itself is what is tested
+        received = b""
+        while data := await asyncio.wait_for(reader.read(1 << 20), 10):
+            received += data
+        writer.close()
+    assert b"message_stop" in received and b"event: error" not in received
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_replies_carry_the_name_that_was_asked_for(
+    proxy: StartProxy, client: httpx.AsyncClient, stream: bool
+) -> None:
+    """A10: also where the route names no model and the provider answers with one of its own."""
+    whole = [events.message_start("MiniMax-M2.5"), *events.stream_of()[1:]]
+    async with ScriptedProvider(sse(whole), accepts="key-1") as first:
+        running = await proxy(provider_table("first", first, key="key-1") + route("first"))
+        answer = await ask(client, running.url, {"stream": stream})
+    assert "claude-opus-4-6" in answer.text and "MiniMax" not in answer.text

@@ -194,3 +194,16 @@ async def test_limits_on_counting_do_not_cool_the_model_down(proxy: StartProxy, 
         counted = await client.post(f"{running.url}/v1/messages/count_tokens", json=body, headers=HEADERS)
         answered = await ask(client, running.url)
     assert counted.status_code == 429 and answered.status_code == 200
+
+
+async def test_a_setup_token_from_the_environment(
+    proxy: StartProxy, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B1: `claude setup-token` leaves a one-year token; it goes as Bearer, with the OAuth beta."""
+    monkeypatch.setenv("CLAUDE_CODE_OAUTH_TOKEN", OAUTH)
+    async with ScriptedProvider(accepts=OAUTH) as upstream:
+        running = await proxy(anthropic_table(upstream))
+        answer = await ask(client, running.url, x_api_key="proxy-managed")
+        (request,) = upstream.messages
+    assert answer.status_code == 200 and request.lower["authorization"] == f"Bearer {OAUTH}"
+    assert "oauth-2025-04-20" in request.betas and "x-api-key" not in request.lower

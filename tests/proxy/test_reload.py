@@ -105,3 +105,25 @@ async def test_the_files_are_looked_at_without_being_asked(
         (tmp_path / "mitm.conf").write_text(provider_table("new", new, key="key-2") + route("new"))
         await asyncio.wait_for(adopted.wait(), 10)
         assert (await ask(client, running.url)).status_code == 200 and len(new.messages) == 1
+
+
+async def test_slots_survive_an_edit_of_their_limit(
+    proxy: StartProxy, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """A raised limit lets those in who wait; nothing is lost on the way."""
+    gate = asyncio.Event()
+    async with ScriptedProvider(sse(gate=gate), accepts="key-1") as upstream:
+        table = provider_table("p", upstream, key="key-1", extra="slot_wait = 20\nmax_concurrent = {limit}")
+        running = await proxy(table.replace("{limit}", "1") + route("p"))
+        slots = running.addon.conductor.dispatcher.slots
+        asking = [asyncio.ensure_future(ask(client, running.url)) for _ in range(2)]
+        await upstream.arrived()
+        while slots.snapshot()["p"]["waiting"] == 0:
+            await asyncio.sleep(0)
+        (tmp_path / "mitm.conf").write_text(table.replace("{limit}", "2") + route("p"))
+        running.addon.setup.look()
+        await upstream.arrived(2)
+        gate.set()
+        assert [(await each).status_code for each in asking] == [200, 200]
+        await running.finished(2)
+        assert slots.snapshot()["p"] == {"in_use": 0, "limit": 2, "waiting": 0}

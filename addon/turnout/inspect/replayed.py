@@ -16,8 +16,9 @@ def forget_recorded(flow: http.HTTPFlow) -> str | None:
     """
     model = flow.metadata.get(f"{PREFIX}client_model")
     if model is not None:
-        _, endpoint, rest = flow.request.path.partition(_ENDPOINTS)
-        flow.request.path = endpoint + rest if endpoint else flow.request.path
+        path, mark, query = flow.request.path.partition("?")
+        _, endpoint, rest = path.rpartition(_ENDPOINTS)
+        flow.request.path = (endpoint + rest if endpoint else path) + mark + query
     for name in [name for name in flow.metadata if name.startswith(PREFIX)]:
         del flow.metadata[name]
     flow.comment = ""

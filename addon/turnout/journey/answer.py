@@ -221,9 +221,10 @@ def unpacker(encoding: str) -> Callable[[bytes], bytes] | None:
 
     `identity` is asked for; an edge server may compress all the same.
     """
-    if encoding in ("", "identity"):
+    name = encoding.lower()
+    if name in ("", "identity"):
         return _as_it_is
-    return zlib.decompressobj(47).decompress if encoding in ("gzip", "deflate") else None
+    return zlib.decompressobj(47).decompress if name in ("gzip", "x-gzip", "deflate") else None
 
 
 def is_event_stream(headers: Mapping[str, str]) -> bool:

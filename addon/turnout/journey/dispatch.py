@@ -18,7 +18,7 @@ from turnout.health.affinity import Affinity
 from turnout.health.cooldown import Claim, Cooldowns
 from turnout.health.decision import decide
 from turnout.health.slots import Slots
-from turnout.health.verdict import Judgement, Verdict
+from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.journey.endings import nothing_to_try, own_error
 from turnout.journey.state import Blocked, Candidate, Failure, Journey, Setup
 from turnout.providers import KINDS
@@ -78,6 +78,8 @@ class Dispatcher:
         """The next attempt of the exchange, or its last answer when nothing is left to try."""
         candidate = journey.current if journey.repeat else None
         if candidate is None or not await self._take_slot(journey, candidate):
+            if candidate is not None:
+                self._blame(journey, journey.failures[-1].judgement)
             self._settle(journey)
             found = await self._next_candidate(journey)
             if isinstance(found, Blocked):
@@ -267,6 +269,12 @@ class Dispatcher:
         if journey.current is not None and journey.current.guarded:
             journey.claim = self.cooldowns.claim(*journey.current.key)  # the one before ended with the first event
         self._blame(journey, judgement)
+
+    def cancelled(self, journey: Journey) -> None:
+        """The client left, or the flow was killed, while the provider had done nothing wrong."""
+        judgement = judge(Outcome(cancelled=True), now=time.time())
+        attempt = journey.exchange.attempt
+        attempt.verdict, attempt.reason = str(judgement.verdict), judgement.reason
 
     def served(self, journey: Journey, status: int) -> None:
         """The attempt under way has answered the client (also with a fault of the request itself)."""

@@ -44,6 +44,7 @@ from turnout.proxy.compat import (
     broken_off,
     status_for_client,
 )
+from turnout.proxy.modes import has_unread
 from turnout.proxy.pages import local_error
 from turnout.proxy.steering import AttemptMonitor, Steering, UpstreamFailedHook, steering
 from turnout.proxy.ticks import TICK, ticks_of
@@ -203,6 +204,8 @@ class FailoverStream(HttpStream):
     def state_stream_response_body(self, event: events.Event) -> Commands:
         if isinstance(event, ResponseData):
             self._heard = self._told = self.clock()
+            if not event.data:
+                return  # an empty HTTP/2 frame; to a stream's callable b"" would mean the end
         yield from super().state_stream_response_body(event)
 
     def send_response(self, already_streamed: bool = False) -> Commands:
@@ -322,6 +325,8 @@ class FailoverStream(HttpStream):
                 yield from self._abandon(f"no first event within {monitor.answer_within:g} s")
                 return
         elif self._streaming and monitor is not None:
+            if has_unread(self.context.client):
+                self._heard = now  # mitmproxy reads no more from the provider until the client has caught up
             if now - self._heard >= monitor.idle_within:
                 yield from self._break_off(f"silent for {monitor.idle_within:g} s")
                 return

@@ -1,4 +1,4 @@
-"""Questions about mitmproxy's modes: which flows are served, and where it listens."""
+"""Questions about mitmproxy's server: which flows are served, where it listens, and what its clients have read."""
 
 from __future__ import annotations
 
@@ -41,3 +41,15 @@ async def listen_again() -> None:
 
 def _any_interface(addresses: Iterable[tuple[str, int] | tuple[str, int, int, int]]) -> bool:
     return any(address[0] in ("0.0.0.0", "::", "") for address in addresses)
+
+
+def has_unread(client: connection.Client) -> bool:
+    """Whether data for this client waits because it does not read."""
+    master = getattr(ctx, "master", None)
+    proxyserver = master.addons.get("proxyserver") if master is not None else None
+    for handler in proxyserver.connections.values() if proxyserver else ():
+        if handler.client is client:
+            writer = handler.transports[client].writer if client in handler.transports else None
+            transport = getattr(writer, "transport", None)
+            return transport is not None and transport.get_write_buffer_size() > 0
+    return False

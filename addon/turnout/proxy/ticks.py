@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http import HttpLayer
@@ -17,8 +17,13 @@ class Ticks:
     """The pending wakeups of one client connection."""
 
     def __init__(self, parent: HttpLayer) -> None:
-        self._owners = parent.command_sources
+        self._parent = ref(parent)  # a value that held its key would keep it for ever
         self._spare: tuple[commands.RequestWakeup, float] | None = None
+
+    @property
+    def _owners(self) -> Any:
+        parent = self._parent()
+        return parent.command_sources if parent is not None else {}
 
     def request(self, stream: Any, now: float, due: float) -> tuple[commands.RequestWakeup, float, bool]:
         """A wakeup for `stream` at `due` or earlier, when it comes, and whether it is new and must be yielded."""

@@ -149,6 +149,8 @@ class Provider(_Table):
     counts_tokens: bool = False
     pings: bool = False
     """The provider sends `event: ping` itself, so Turnout never adds one."""
+    first_party: bool = False
+    """It serves the models under their own names: its answers are not touched. Others may reply with any name."""
     client_key_prefix: str = ""
     """What the client's own key must start with to be genuine for this provider."""
     oauth_prefix: str = ""

@@ -1,0 +1,61 @@
+"""`turnout config import`: takes over the configuration of the earlier failover proxy (C2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from turnout.errors import TurnoutError
+from turnout.settings.places import CONFIG_NAME
+
+STANDARD_OUTPUT = "-"
+
+
+def import_config(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The config.json of the old failover proxy.")],
+    output: Annotated[
+        str, typer.Option("--output", metavar="FILE", help="Where to write; - is standard output.")
+    ] = CONFIG_NAME,
+) -> None:
+    """Write a mitm.conf that does what an old config.json did; never overwrites one."""
+    from turnout.settings.importers import import_failover, read_json
+    from turnout.settings.load import load
+
+    imported = import_failover(read_json(file), file)
+    if output == STANDARD_OUTPUT:
+        typer.echo(imported.text, nl=False)
+        _say([*imported.warnings, _to_set(imported.variables)], err=True)
+        return
+    target = Path(output).absolute()
+    _write(target, imported.text)
+    typer.echo(f"Wrote {target}.")
+    settings = load(str(target))
+    missing = [name for name in imported.variables if not settings.environment.get(name)]
+    _say([*imported.warnings, _to_set(missing)])
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        with target.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise TurnoutError(
+            f"{target} exists already and is left as it is. Remove it, or choose another --output"
+        ) from None
+    except OSError as error:
+        raise TurnoutError(
+            f"{target} cannot be written ({error.strerror}). Check the folder and its permissions"
+        ) from None
+
+
+def _to_set(variables: Iterable[str]) -> str:
+    names = ", ".join(variables)
+    return f"To be set in the environment or in the .env beside mitm.conf: {names}" if names else ""
+
+
+def _say(lines: Iterable[str], *, err: bool = False) -> None:
+    for line in filter(None, lines):
+        typer.echo(line, err=err)
