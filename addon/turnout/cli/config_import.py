@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from turnout.errors import TurnoutError
+from turnout.cli.new_file import write_new
 from turnout.settings.places import CONFIG_NAME
 
 STANDARD_OUTPUT = "-"
@@ -30,25 +30,11 @@ def import_config(
         _say([*imported.warnings, _to_set(imported.variables)], err=True)
         return
     target = Path(output).absolute()
-    _write(target, imported.text)
+    write_new(target, imported.text, if_taken="choose another --output")
     typer.echo(f"Wrote {target}.")
     settings = load(str(target))
     missing = [name for name in imported.variables if not settings.environment.get(name)]
     _say([*imported.warnings, _to_set(missing)])
-
-
-def _write(target: Path, text: str) -> None:
-    try:
-        with target.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise TurnoutError(
-            f"{target} exists already and is left as it is. Remove it, or choose another --output"
-        ) from None
-    except OSError as error:
-        raise TurnoutError(
-            f"{target} cannot be written ({error.strerror}). Check the folder and its permissions"
-        ) from None
 
 
 def _to_set(variables: Iterable[str]) -> str:

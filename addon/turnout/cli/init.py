@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 import turnout
+from turnout.cli.new_file import write_new
 from turnout.errors import TurnoutError
 from turnout.settings.places import CONFIG_NAME
 
@@ -15,15 +16,7 @@ def init() -> None:
     """Write a mitm.conf to start from; never overwrites one."""
     text = example().read_text(encoding="utf-8")
     file = Path.cwd() / CONFIG_NAME
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise TurnoutError(
-            f"{file} exists already and is left as it is. Remove it, or go to another directory"
-        ) from None
-    except OSError as error:
-        raise TurnoutError(f"{file} cannot be written ({error.strerror}). Check the permissions") from None
+    write_new(file, text, if_taken="go to another directory")
     typer.echo(f"Wrote {file}. Everything in it is commented out: remove the # in front of what you want.")
     typer.echo("`turnout run` in this directory uses it.")
 

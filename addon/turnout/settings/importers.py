@@ -20,6 +20,7 @@ from turnout.errors import ConfigError
 from turnout.settings.load import presets
 from turnout.settings.model import BaseUrl
 from turnout.settings.secret import MASK, Secret, redact
+from turnout.settings.text import read_text
 
 LONGEST_COOLDOWN = 366 * 24 * 60
 """Minutes; whatever is longer is a mistake."""
@@ -59,16 +60,9 @@ class _Table:
 
 def read_json(file: Path) -> Any:
     """The value in a JSON file. Raises ConfigError when it cannot be read or is not JSON."""
+    text = read_text(file, if_missing="Name the old config.json")
     try:
-        return json.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError("there is no such file", file=file, suggestion="Name the old config.json") from None
-    except OSError as error:
-        raise ConfigError(
-            f"the file cannot be read ({error.strerror})", file=file, suggestion="Check its owner and permissions"
-        ) from None
-    except UnicodeDecodeError:
-        raise ConfigError("the file is not UTF-8 text", file=file, suggestion="Save it as UTF-8") from None
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise ConfigError(f"not valid JSON: {error}", file=file, suggestion="Name the old config.json") from None
     except (ValueError, RecursionError):  # a number too long to read, or too many levels

@@ -24,6 +24,7 @@ from turnout.settings.mistakes import explained, nearest
 from turnout.settings.model import Access, Listen, Provider, Retry, Settings, Timeouts, UnknownProvider
 from turnout.settings.places import dotenv_file, find_config
 from turnout.settings.secret import Secret, redact
+from turnout.settings.text import read_text
 
 DEFAULT_PROVIDER = "anthropic"
 """Where a request goes that no route matches."""
@@ -70,18 +71,9 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(file: Path) -> dict[str, Any]:
+    text = read_text(file, if_missing="Write one with `turnout init`, or name another file")
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors on Windows begin files with a mark
-    except FileNotFoundError:
-        raise ConfigError(
-            "there is no such file", file=file, suggestion="Write one with `turnout init`, or name another file"
-        ) from None
-    except OSError as error:
-        raise ConfigError(
-            f"the file cannot be read ({error.strerror})", file=file, suggestion="Check its owner and permissions"
-        ) from None
-    except UnicodeDecodeError:
-        raise ConfigError("the file is not UTF-8 text", file=file, suggestion="Save it as UTF-8") from None
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # tomllib raises its own error, and these for numbers and nesting
         hint = "Strings need quotes" if str(error).startswith("Invalid value") else ""
         raise ConfigError(f"not valid TOML: {redact(str(error))}", file=file, suggestion=hint) from None
