@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mitmproxy import http
 
@@ -27,8 +29,9 @@ from turnout.proxy.publish import publish
 from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
 from turnout.proxy.steering import steering
 from turnout.routing.facts import Facts
-from turnout.routing.names import split_long_context
+from turnout.routing.names import asked
 from turnout.settings.model import Settings
+from turnout.settings.places import state_directory
 from turnout.settings.secret import redact
 from turnout.wire.compression import decompress
 from turnout.wire.headers import lowered
@@ -76,6 +79,7 @@ class Conductor:
     def adopt(self, setup: Setup) -> None:
         self._setup = setup
         self.dispatcher.configure(setup.settings)
+        self.dispatcher.knowledge.keep_in(state_directory(os.environ), signatures=setup.settings.store.signatures)
 
     def pin(self, provider: str | None) -> None:
         if provider != self.dispatcher.pinned:
@@ -153,14 +157,15 @@ class Conductor:
 
     def _send(self, passage: Passage, journey: Journey, outgoing: Outgoing) -> None:
         exchange = journey.exchange
-        asked = split_long_context(exchange.request.model)[0]
+        name = asked(exchange.request.model).name
         stream = exchange.endpoint == "messages" and Facts(exchange.request).stream
-        same = exchange.attempt.model == asked and journey.provider.first_party
+        same = exchange.attempt.model == name and journey.provider.first_party
         passage.monitor = AnswerMonitor(
             journey.provider,
             journey.setup.settings.timeouts,
             Expectation(exchange.endpoint, stream=stream, reply_model=None if same else exchange.request.model),
             on_first_event=lambda: self.dispatcher.first_event(journey),
+            on_minted=partial(self.dispatcher.knowledge.minted, journey.provider),
         )
         send_as(passage.flow, outgoing, passage.fields)
         steering(passage.flow).monitor = passage.monitor
@@ -189,11 +194,15 @@ class Conductor:
             raise InternalError("An attempt failed that nobody made.")
         journey, guide = passage.journey, steering(flow)
         judgement = passage.monitor.failed(redact(known_reason or guide.failure, journey.setup.chain.secrets()))
-        passage.monitor = None  # judged: whatever ends the exchange now is not this attempt's doing
-        guide.again = await self.dispatcher.failed(journey, judgement, answer_of(flow))
+        monitor, passage.monitor = passage.monitor, None  # whatever ends the exchange now is not this attempt's doing
+        guide.again = await self.dispatcher.failed(journey, judgement, answer_of(flow), monitor.refusal)
         await publish(failed_attempt(flow, journey.exchange))
-        if not guide.again and (flow.response is None or flow.response.status_code < 400):
+        if guide.again:
+            return
+        if flow.response is None or flow.response.status_code < 400:
             answer_with(flow, self.dispatcher.last_word(journey))
+        else:
+            monitor.shape_error(flow.response)
 
     def finished(self, flow: http.HTTPFlow) -> None:
         """The answer is complete; a buffered one is about to be sent."""
@@ -212,6 +221,8 @@ class Conductor:
         mask_request(flow.request)
         if passage is None:
             return
+        if passage.monitor is not None:
+            passage.monitor.tell_minted()
         if flow.response is not None and passage.monitor is not None and flow.response.raw_content is None:
             flow.response.raw_content = passage.monitor.received
         complete = passage.monitor is not None and passage.monitor.complete

@@ -104,8 +104,10 @@ class Exchange:
     attempts: list[Attempt] = field(default_factory=list)
     usage: dict[str, int] = field(default_factory=dict)
     """Token counts of the answer, with the names of Anthropic's `usage` object."""
-    body: str = "identical"
-    """`identical`, or `rewritten: …` naming what changed on the way to the last target."""
+    rules: tuple[str, ...] = ()
+    """Names of what changed in the body on the way to the last target."""
+    learned: tuple[str, ...] = ()
+    """Lines of configuration that would make permanent what was learned from refusals of this request."""
     skipped: list[str] = field(default_factory=list)
     """Targets that were passed over, and why, in words."""
     ending: str = ""
@@ -117,6 +119,11 @@ class Exchange:
     def attempt(self) -> Attempt:
         """The attempt under way (the last one)."""
         return self.attempts[-1]
+
+    @property
+    def body(self) -> str:
+        """`identical`, or `rewritten: …` with the names of the rules."""
+        return f"rewritten: {', '.join(self.rules)}" if self.rules else "identical"
 
     @property
     def session(self) -> str | None:

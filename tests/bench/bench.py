@@ -41,15 +41,18 @@ max_elapsed = "0s"
 base_url = "http://127.0.0.1:{second}"
 credentials = ["client"]
 client_key_prefix = "sk-ant-"
+rewrite.profile = "none"
 [providers.busy]
 base_url = "http://127.0.0.1:{first}/busy"
 credentials = ["client"]
 client_key_prefix = "sk-ant-"
+rewrite.profile = "none"
 cooldown = "1ms"
 [providers.closing]
 base_url = "http://127.0.0.1:{first}/closing"
 credentials = ["client"]
 client_key_prefix = "sk-ant-"
+rewrite.profile = "none"
 cooldown = "1ms"
 [[routes]]
 model = "*"

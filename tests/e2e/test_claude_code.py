@@ -146,9 +146,11 @@ def two_targets(first: ScriptedProviderThread, second: ScriptedProviderThread) -
         [providers.first]
         base_url = "{first.url}"
         credentials = ["env:FIRST_KEY"]
+        rewrite.profile = "none"
         [providers.second]
         base_url = "{second.url}"
         credentials = ["env:SECOND_KEY"]
+        rewrite.profile = "none"
         [[routes]]
         model = "*"
         to = ["first", "second"]

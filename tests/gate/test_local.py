@@ -102,6 +102,7 @@ HEALTH: dict[str, Any] = {
             "credentials": [{"label": "env:KEY", "state": "set"}, {"label": "client", "state": "<b>"}],
             "slots": {"in_use": 1, "limit": 5, "waiting": 0},
             "cooldowns": [{"credential": "env:KEY", "model": "m", "reason": "429 <quota>", "remaining": 61.7}],
+            "learned": [{"model": "m", "suggestion": 'rewrite.drop = ["<a>"]'}],
             "recent": [200, "connection refused"],
         },
         "local": {
@@ -109,6 +110,7 @@ HEALTH: dict[str, Any] = {
             "credentials": [],
             "slots": {"in_use": 0, "limit": None, "waiting": 0},
             "cooldowns": [],
+            "learned": [],
             "recent": [],
         },
     },

@@ -57,13 +57,22 @@ def test_comments(attempts: list[Attempt], ending: str, line: str) -> None:
     assert comment(exchange(*attempts), ending) == line
 
 
+def test_what_was_rewritten_and_learned_is_told_but_for_the_model() -> None:
+    line = 'rewrite.drop = ["metadata"]'
+    found = exchange(attempt(verdict="ok"), rules=("model", "system_role", "betas"), learned=(line,))
+    assert comment(found) == f"opus → anthropic 200 · rewritten: system_role, betas · learned: {line}"
+    told = metadata(found)
+    assert told["turnout.learned"] == line
+    assert told["turnout.body"] == "rewritten: model, system_role, betas"
+
+
 def test_metadata_is_flat_text_of_what_is_known() -> None:
     assert metadata(exchange()) == {
         "turnout.exchange": "abc",
         "turnout.client_model": "opus",
         "turnout.body": "identical",
     }
-    found = metadata(exchange(attempt(**FAILED), usage={"input_tokens": 1}, body="rewritten: model"))
+    found = metadata(exchange(attempt(**FAILED), usage={"input_tokens": 1}, rules=("model",)))
     assert found == {
         "turnout.exchange": "abc",
         "turnout.client_model": "opus",

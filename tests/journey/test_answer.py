@@ -18,6 +18,7 @@ from turnout.health.verdict import Verdict
 from turnout.journey.answer import PING, AnswerMonitor, Expectation, is_event_stream
 from turnout.settings.model import Provider, Timeouts
 from turnout.wire.headers import lowered
+from turnout.wire.signatures import fingerprint
 
 TIMEOUTS = Timeouts(first_event=1, request=2, idle=3, ping_after=4)
 SSE = {"content-type": "text/event-stream; charset=utf-8"}
@@ -38,7 +39,14 @@ class Watched:
     ) -> None:
         self.first_events = 0
         chosen = Provider.model_validate({"name": "minimax", "base_url": "https://m", **provider})
-        self.monitor = AnswerMonitor(chosen, TIMEOUTS, Expectation(endpoint, stream, model), self._count)
+        self.minted: list[list[str]] = []
+        self.monitor = AnswerMonitor(
+            chosen,
+            TIMEOUTS,
+            Expectation(endpoint, stream, model),
+            self._count,
+            lambda fingerprints: self.minted.append(list(fingerprints)),
+        )
 
     def _count(self) -> None:
         self.first_events += 1
@@ -306,7 +314,7 @@ def test_json_that_is_no_message() -> None:
 
 @pytest.mark.parametrize("model", [None, "claude-opus-4-6"])
 def test_a_message(model: str | None) -> None:
-    watched = Watched(stream=False, model=model)
+    watched = Watched(stream=False, model=model, first_party=True)
     response = reply(MESSAGE)
     assert watched.monitor.accepts(response) and watched.first_events == 1
     assert json.loads(response.content or b"") == {**MESSAGE, "model": model or "upstream"}
@@ -418,9 +426,158 @@ def test_a_whole_stream_that_breaks_off() -> None:
     assert watched.monitor.interruption and encoded(message_stop()) not in (response.content or b"")
 
 
-@given(st.binary(max_size=80), st.sampled_from([200, 204, 302, 400, 429, 500, 529]), st.sampled_from([JSON, SSE, {}]))
-def test_whatever_comes_is_judged(content: bytes, status: int, headers: dict[str, str]) -> None:
+# --- providers that are not first party ---
+
+KIMI = b'{"type":"tool_use","id":"functions.Bash:0","name":"Bash","input":{}}'
+
+
+def test_a_foreign_message_is_made_anthropics() -> None:
+    """A10."""
+    response = reply(b'{"id":"1","content":[' + KIMI + b'],"base_resp":{"status_code":0},"provider":"x"}')
+    watched = Watched(stream=False, model="claude-x")
+    assert watched.monitor.accepts(response)
+    told = json.loads(response.content or b"")
+    assert told == {
+        "id": "1",
+        "content": [{"type": "tool_use", "id": "functions_Bash_0", "name": "Bash", "input": {}}],
+        "type": "message",
+        "model": "claude-x",
+        "role": "assistant",
+        "usage": {
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 0,
+        },
+        "stop_reason": None,
+        "stop_sequence": None,
+    }
+    assert response.headers["content-length"] == str(len(response.raw_content or b""))
+
+
+def test_a_foreign_count_of_tokens() -> None:
+    response = reply(b'{"input_tokens": 5, "base_resp":{"status_code":0}}')
+    watched = Watched(stream=False, model="x", endpoint="count_tokens")
+    assert watched.monitor.accepts(response) and response.content == b'{"input_tokens":5}'
+
+
+@pytest.mark.parametrize(("model", "first_party"), [("claude-x", True), (None, False)])
+def test_a_first_partys_answer_keeps_everything_but_the_model(model: str | None, first_party: bool) -> None:
+    """C3: also when the route chose another model of it."""
+    start = b'event: message_start\ndata: {"message":{"model":"m"},"x":1}\n\n'
+    rest = (
+        b'event: content_block_start\ndata: {"content_block":' + KIMI + b'}\n\nevent: error\ndata: {"error":"odd"}\n\n'
+    )
+    watched = Watched(model=model, first_party=first_party)
+    watched.begin()
+    expected = start.replace(b'"m"', b'"claude-x"') if model else start
+    assert watched.play([start + rest]) == expected + rest
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "said"),
+    [
+        (b'{"error":{"type":"overloaded_error","message":"busy"}}', "overloaded_error", "busy"),
+        (b'{"error":{"code":502,"message":"provider down"}}', "api_error", "provider down"),
+        (b'{"base_resp":{"status_code":1002,"status_msg":"slow"}}', "rate_limit_error", "slow"),
+        (b'{"detail":[{"loc":["body","top_k"],"msg":"no"}]}', "api_error", "top_k: no"),
+        (b"out of luck", "api_error", "out of luck"),
+        (b"{}", "api_error", "minimax reported an error without words"),
+        (b"", "api_error", "minimax reported an error without words"),
+    ],
+)
+def test_an_error_event_in_a_shape_of_its_own(data: bytes, kind: str, said: str) -> None:
+    """A10: what the client reads is Anthropic's shape with the provider's words."""
+    watched = Watched(model="claude-x", error_codes={"1002": "throttle"})
+    watched.begin()
+    watched.play([WHOLE[: WHOLE.index(b"event: message_stop")]])
+    sent = watched.monitor.relay(b"event: error\ndata: " + data + b"\n\n")
+    (frame,) = sent
+    assert frame.startswith(b"event: error\ndata: ") and frame.endswith(b"\n\n")
+    assert json.loads(frame.partition(b"data: ")[2]) == {"type": "error", "error": {"type": kind, "message": said}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "content_type", "sent", "kind", "said"),
+    [
+        (400, b'{"error":{"code":"1210","message":"bad"}}', "a", 400, "invalid_request_error", "bad"),
+        (422, b'{"detail":[{"loc":["body","x"],"msg":"Extra"}]}', "a", 400, "invalid_request_error", "x: Extra"),
+        (413, b"too big", "text/plain", 413, "request_too_large", "too big"),
+        (400, b"<html>no</html>", "text/html", 400, "invalid_request_error", "400 invalid_request_error"),
+    ],
+)
+@pytest.mark.parametrize("first_party", [False, True])
+def test_a_refused_request(
+    status: int, body: bytes, content_type: str, sent: int, kind: str, said: str, first_party: bool
+) -> None:
+    """A10: a first party's words are not touched."""
+    response = reply(body, status, {"content-type": content_type, "x-should-retry": "false"})
+    watched = Watched(model="x", first_party=first_party)
+    assert watched.monitor.accepts(response)
+    if first_party:
+        assert (response.status_code, response.content) == (status, body)
+        assert response.headers["content-type"] == content_type
+        return
+    assert response.status_code == sent
+    assert json.loads(response.content or b"") == {"type": "error", "error": {"type": kind, "message": said}}
+    assert response.headers["content-type"] == "application/json" and response.headers["x-should-retry"] == "false"
+    assert response.headers["content-length"] == str(len(response.raw_content or b""))
+
+
+# --- whose thinking it is ---
+
+THOUGHT = (
+    b'event: content_block_start\ndata: {"index":0,"content_block":{"type":"thinking","thinking":""}}\n\n'
+    b'event: content_block_delta\ndata: {"index":0,"delta":{"type":"signature_delta","signature":"sig"}}\n\n'
+)
+PRINT = fingerprint("sig", "")
+
+
+def test_minted_blocks_are_told_before_the_last_chunk() -> None:
+    """The ledger knows them when the client can send them back."""
     watched = Watched()
+    watched.begin()
+    watched.play([encoded(message_start("m")), THOUGHT])
+    assert watched.minted == []
+    assert watched.monitor.relay(encoded(message_stop())) and watched.minted == [[PRINT]]
+    watched.monitor.finish()
+    watched.monitor.tell_minted()
+    assert watched.minted == [[PRINT]]
+
+
+@pytest.mark.parametrize("ending", ["finish", "interrupted", "error", "left"])
+def test_minted_blocks_of_an_answer_that_breaks_off(ending: str) -> None:
+    watched = Watched()
+    watched.begin()
+    watched.play([encoded(message_start("m")), THOUGHT])
+    if ending == "finish":
+        watched.monitor.finish()
+    elif ending == "error":
+        watched.monitor.relay(error().encode())
+    elif ending == "interrupted":
+        watched.monitor.interrupted("reset")
+    else:
+        watched.monitor.tell_minted()
+    assert watched.minted == [[PRINT]]
+
+
+def test_minted_blocks_of_whole_answers() -> None:
+    message, stream, plain = Watched(stream=False), Watched(), Watched()
+    block = {"type": "thinking", "thinking": "t", "signature": "sig"}
+    assert message.monitor.accepts(reply({**MESSAGE, "content": [block]}))
+    assert stream.monitor.accepts(reply(encoded(message_start("m")) + THOUGHT + encoded(message_stop()), headers=SSE))
+    assert plain.monitor.accepts(reply(WHOLE, headers=SSE))
+    assert (message.minted, stream.minted, plain.minted) == ([[PRINT]], [[PRINT]], [])
+
+
+@given(
+    st.binary(max_size=80),
+    st.sampled_from([200, 204, 302, 400, 429, 500, 529]),
+    st.sampled_from([JSON, SSE, {}]),
+    st.sampled_from([None, "x"]),
+)
+def test_whatever_comes_is_judged(content: bytes, status: int, headers: dict[str, str], model: str | None) -> None:
+    watched = Watched(model=model)
     accepted = watched.monitor.accepts(reply(content, status, headers))
     judgement = watched.monitor.failed("") if not accepted else None
     assert accepted or (judgement is not None and judgement.verdict is not Verdict.OK)

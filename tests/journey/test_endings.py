@@ -24,11 +24,13 @@ def failure(
     *,
     name: str = "first",
     owned: bool = True,
+    first_party: bool = False,
     headers: Mapping[str, str] | None = None,
     **judged: Any,
 ) -> Failure:
     credential = Credential("env:KEY" if owned else "client", Secret("s"), owned=owned, oauth=False, header="x-api-key")
-    candidate = Candidate(Target(name), Provider(name=name, base_url="https://x"), "m", credential, scope="s")
+    provider = Provider(name=name, base_url="https://x", first_party=first_party)
+    candidate = Candidate(Target(name), provider, "m", credential, scope="s")
     answer = None if status is None else LocalAnswer(status, headers or {}, body)
     return Failure(candidate, Judgement(verdict, judged.pop("reason", f"{status} {verdict}"), **judged), answer)
 
@@ -41,7 +43,7 @@ def told(answer: LocalAnswer) -> dict[str, Any]:
 # --- something was tried ---
 
 
-def test_the_primarys_own_error_stands_unmodified() -> None:
+def test_a_first_partys_own_error_stands_unmodified() -> None:
     body = b'{"type":"error",  "error":{"type":"rate_limit_error"}}'
     headers = {
         "content-type": "application/json; charset=utf-8",
@@ -52,9 +54,45 @@ def test_the_primarys_own_error_stands_unmodified() -> None:
         "set-cookie": "c",
         "transfer-encoding": "chunked",
     }
-    answer = own_error([failure(Verdict.QUOTA, 429, body, headers=headers), failure(Verdict.OVERLOADED, 529)], None)
+    primary = failure(Verdict.QUOTA, 429, body, headers=headers, first_party=True)
+    answer = own_error([primary, failure(Verdict.OVERLOADED, 529)], None)
     assert (answer.status, answer.body) == (429, body)
     assert answer.headers == {"content-type": "application/json; charset=utf-8", "request-id": "r"}
+
+
+LONG = "quota " * 100
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sent", "said"),
+    [
+        (429, json.dumps({"error": {"code": "1308", "message": LONG}}).encode(), 429, LONG.strip()),
+        (424, b'{"message":"no backend"}', 500, "no backend"),
+        (429, b'[{"error":{"code":429,"message":"slow"}}]', 429, "slow"),
+        (529, b"{}", 529, "529 quota"),
+        (200, b'{"base_resp":{"status_code":2056,"status_msg":"usage limit"}}', 429, "usage limit"),
+    ],
+)
+def test_another_providers_error_takes_anthropics_shape(status: int, body: bytes, sent: int, said: str) -> None:
+    """A10: with the message it gave, uncut, and its headers."""
+    headers = {"content-type": "text/json", "request-id": "r"}
+    primary = failure(Verdict.QUOTA, status, body, headers=headers, error_type="rate_limit_error", message="cut")
+    if status == 529:
+        primary = failure(Verdict.QUOTA, status, body, headers=headers, error_type="rate_limit_error")
+    answer = own_error([primary], None)
+    assert (answer.status, answer.headers["content-type"], answer.headers["request-id"]) == (
+        sent,
+        "application/json",
+        "r",
+    )
+    assert json.loads(answer.body) == {"type": "error", "error": {"type": "rate_limit_error", "message": said}}
+
+
+@pytest.mark.parametrize("status", [429, 422])
+def test_another_providers_error_in_anthropics_shape_stands_unmodified(status: int) -> None:
+    body = b'{"type":"error",  "error":{"type":"rate_limit_error","message":"slow"}, "request_id":"r"}'
+    answer = own_error([failure(Verdict.THROTTLE, status, body, headers={"content-type": "a"})], None)
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (status, body, "a")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ QUICK = "[retry]\nmax_elapsed = 0\n"
 def provider_table(name: str, provider: ScriptedProvider, *, key: str = "", extra: str = "") -> str:
     """A configured provider at the scripted one, with a literal key of its own (or none needed)."""
     credentials = f'auth = "bearer"\ncredentials = ["{key}"]' if key else 'auth = "none"'
-    return f'[providers.{name}]\nbase_url = "{provider.url}"\n{credentials}\n{extra}\n'
+    sent_on = 'rewrite.profile = "none"'
+    return f'[providers.{name}]\nbase_url = "{provider.url}"\n{credentials}\n{sent_on}\n{extra}\n'
 
 
 def route(*targets: str, model: str = "*", when: str = "") -> str:

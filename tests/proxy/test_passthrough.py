@@ -183,7 +183,7 @@ async def test_a_bomb_is_too_large(proxy: StartProxy, client: httpx.AsyncClient)
 async def test_limits_on_counting_do_not_cool_the_model_down(proxy: StartProxy, client: httpx.AsyncClient) -> None:
     """Token counting has rate limits of its own."""
     async with ScriptedProvider(accepts="key-1") as upstream:
-        config = provider_table("p", upstream, key="key-1", extra="counts_tokens = true")
+        config = provider_table("p", upstream, key="key-1", extra="count_tokens = 'provider'")
         running = await proxy("[retry]\nmax_elapsed = 0\n" + config + route("p"))
         candidate = ("p", Secret("key-1").fingerprint, "claude-opus-4-6 (count_tokens)")
         cooldowns = running.addon.conductor.dispatcher.cooldowns

@@ -48,7 +48,7 @@ FAILURES: Mapping[str, Reply] = {
 def config(providers: Mapping[str, str]) -> str:
     """mitm.conf for recordings of providers called first and second, at these URLs."""
     tables = [
-        f'[providers.{name}]\nbase_url = "{url}"\ncredentials = ["env:{name.upper()}_KEY"]\n'
+        f'[providers.{name}]\nbase_url = "{url}"\ncredentials = ["env:{name.upper()}_KEY"]\nrewrite.profile = "none"\n'
         for name, url in providers.items()
     ]
     names = ", ".join(f'"{name}"' for name in providers)

@@ -1,4 +1,4 @@
-"""Model names: family words, the `[1m]` suffix, globs, aliases (A2, D2, E5)."""
+"""Model names: family words, suffixes, globs, aliases (A2, D2, E5, E9)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.routing.names import FAMILIES, matches, split_long_context, upstream_name
+from turnout.routing.names import FAMILIES, Asked, asked, matches, split_long_context, upstream_name
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,80 @@ from turnout.routing.names import FAMILIES, matches, split_long_context, upstrea
         ("opus[1m][1m]", "opus", True),
         ("[1m]", "[1m]", False),
         ("opus[1m]x", "opus[1m]x", False),
+        ("opus-1m", "opus", True),
+        ("claude-sonnet-4-5-1M", "claude-sonnet-4-5", True),
+        ("claude-sonnet-4-5-1m-reasoning-Low[1m]", "claude-sonnet-4-5-reasoning-low", True),
+        ("claude-sonnet-4-5-reasoning-low", "claude-sonnet-4-5-reasoning-low", False),
+        ("Qwen2.5-7B-Instruct-1M", "Qwen2.5-7B-Instruct-1M", False),
+        ("Qwen2.5-7B-Instruct-1M[1m]", "Qwen2.5-7B-Instruct-1M", True),
         ("", "", False),
     ],
 )
 def test_the_long_context_suffix(model: str, name: str, long: bool) -> None:
     assert split_long_context(model) == (name, long)
+
+
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [
+        ("claude-opus-4-6", Asked("claude-opus-4-6", False, None)),
+        ("claude-opus-4-6[1m]", Asked("claude-opus-4-6", True, None)),
+        ("opus-1m", Asked("opus", True, None)),
+        ("Sonnet-Reasoning-HIGH", Asked("Sonnet", False, "high")),
+        ("claude-sonnet-4-5-reasoning-high-1m", Asked("claude-sonnet-4-5", True, "high")),
+        ("claude-sonnet-4-5-1m-reasoning-medium", Asked("claude-sonnet-4-5", True, "medium")),
+        ("claude-sonnet-4-5[1m]-reasoning-low", Asked("claude-sonnet-4-5", True, "low")),
+        ("haiku-reasoning-low[1m]", Asked("haiku", True, "low")),
+        ("us.anthropic.claude-opus-4-6-v1:0-1m", Asked("us.anthropic.claude-opus-4-6-v1:0", True, None)),
+        ("opus-reasoning-low-reasoning-high", Asked("opus", False, "high")),
+        ("opus-reasoning-extreme", Asked("opus-reasoning-extreme", False, None)),
+        ("opus-1m-preview", Asked("opus-1m-preview", False, None)),
+        ("some-opus-1m", Asked("some-opus-1m", False, None)),
+        ("Qwen2.5-7B-Instruct-1M", Asked("Qwen2.5-7B-Instruct-1M", False, None)),
+        ("Qwen2.5-7B-Instruct-1M[1m]", Asked("Qwen2.5-7B-Instruct-1M", True, None)),
+        ("deepseek-reasoning-high", Asked("deepseek-reasoning-high", False, None)),
+        ("glm-5-reasoning-high[1m][1m]", Asked("glm-5-reasoning-high", True, None)),
+        ("-1m", Asked("-1m", False, None)),
+        ("-1m[1m]", Asked("-1m", True, None)),
+        ("[1m]", Asked("[1m]", False, None)),
+        ("", Asked("", False, None)),
+    ],
+)
+def test_what_a_name_asks_for(model: str, found: Asked) -> None:
+    """E5, E9: private suffixes in any order, on Claude's models alone."""
+    assert asked(model) == found
+
+
+_CLAUDES = st.sampled_from(["opus", "Haiku", "claude-sonnet-4-5", "anthropic/Claude-Opus-5", "claude"])
+_SUFFIXES = st.lists(st.sampled_from(["[1m]", "-1m", "-reasoning-low", "-reasoning-medium", "-reasoning-high"]))
+
+
+@given(_CLAUDES, _SUFFIXES, st.booleans())
+def test_suffixes_come_off_in_any_order(name: str, suffixes: list[str], shout: bool) -> None:
+    written = name + "".join(suffix.upper() if shout else suffix for suffix in suffixes)
+    efforts = [suffix.rpartition("-")[2] for suffix in suffixes if "reasoning" in suffix]
+    found = asked(written)
+    assert found == Asked(name, "[1m]" in suffixes or "-1m" in suffixes, efforts[-1] if efforts else None)  # type: ignore[arg-type]
+    assert split_long_context(written)[1] is found.long_context
+    assert asked(split_long_context(written)[0]) == Asked(name, False, found.effort)
+    assert upstream_name(written, {name.lower(): "sent"}) == "sent"
+    assert matches(written, [name]) and matches(written, [name + "*"])
+
+
+@given(st.text("abAB-.[]1m", max_size=12), _SUFFIXES)
+def test_other_models_lose_the_official_suffix_alone(name: str, suffixes: list[str]) -> None:
+    written = name + "".join(suffixes)
+    found = asked(written)
+    assert found.effort is None
+    assert found.long_context is (found.name != written)
+    assert written.startswith(found.name)
+    assert set(written[len(found.name) :].lower().split("[1m]")) == {""}
+
+
+def test_a_name_of_suffixes_alone_costs_no_time() -> None:
+    written = "[1m]" * 20_000
+    assert asked(written + "x") == Asked(written + "x", False, None)
+    assert asked(written) == Asked(written, False, None)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +116,22 @@ def test_the_long_context_suffix(model: str, name: str, long: bool) -> None:
         ("claude-opus-4-6", ["claude-opus-*[1m]"], False),
         ("claude-opus-4-6[1m]", ["*[1m]"], True),
         ("claude-opus-4-6[1M][1m]", ["*[1m]"], True),
+        ("claude-opus-4-6-1m", ["claude-opus-4-6"], True),
+        ("claude-opus-4-6-reasoning-high[1m]", ["opus"], True),
+        ("opus-reasoning-low", ["opus"], True),
+        ("claude-x-1m", ["claude-*-1m"], True),
+        ("Claude-X-1M", ["claude-*-1m"], True),
+        ("claude-x-1m[1m]", ["claude-*-1m"], True),
+        ("claude-x", ["claude-*-1m"], False),
+        ("claude-x-reasoning-high-1m", ["*-reasoning-high-1m"], True),
+        ("claude-x-reasoning-high", ["*-reasoning-*"], True),
+        ("claude-x-reasoning-high", ["*-reasoning-low"], False),
+        ("claude-x-1m", ["claude-*[1m]"], True),
+        ("claude-x-1m-reasoning-low", ["claude-x[1m]"], True),
+        ("claude-x-reasoning-low", ["claude-*[1m]"], False),
+        ("Qwen2.5-7B-Instruct-1M", ["*instruct-1m"], True),
+        ("Qwen2.5-7B-Instruct-1M", ["*instruct"], False),
+        ("Qwen2.5-7B-Instruct-1M", ["*[1m]"], False),
         ("claude-opus-4-6", ["claude-opus-[45]-*"], True),
         ("claude-opus-3-6", ["claude-opus-[45]-*"], False),
         ("zai/glm-4.6", ["zai/*"], True),
@@ -89,6 +174,9 @@ def test_the_suffix_comes_off_whole(name: str, times: int) -> None:
         ("opus", "claude-opus-5-5"),
         ("Opus[1m]", "claude-opus-5-5"),
         ("claude-sonnet-5[1m]", "claude-sonnet-5"),
+        ("opus-1m-reasoning-high", "claude-opus-5-5"),
+        ("claude-sonnet-5-reasoning-low-1m", "claude-sonnet-5"),
+        ("Qwen-1M", "Qwen-1M"),
         ("Claude-X", "Claude-X"),
     ],
 )

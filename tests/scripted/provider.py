@@ -14,12 +14,13 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from fnmatch import fnmatchcase
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 from tests.scripted import strict as rules
 from tests.scripted.replies import Reply, error, json, sse
 from tests.scripted.strict import Credential, Refusal
 from tests.scripted.thread import LoopThread, Result
+from tests.scripted.vendors import VENDORS, Problem
 from tests.scripted.wire import Answer, Incoming, MalformedRequest, RecordedRequest
 
 Script = Reply | Sequence[Reply] | Callable[[RecordedRequest], Reply]
@@ -33,7 +34,9 @@ MODELS = ("claude-opus-4-6", "claude-sonnet-4-6", "claude-haiku-4-5-20251001")
 class ScriptedProvider:
     """A loopback server with the endpoints of the Messages API.
 
-    `accepts` is the credential (or several) that opens it: a text is a key with Anthropic's rule for its look.
+    `strict` says whose validation it has: "anthropic", "nothing", or the name of one of the `vendors`, which refuse in
+    words of their own. `accepts` is the credential (or several) that opens it: a text is a key with Anthropic's rule
+    for its look, at a vendor with that vendor's.
     `serves` are globs of the models it has, anything else is 404. `forbid` are texts that must never reach it.
     `gzip` compresses answers for clients that accept it, as Anthropic's edge does. `prefix` is a path under which the
     endpoints live, as with providers that serve this protocol beside others; it is part of `url`.
@@ -44,7 +47,7 @@ class ScriptedProvider:
         script: Script | None = None,
         *,
         accepts: str | Credential | Sequence[str | Credential] = API_KEY,
-        strict: Literal["anthropic", "nothing"] = "anthropic",
+        strict: str = "anthropic",
         serves: Sequence[str] = ("*",),
         forbid: Sequence[str] = ("proxy-managed",),
         gzip: bool = False,
@@ -54,10 +57,13 @@ class ScriptedProvider:
         self.violations: list[str] = []
         """What no proxy may send; tests assert that it stays empty."""
         self.refusals: list[Refusal] = []
-        """What the strict rules refused."""
+        """What Anthropic's strict rules refused."""
+        self.problems: list[Problem] = []
+        """What a vendor's strict rules refused."""
         self.url = ""
         self.port = 0
-        self._accepts = [Credential.of(item) if isinstance(item, str) else item for item in _listed(accepts)]
+        self._vendor = None if strict in ("anthropic", "nothing") else VENDORS[strict]
+        self._accepts = [each for item in _listed(accepts) for each in self._credentials(item)]
         self._strict = strict == "anthropic"
         self._serves, self._forbid, self._gzip = serves, forbid, gzip
         self._prefix = prefix
@@ -65,6 +71,11 @@ class ScriptedProvider:
         self._connections: set[asyncio.Task[None]] = set()
         self._opened = 0
         self.play(sse() if script is None else script)
+
+    def _credentials(self, item: str | Credential) -> list[Credential]:
+        if isinstance(item, Credential):
+            return [item]
+        return [Credential(style, item) for style in self._vendor.auth] if self._vendor else [Credential.of(item)]
 
     def play(self, script: Script) -> None:
         """Start another script."""
@@ -167,18 +178,23 @@ class ScriptedProvider:
         except Refusal as refusal:
             self.refusals.append(refusal)
             return error(refusal.status, refusal.type, refusal.message)
+        except Problem as problem:
+            self.problems.append(problem)
+            assert self._vendor is not None, "only vendors have problems"
+            answer = self._vendor.say(problem)
+            return json(answer.status, answer.body)
 
     def _routed(self, request: RecordedRequest) -> Reply:
         """The reply of an endpoint. Raises Refusal."""
         endpoint = method, path = self._endpoint(request)
         if endpoint == ("HEAD", "/api/hello"):
             return json(200, {"message": "hello"})
-        if self._strict and path.startswith("/v1/"):
+        if (self._strict or (self._vendor and self._vendor.auth)) and path.startswith("/v1/"):
             rules.check_credential(request, self._accepts)
         if endpoint == ("POST", "/v1/messages"):
             self._check(request, rules.check_messages)
             return self._script(request)
-        if endpoint == ("POST", "/v1/messages/count_tokens"):
+        if endpoint == ("POST", "/v1/messages/count_tokens") and (not self._vendor or self._vendor.counts_tokens):
             self._check(request, rules.check_count_tokens)
             return json(200, {"input_tokens": len(request.body) // 4})
         if endpoint == ("GET", "/v1/models"):
@@ -194,6 +210,8 @@ class ScriptedProvider:
     def _check(self, request: RecordedRequest, check: Callable[[RecordedRequest], None]) -> None:
         if self._strict:
             check(request)
+        if self._vendor:
+            self._vendor.check_request(request)
         if not any(fnmatchcase(request.model, pattern) for pattern in self._serves):
             raise Refusal(404, "not_found_error", f"model: {request.model}")
 

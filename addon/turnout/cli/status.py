@@ -116,6 +116,7 @@ def _provider_rows(provider: Mapping[str, Any]) -> list[tuple[str, str]]:
     states = [(str(entry.get("label")), str(entry.get("state"))) for entry in _tables_of(provider.get("credentials"))]
     rows = [("credentials", credentials(states)), ("slots", _slots(provider.get("slots")))]
     rows += [("cooling down", _cooldown(entry)) for entry in _tables_of(provider.get("cooldowns"))]
+    rows += [("learned", _learned(entry)) for entry in _tables_of(provider.get("learned"))]
     recent = provider.get("recent")
     if isinstance(recent, list) and recent:
         rows.append(("last statuses", ", ".join(map(str, recent))))
@@ -140,6 +141,13 @@ def _cooldown(entry: Mapping[str, Any]) -> str:
         return f"{who}: {why}, being tried again"
     remaining = entry.get("remaining")
     return f"{who}: {why}" + (f", {time_left(remaining)} left" if isinstance(remaining, int | float) else "")
+
+
+def _learned(entry: Mapping[str, Any]) -> str:
+    """`MiniMax-M3: rewrite.drop = ["context_management"], 23 h 59 min left`."""
+    expires = entry.get("expires")
+    left = f", {time_left(expires)} left" if isinstance(expires, int | float) else ""
+    return f"{entry.get('model')}: {entry.get('suggestion')}{left}"
 
 
 def _counts(counts: Any) -> str:

@@ -96,7 +96,8 @@ def _provider_rows(health: Mapping[str, Any]) -> list[str]:
         slots = provider["slots"]
         used = f"{slots['in_use']}/{slots['limit']}" if slots["limit"] else str(slots["in_use"])
         recent = " ".join(str(status) for status in provider["recent"])
-        cells = (name, provider["base_url"], credentials or "none needed", used, cooling or "ready", recent)
+        learned = "; ".join(f"{entry['model']}: {entry['suggestion']}" for entry in provider["learned"])
+        cells = (name, provider["base_url"], credentials or "none needed", used, cooling or "ready", recent, learned)
         rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
     return rows
 
@@ -109,6 +110,7 @@ th, td {{ border-bottom: 1px solid #ddd; padding: .4rem .6rem; text-align: left;
 th {{ color: #666; font-weight: 600 }}
 </style></head><body><h1>Turnout</h1><p>{summary}</p>
 <table><thead><tr><th>Provider</th><th>Base URL</th><th>Credentials</th><th>Slots in use</th><th>State</th>
-<th>Last statuses</th></tr></thead><tbody>{rows}</tbody></table>
+<th>Last statuses</th>
+<th>Learned</th></tr></thead><tbody>{rows}</tbody></table>
 <p>The same as JSON: <a href="/health">/health</a>.</p></body></html>
 """

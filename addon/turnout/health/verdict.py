@@ -19,6 +19,7 @@ from turnout.health.limits import (
     should_retry,
 )
 from turnout.health.transport import never_connected, plain_words
+from turnout.wire.refusal import Overflow, read_refusal
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -92,6 +93,8 @@ class Judgement:
     """False where the verdict came of something that only this request asks for, so that others may be served."""
     model_only: bool = False
     """A refused credential that may still be good for other models."""
+    overflow: Overflow | None = None
+    """The request is too long for the model."""
 
 
 # A deadline in the words of the connection and stream watchers; "ended before its first event" is not one.
@@ -126,6 +129,8 @@ _NO_SUCH_THING = frozenset({404, 501})
 # 434 is Z.AI's "no permission". Both may be about the model alone, unlike 401.
 _FORBIDDEN = frozenset({403, 434})
 _TRANSIENT_4XX = frozenset({408, 424})
+
+_NEVER_OVERFLOW = frozenset({401, 402, 403, 429})
 
 _ERROR_TYPE = {
     Verdict.QUOTA: "rate_limit_error",
@@ -196,7 +201,10 @@ def _failure(
     plan = plan_limit(headers, now) if status == 429 else None
     if plan is not None and outcome.status != 429 and not plan.rejected:
         plan = None  # an ordinary 200 carries these headers too
-    verdict = _by_code(fault, error_codes) or _by_status(status, fault, headers, plan)
+    refusal = read_refusal(status, outcome.body) if status not in _NEVER_OVERFLOW else None
+    overflow = refusal if isinstance(refusal, Overflow) else None
+    too_long = Verdict.REQUEST if overflow is not None else None
+    verdict = _by_code(fault, error_codes) or too_long or _by_status(status, fault, headers, plan)
     until = _until(verdict, fault, headers, plan, now)
     wait = retry_after(headers, now)
     if verdict is Verdict.THROTTLE and wait is None:
@@ -212,6 +220,7 @@ def _failure(
         retryable=should_retry(headers),
         cools=verdict is not Verdict.NOT_FOUND or _is_missing_for_all(status, told),
         model_only=verdict is Verdict.CREDENTIAL and status in _FORBIDDEN,
+        overflow=overflow if verdict is Verdict.REQUEST else None,
     )
 
 

@@ -27,6 +27,8 @@ def metadata(exchange: Exchange) -> dict[str, str]:
             "verdict": attempt.verdict,
             "reason": attempt.reason,
         }
+    if exchange.learned:
+        found["learned"] = "; ".join(exchange.learned)
     if exchange.usage:
         found["usage"] = msgspec.json.encode(exchange.usage).decode()
     return {PREFIX + key: value for key, value in found.items() if value}
@@ -48,9 +50,18 @@ def comment(exchange: Exchange, ending: str = "") -> str:
         parts.append(f"first event {exchange.attempt.first_event:.2f} s")
     if exchange.usage:
         parts.append(usage_line(exchange.usage))
+    if exchange.attempts and (rules := _told_rules(exchange)):
+        parts.append(f"rewritten: {rules}")
+    if exchange.learned:
+        parts.append(f"learned: {'; '.join(exchange.learned)}")
     if ending:
         parts.append(ending)
     return " · ".join(parts)
+
+
+def _told_rules(exchange: Exchange) -> str:
+    """The rules but for the model name, which the steps show."""
+    return one_line(", ".join(rule for rule in exchange.rules if rule != "model"))
 
 
 def _counted(steps: list[str]) -> list[str]:

@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from turnout.errors import error_event
 from turnout.exchange import Endpoint
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
+from turnout.journey.foreign import shaped_body, shaped_error
 from turnout.settings.model import Provider, Timeouts
 from turnout.wire.headers import HeaderFields, lowered
 from turnout.wire.messages import MessageStream, Peek, read_usage, reply_model
+from turnout.wire.refusal import Refusal, read_refusal
+from turnout.wire.reply import ForeignReply
+from turnout.wire.signatures import minted
 from turnout.wire.splice import top_level
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 """Byte for byte what the official gateway writes into silent streams."""
+
+
+class ChangeableHeaders(HeaderFields, Protocol):
+    def __setitem__(self, name: str, value: str, /) -> None: ...
 
 
 class Response(Protocol):
@@ -31,7 +39,7 @@ class Response(Protocol):
     """The decoded body; setting it keeps content-length and content-encoding true."""
 
     @property
-    def headers(self) -> HeaderFields: ...
+    def headers(self) -> ChangeableHeaders: ...
 
     def get_content(self, strict: bool = True) -> bytes | None: ...
 
@@ -55,16 +63,25 @@ class AnswerMonitor:
         timeouts: Timeouts,
         expected: Expectation,
         on_first_event: Callable[[], None] = lambda: None,
+        on_minted: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> None:
+        """`on_minted` gets the fingerprints of the answer's thinking blocks, once, if it has any."""
         self.answer_within = timeouts.first_event if expected.stream else timeouts.request
         self.idle_within = timeouts.idle
         self.ping_after = None if provider.pings else timeouts.ping_after
         self.judgement: Judgement | None = None
+        self.refusal: Refusal | None = None
+        """What of the request the provider named in refusing it, if it is one to learn from."""
         self.interruption = ""
         self._provider = provider
         self._expected = expected
-        self._stream = MessageStream(expected.reply_model)
+        self._shape: ForeignReply | None = None
+        if expected.reply_model is not None and not provider.first_party:
+            self._shape = ForeignReply(expected.reply_model, self._shaped_event)
+        self._stream = MessageStream(expected.reply_model, self._shape)
         self._on_first_event = on_first_event
+        self._on_minted = on_minted
+        self._minted_told = False
         self._unpacker: Callable[[bytes], bytes] | None = None
         self._status = 200
         self._headers: Mapping[str, str] = {}
@@ -110,17 +127,22 @@ class AnswerMonitor:
             self._on_first_event()
             return True
         self.judgement = self._judge(self._stream.failure, "the stream does not begin with a Messages event")
+        self._read_refusal(self._stream.failure)
         return False
 
     def relay(self, data: bytes) -> list[bytes]:
         if data:
             data = self._unpacked(data)
             self._raw.append(data)
-        return self._stream.relay(data)
+        chunks = self._stream.relay(data)
+        if self._stream.ended and not self._minted_told:
+            self.tell_minted()
+        return chunks
 
     def finish(self) -> list[bytes]:
         whole = self._stream.at_boundary
         chunks = self._stream.finish()
+        self.tell_minted()
         if self._stream.ended:
             return chunks
         if whole and not self._stream.at_boundary:
@@ -128,12 +150,25 @@ class AnswerMonitor:
         gap = b"" if whole else b"\n\n"
         return [*chunks, gap + self._last_words("the provider ended its stream before message_stop")]
 
+    def tell_minted(self) -> None:
+        """Report the thinking blocks of a streamed answer, as far as it has come.
+
+        Done at its end; who learns that nothing more will come, because the client has left, does it then.
+        """
+        if not self._minted_told:
+            self._minted_told = True
+            self._note_minted(self.received)
+
+    def _note_minted(self, answer: bytes) -> None:
+        if fingerprints := minted(answer):
+            self._on_minted(fingerprints)
+
     def __call__(self, data: bytes) -> list[bytes]:
         """The form in which mitmproxy calls a stream: chunk by chunk, and once with b"" at the end."""
         return self.relay(data) if data else self.finish()
 
     def accepts(self, response: Response) -> bool:
-        """Judge a complete answer. One that may go to the client gets the model name the client knows."""
+        """Judge a complete answer. One that may go to the client is made what the client can read."""
         self._status, self._headers = response.status_code, lowered(response.headers)
         content = response.get_content(strict=False) or b""
         succeeded = 200 <= response.status_code < 300
@@ -145,11 +180,45 @@ class AnswerMonitor:
         if self.judgement.verdict is Verdict.OK:
             self._on_first_event()
             self._usage = read_usage(content)
-            if self._expected.reply_model is not None:
-                renamed = reply_model(content, self._expected.reply_model)
-                if renamed is not content:
-                    response.content = renamed
-        return self.judgement.verdict is Verdict.OK or (self.judgement.verdict is Verdict.REQUEST and not succeeded)
+            self._note_minted(content)
+            told = self._reply(content)
+            if told is not content:
+                response.content = told
+            return True
+        self._read_refusal(content)
+        if self.judgement.verdict is Verdict.REQUEST and not succeeded and self.refusal is None:
+            self.shape_error(response)
+            return True
+        return False
+
+    def _read_refusal(self, content: bytes) -> None:
+        if self._provider.learns and self.judgement is not None and self.judgement.verdict is Verdict.REQUEST:
+            self.refusal = read_refusal(self._status if self._status >= 400 else 400, content)
+
+    def _reply(self, content: bytes) -> bytes:
+        """A good answer as the client is to read it; the same object when it may stay as it is."""
+        if self._shape is not None:
+            return self._shape.message(content) if self._expected.endpoint == "messages" else self._shape.count(content)
+        model = self._expected.reply_model
+        return content if model is None else reply_model(content, model)
+
+    def shape_error(self, response: Response) -> None:
+        """Make an error answer that is the last word Anthropic's, unless it comes from a first party."""
+        if self._provider.first_party or self.judgement is None:
+            return
+        content = response.get_content(strict=False) or b""
+        status, body = shaped_error(response.status_code, content, self.judgement)
+        response.status_code = status
+        if body is not content:
+            response.content = body
+            response.headers["content-type"] = "application/json"
+
+    def _shaped_event(self, data: bytes) -> bytes:
+        """An error event as Anthropic would send it."""
+        judgement = self._judge(data, None)
+        if judgement.verdict is Verdict.OK:
+            judgement = Judgement(Verdict.TRANSIENT, f"{self._provider.name} reported an error without words")
+        return shaped_body(data, judgement)
 
     def _misfit(self, content: bytes) -> str:
         """Why a success is not the JSON answer that was asked for; empty when it is."""
@@ -186,6 +255,7 @@ class AnswerMonitor:
         return PING if self._stream.at_boundary else b""
 
     def interrupted(self, reason: str) -> bytes:
+        self.tell_minted()
         if self._stream.ended:
             return b""
         # A frame of which a part has been sent is ended first, or the client would read the error as its data.

@@ -8,36 +8,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
 
-from turnout.credentials.chain import Credential
 from turnout.exchange import Attempt, ClientRequest, Endpoint, Exchange, LocalAnswer, Outgoing
 from turnout.health.affinity import Affinity
 from turnout.health.cooldown import Claim, Cooldowns
 from turnout.health.decision import decide
 from turnout.health.slots import Slots
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
+from turnout.journey.candidates import Candidates, Obstacles, note_skipped
+from turnout.journey.correction import correct, described
+from turnout.journey.counting import estimated_count
 from turnout.journey.endings import nothing_to_try, own_error
+from turnout.journey.knowledge import Knowledge
 from turnout.journey.state import Blocked, Candidate, Failure, Journey, Setup
 from turnout.providers import KINDS
 from turnout.routing.facts import Facts
-from turnout.routing.names import upstream_name
-from turnout.routing.plan import make_plan
+from turnout.routing.plan import make_plan, with_tools_first
 from turnout.settings.model import Provider, Settings
+from turnout.wire.refusal import Refusal
 
 REMEMBERED_STATUSES = 8
 """How many of a provider's last statuses `/health` shows."""
-
-
-@dataclass(slots=True)
-class _Obstacles:
-    """What keeps candidates of one exchange from being tried."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    cooling: list[Candidate] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
 
 
 class Dispatcher:
@@ -47,10 +40,11 @@ class Dispatcher:
         self.cooldowns = Cooldowns()
         self.slots = Slots()
         self.affinity = Affinity()
+        self.knowledge = Knowledge()
         self.pinned: str | None = None
         self.counts: Counter[str] = Counter()
         self._recent: defaultdict[str, deque[int | str]] = defaultdict(lambda: deque(maxlen=REMEMBERED_STATUSES))
-        self._rotation: Counter[str] = Counter()
+        self._candidates = Candidates(self.cooldowns)
         self._providers: Mapping[str, Provider] = {}
 
     def configure(self, settings: Settings) -> None:
@@ -59,6 +53,7 @@ class Dispatcher:
             if settings.providers.get(name) != provider:
                 self.cooldowns.forget(name)
         self._providers = settings.providers
+        self.knowledge.configure(settings.providers)
         self.slots.configure({name: provider.max_concurrent for name, provider in settings.providers.items()})
 
     def recent(self, provider: str) -> list[int | str]:
@@ -68,11 +63,13 @@ class Dispatcher:
 
     def open(self, request: ClientRequest, endpoint: Endpoint, setup: Setup) -> Journey:
         """Plan an exchange. Raises RequestError when the request cannot be planned."""
-        plan = make_plan(Facts(request), setup.settings, self.pinned)
+        facts = Facts(request)
+        plan = make_plan(facts, setup.settings, self.pinned)
         exchange = Exchange(request=request, endpoint=endpoint)
-        exchange.plan = self.affinity.prefer(exchange.session, plan.route, plan.targets)
+        preferred = self.affinity.prefer(exchange.session, plan.route, plan.targets)
+        exchange.plan = with_tools_first(preferred, facts, setup.settings)
         self.counts["open"] += 1
-        return Journey(exchange=exchange, setup=setup, route=plan.route)
+        return Journey(exchange=exchange, setup=setup, route=plan.route, detour=exchange.plan != preferred)
 
     async def advance(self, journey: Journey) -> Outgoing | LocalAnswer:
         """The next attempt of the exchange, or its last answer when nothing is left to try."""
@@ -83,7 +80,7 @@ class Dispatcher:
             self._settle(journey)
             found = await self._next_candidate(journey)
             if isinstance(found, Blocked):
-                return self._ending(journey, found)
+                return await self._ending(journey, found)
             candidate = found
             journey.retries = 0
         journey.current, journey.repeat = candidate, False
@@ -91,33 +88,34 @@ class Dispatcher:
         exchange = journey.exchange
         number = len(exchange.attempts) + 1
         exchange.attempts.append(Attempt(number, candidate.target, candidate.model, candidate.credential.label))
+        shaping = self.knowledge.shaping(
+            candidate.provider, exchange.endpoint, candidate.model, only_own=journey.only_own_thinking
+        )
         kind = KINDS[candidate.provider.kind]
-        return kind.prepare(exchange, candidate.provider, candidate.model, candidate.credential)
+        return kind.prepare(exchange, candidate.provider, candidate.model, candidate.credential, shaping)
 
     async def _next_candidate(self, journey: Journey) -> Candidate | Blocked:
         """The first candidate that is healthy and has a slot; else one that may be probed; else why there is none."""
-        obstacles = _Obstacles()
-        cooling = obstacles.cooling
-        async with aclosing(self._candidates(journey, obstacles)) as candidates:
+        obstacles = Obstacles()
+        async with aclosing(self._candidates.of(journey, obstacles)) as candidates:
             async for candidate in candidates:
                 if candidate.key in journey.tried:
                     continue
                 claim = self.cooldowns.claim(*candidate.key) if candidate.guarded else None
                 if candidate.guarded and claim is None:
-                    cooling.append(candidate)
-                    self._note_skipped(journey.exchange, candidate)
+                    self._candidates.cools(journey.exchange, candidate, obstacles)
                 elif await self._start(journey, candidate, claim):
                     return candidate
                 elif journey.exchange.gone:
                     break
                 else:
                     obstacles.counts["busy"] += 1
-                    _note(journey.exchange, f"{candidate.provider.name} busy")
-        for candidate in cooling if not journey.exchange.attempts else ():
+                    note_skipped(journey.exchange, f"{candidate.provider.name} busy")
+        for candidate in obstacles.cooling if not journey.exchange.attempts else ():
             claim = self.cooldowns.probe_anyway(*candidate.key)
             if claim is not None and await self._start(journey, candidate, claim):
                 return candidate
-        return self._blocked(obstacles)
+        return self._candidates.blocked(obstacles)
 
     async def _start(self, journey: Journey, candidate: Candidate, claim: Claim | None) -> bool:
         """Take a slot for a candidate that was just claimed; without one the claim is given back."""
@@ -126,47 +124,6 @@ class Dispatcher:
             return True
         self._settle(journey)
         return False
-
-    def _note_skipped(self, exchange: Exchange, candidate: Candidate) -> None:
-        state = self.cooldowns.state(*candidate.key)
-        if state is not None:
-            left = "is being probed" if state.probing else f"{max(0.0, state.until - time.time()):.0f} s left"
-            _note(exchange, f"{candidate.provider.name} skipped ({state.reason}, {left})")
-
-    def _blocked(self, obstacles: _Obstacles) -> Blocked:
-        counts, cooling = obstacles.counts, obstacles.cooling
-        for candidate in cooling:
-            state = self.cooldowns.state(*candidate.key)
-            counts["probing" if state is None or state.probing else str(state.verdict)] += 1
-        free_at = self.cooldowns.next_free(candidate.key for candidate in cooling)
-        free_in = None if free_at is None else max(0.0, free_at - time.time())
-        return Blocked(dict(counts), free_in, tuple(obstacles.missing))
-
-    async def _candidates(self, journey: Journey, obstacles: _Obstacles) -> AsyncGenerator[Candidate, None]:
-        exchange = journey.exchange
-        settings = journey.setup.settings
-        for target in exchange.plan:
-            provider = settings.providers[target.provider]
-            if exchange.endpoint == "count_tokens" and not provider.counts_tokens:
-                obstacles.counts["unsupported"] += 1
-                continue
-            credentials = await journey.setup.chain.resolve(provider, exchange.request.headers)
-            if not credentials:
-                obstacles.counts["no credential"] += 1
-                obstacles.missing.append(f"{provider.name} ({', '.join(map(str, provider.credentials))})")
-                _note(exchange, f"{provider.name} without credential")
-            model = target.model or upstream_name(exchange.request.model, provider.aliases)
-            scope = model if exchange.endpoint == "messages" else f"{model} (count_tokens)"
-            alone = len(exchange.plan) == 1
-            for credential in self._rotated(provider.name, provider.rotate, credentials):
-                yield Candidate(target, provider, model, credential, scope, guarded=credential.owned or not alone)
-
-    def _rotated(self, provider: str, rotate: str, credentials: list[Credential]) -> list[Credential]:
-        if rotate != "round-robin" or len(credentials) < 2:
-            return credentials
-        start = self._rotation[provider] % len(credentials)
-        self._rotation[provider] += 1
-        return credentials[start:] + credentials[:start]
 
     async def _take_slot(self, journey: Journey, candidate: Candidate) -> bool:
         """Wait for a slot of the provider, but not for a client that has gone."""
@@ -193,8 +150,13 @@ class Dispatcher:
 
     # --- an attempt ends ---
 
-    async def failed(self, journey: Journey, judgement: Judgement, answer: LocalAnswer | None) -> bool:
-        """Record a failed attempt. True: run the exchange again; False: what the provider answered is the last word."""
+    async def failed(
+        self, journey: Journey, judgement: Judgement, answer: LocalAnswer | None, refusal: Refusal | None = None
+    ) -> bool:
+        """Record a failed attempt. True: run the exchange again; False: what the provider answered is the last word.
+
+        `refusal`: what of the request the provider named in refusing it.
+        """
         candidate = journey.current
         assert candidate is not None
         attempt = journey.exchange.attempt
@@ -202,6 +164,14 @@ class Dispatcher:
         attempt.status = answer.status if answer else None
         self._recent[candidate.provider.name].append(attempt.status or judgement.reason)
         journey.failures.append(Failure(candidate, judgement, answer))
+        if refusal is not None:
+            attempt.reason = described(judgement, refusal, attempt.status)
+            action = correct(journey, candidate, refusal, self.knowledge)
+            journey.repeat = action == "again"
+            if action != "again":
+                self._blame(journey, judgement)
+            journey.release_slot()
+            return action != "stop" and not journey.exchange.gone
         tried = {provider for provider, _, _ in journey.tried}
         step = decide(
             judgement,
@@ -285,7 +255,7 @@ class Dispatcher:
         attempt.verdict = attempt.verdict or str(Verdict.OK if status < 400 else Verdict.REQUEST)
         attempt.reason = attempt.reason or (f"{status}" if status >= 400 else "")
         self._recent[candidate.provider.name].append(status)
-        if attempt.verdict == Verdict.OK and journey.exchange.endpoint == "messages":
+        if attempt.verdict == Verdict.OK and journey.exchange.endpoint == "messages" and not journey.detour:
             self.affinity.served(journey.exchange.session, journey.route, candidate.target)
 
     def close(self, journey: Journey, outcome: str) -> None:
@@ -294,7 +264,9 @@ class Dispatcher:
         self.counts["open"] -= 1
         self.counts[outcome] += 1
 
-    def _ending(self, journey: Journey, blocked: Blocked) -> LocalAnswer:
+    async def _ending(self, journey: Journey, blocked: Blocked) -> LocalAnswer:
+        if blocked.estimate:
+            return await estimated_count(journey.exchange)
         if journey.failures:
             return self.last_word(journey)
         recent = {target.provider: self.recent(target.provider) for target in journey.exchange.plan}
@@ -304,8 +276,3 @@ class Dispatcher:
         free_at = self.cooldowns.next_free(failure.candidate.key for failure in journey.failures)
         return None if free_at is None else max(1.0, free_at - time.time())
 
-
-def _note(exchange: Exchange, skipped: str) -> None:
-    """Remember a target that was passed over on the way to the first attempt."""
-    if not exchange.attempts:
-        exchange.skipped.append(skipped)

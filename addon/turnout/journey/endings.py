@@ -7,20 +7,8 @@ from collections.abc import Mapping, Sequence
 from turnout.errors import AuthUnavailable, ModelCooldown, NotAuthenticated, NotSupported, RequestError, error_body
 from turnout.exchange import Exchange, LocalAnswer
 from turnout.health.verdict import Verdict
+from turnout.journey.foreign import STATUS_OF_TYPE, shaped_error, whole_message
 from turnout.journey.state import Blocked, Failure
-
-_STATUS_OF_TYPE = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 502,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
 
 _WAITING_HELPS = {Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT}
 
@@ -33,7 +21,7 @@ BUSY_RETRY = 5.0
 
 
 def own_error(failures: Sequence[Failure], free_in: float | None) -> LocalAnswer:
-    """The primary's own error, body unmodified, with `retry-after`; in Anthropic's shape where it had no usable one.
+    """The primary's own error with `retry-after`: a first party's unmodified, all others in Anthropic's shape.
 
     `free_in`: seconds until the first of the failed candidates may be used again.
     """
@@ -42,6 +30,10 @@ def own_error(failures: Sequence[Failure], free_in: float | None) -> LocalAnswer
     if _tellable(primary) and primary.answer is not None:
         status, body = primary.answer.status, primary.answer.body
         headers = {name: value for name, value in primary.answer.headers.items() if name not in _HOP_BY_HOP}
+        if not primary.candidate.provider.first_party:
+            status, body = shaped_error(status, body, primary.judgement)
+            if body is not primary.answer.body:
+                headers["content-type"] = "application/json"
     else:
         status, body = _rebuilt(primary, failures)
     headers.setdefault("content-type", "application/json")
@@ -56,11 +48,17 @@ def own_error(failures: Sequence[Failure], free_in: float | None) -> LocalAnswer
 def _tellable(failure: Failure) -> bool:
     """Whether the provider's own answer may stand: an error as JSON, and not about a credential the proxy owns.
 
-    A 401 about the proxy's credential would send Claude Code into its own login loop.
+    A 401 about the proxy's credential would send Claude Code into its own login loop. An error that another provider
+    put into a success may stand when it has a message; it is given a status.
     """
-    if failure.answer is None or failure.answer.status < 400 or failure.answer.body.lstrip()[:1] != b"{":
+    answer = failure.answer
+    if answer is None or (failure.judgement.verdict is Verdict.CREDENTIAL and failure.candidate.credential.owned):
         return False
-    return not (failure.judgement.verdict is Verdict.CREDENTIAL and failure.candidate.credential.owned)
+    begin = answer.body.lstrip()[:1]
+    if answer.status >= 400 and begin == b"{":
+        return True
+    foreign = not failure.candidate.provider.first_party and not 300 <= answer.status <= 399
+    return foreign and begin in (b"{", b"[") and whole_message(answer.body) != ""
 
 
 def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]:
@@ -73,7 +71,7 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]
         message = judgement.message or judgement.reason
     told = dict.fromkeys(f"{failure.candidate.target}: {failure.judgement.reason}" for failure in failures)
     text = f"{message} (all targets failed: {'; '.join(told)})" if len(told) > 1 else f"{candidate.target}: {message}"
-    return _STATUS_OF_TYPE.get(kind, 502), error_body("anthropic", kind, text)
+    return STATUS_OF_TYPE.get(kind, 502), error_body("anthropic", kind, text)
 
 
 def nothing_to_try(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[int | str]]) -> LocalAnswer:

@@ -26,6 +26,7 @@ async def report(
 async def _providers(dispatcher: Dispatcher, setup: Setup) -> dict[str, Any]:
     slots = dispatcher.slots.snapshot()
     cooldowns = dispatcher.cooldowns.snapshot()
+    lessons = dispatcher.knowledge.lessons.snapshot()
     providers: dict[str, Any] = {}
     for name, provider in setup.settings.providers.items():
         labels = {each.fingerprint: each.label for each in await setup.chain.resolve(provider, {})}
@@ -38,6 +39,7 @@ async def _providers(dispatcher: Dispatcher, setup: Setup) -> dict[str, Any]:
                 for entry in cooldowns
                 if entry["provider"] == name
             ],
+            "learned": [entry for entry in lessons if entry["provider"] == name],
             "recent": dispatcher.recent(name),
         }
     return providers

@@ -71,6 +71,14 @@ class Journey:
     lease: Lease | None = None
     tried: set[tuple[str, str, str]] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
+    corrections: int = 0
+    """How often the same target got the request again without something that it had refused."""
+    only_own_thinking: bool = False
+    """A signature was refused: thinking goes only to who is known to have signed it."""
+    too_long_for: int | None = None
+    """Tokens that were too many: only models that take more are tried from now on."""
+    detour: bool = False
+    """The plan was ordered by what this request alone needs: it says nothing about the rest of the session."""
     left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the client has gone."""
 
@@ -100,3 +108,5 @@ class Blocked:
     """Seconds until the first of them is expected back."""
     missing: tuple[str, ...] = ()
     """Providers without any credential, with the references that were looked for."""
+    estimate: bool = False
+    """Tokens are to be estimated here."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
 from urllib.parse import urlsplit
 
 from turnout.credentials.chain import Credential
 from turnout.exchange import Exchange, Outgoing
-from turnout.routing.names import split_long_context
+from turnout.providers.base import Shaping
+from turnout.routing.names import asked, upstream_name
 from turnout.settings.model import Provider
 from turnout.settings.secret import SECRET_HEADERS
-from turnout.wire.messages import replace_model
+from turnout.wire.rewrite import Subject, rewrite
 
 _DROPPED = SECRET_HEADERS | {
     "host",
@@ -34,46 +37,66 @@ _KEPT_BY_CLIENT_CREDENTIAL = {"anthropic-workspace-id"}
 
 
 class AnthropicKind:
-    """Bodies leave byte-identical but for the model name, which is spliced in place."""
+    """Bodies leave byte-identical unless a rule, or another model name, asks for a change."""
 
-    def prepare(self, exchange: Exchange, provider: Provider, model: str, credential: Credential) -> Outgoing:
+    def prepare(
+        self, exchange: Exchange, provider: Provider, model: str, credential: Credential, shaping: Shaping
+    ) -> Outgoing:
         request = exchange.request
-        body = replace_model(request.body, request.fields, model)
+        wanted = asked(request.model)
+        sent = request.headers.get("anthropic-beta", "")
+        betas = tuple(beta.strip() for beta in sent.split(",") if beta.strip())
+        subject = Subject(
+            model=model,
+            client_model=upstream_name(request.model, provider.aliases),
+            betas=betas,
+            effort=wanted.effort,
+            minted_by=shaping.minted_by,
+            signs_as=provider.signs_as,
+        )
+        rewritten = rewrite(request.body, request.fields, shaping.rules, subject)
         # The body was decompressed to be read, and goes on as it was read.
         edits = ["content-encoding"] if "content-encoding" in request.headers else []
-        if body is not request.body:
-            edits.append("model")
-        exchange.body = f"rewritten: {', '.join(edits)}" if edits else "identical"
-        base = urlsplit(provider.base_url)
-        scheme = "https" if base.scheme == "https" else "http"
-        port = base.port or (443 if scheme == "https" else 80)
-        dropped = _DROPPED if credential.owned else _DROPPED - _KEPT_BY_CLIENT_CREDENTIAL
-        headers = {
-            "host": base.netloc,
-            # A stream must be readable while it passes: no compression.
-            "accept-encoding": "identity",
-            "content-length": str(len(body)),
-            **credential.headers(),
-        }
-        betas = _betas(request.headers.get("anthropic-beta", ""), request.model, provider, credential)
-        if betas is not None:
-            headers["anthropic-beta"] = betas
-        return Outgoing(
-            scheme=scheme,  # type: ignore[arg-type]
-            host=base.hostname or "",
-            port=port,
-            path=base.path.rstrip("/") + request.path,
-            body=body,
-            drop=dropped,
-            add=tuple(headers.items()),
-        )
+        exchange.rules = (*edits, *rewritten.rules)
+        headers = credential.headers()
+        needed = _with_needed(rewritten.betas, wanted.long_context, provider, credential)
+        if needed and needed != betas:
+            headers["anthropic-beta"] = ",".join(needed)
+        without_betas = frozenset({"anthropic-beta"}) if betas and not needed else frozenset()
+        return _addressed(exchange, provider, rewritten.body, headers, _dropped(credential) | without_betas)
 
 
-def _betas(sent: str, client_model: str, provider: Provider, credential: Credential) -> str | None:
-    """The `anthropic-beta` header with what this target needs appended (A5); None when it stays as it is."""
-    present = [beta.strip() for beta in sent.split(",") if beta.strip()]
+def _addressed(
+    exchange: Exchange, provider: Provider, body: bytes, headers: Mapping[str, str], dropped: frozenset[str]
+) -> Outgoing:
+    base = urlsplit(provider.base_url)
+    scheme: Literal["http", "https"] = "https" if base.scheme == "https" else "http"
+    framing = {
+        "host": base.netloc,
+        # A stream must be readable while it passes: no compression.
+        "accept-encoding": "identity",
+        "content-length": str(len(body)),
+    }
+    return Outgoing(
+        scheme=scheme,
+        host=base.hostname or "",
+        port=base.port or (443 if scheme == "https" else 80),
+        path=base.path.rstrip("/") + exchange.request.path,
+        body=body,
+        drop=dropped,
+        add=tuple({**framing, **headers}.items()),
+    )
+
+
+def _dropped(credential: Credential) -> frozenset[str]:
+    return frozenset(_DROPPED if credential.owned else _DROPPED - _KEPT_BY_CLIENT_CREDENTIAL)
+
+
+def _with_needed(
+    betas: tuple[str, ...], long_context: bool, provider: Provider, credential: Credential
+) -> tuple[str, ...]:
+    """The betas with what this target needs appended (A5, E5)."""
     needed = [provider.oauth_beta] if credential.oauth and provider.oauth_beta else []
-    if split_long_context(client_model)[1] and provider.long_context_beta:
+    if long_context and provider.long_context_beta:
         needed.append(provider.long_context_beta)
-    missing = [beta for beta in needed if beta not in present]
-    return ",".join([*present, *missing]) if missing else None
+    return (*betas, *(beta for beta in needed if beta not in betas))

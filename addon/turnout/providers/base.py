@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from turnout.credentials.chain import Credential
 from turnout.exchange import Exchange, Outgoing
 from turnout.settings.model import Provider
+from turnout.settings.rewriting import Rewrite
+
+
+@dataclass(frozen=True, slots=True)
+class Shaping:
+    """How the body of one attempt is to be changed, with everything that was learned."""
+
+    rules: Rewrite
+    minted_by: Callable[[str], str | None] | None = None
+    """Who signed a thinking block, by its fingerprint; None: no provider but this one is known to have signed any."""
 
 
 class ProviderKind(Protocol):
     """Addresses, authenticates and shapes one attempt in the dialect of a kind."""
 
-    def prepare(self, exchange: Exchange, provider: Provider, model: str, credential: Credential) -> Outgoing:
-        """The attempt as it goes on the wire. `model` is the name to send."""
+    def prepare(
+        self, exchange: Exchange, provider: Provider, model: str, credential: Credential, shaping: Shaping
+    ) -> Outgoing:
+        """The attempt as it goes on the wire. `model` is the name to send.
+
+        Sets `exchange.body` and `exchange.rules` to what was changed.
+        """

@@ -15,6 +15,8 @@ from turnout.wire.splice import UNREADABLE
 
 _TRUE = b"true"
 
+# The types of Anthropic's own tools end in a date; those of JSON schemas never do.
+_TYPED_TOOL = re.compile(rb'"type"\s*:\s*"([a-z_]+_\d{8})"')
 _IMAGE = re.compile(rb'"type"\s*:\s*"image"')
 
 
@@ -57,6 +59,11 @@ class Facts:
             if isinstance(tool, Mapping):
                 found += [tool[key] for key in ("type", "name") if isinstance(tool.get(key), str)]
         return tuple(found)
+
+    @cached_property
+    def server_tools(self) -> tuple[str, ...]:
+        """Types of the tools that Anthropic executes itself, or has built in: `web_search_20250305`."""
+        return tuple(found.decode() for found in dict.fromkeys(_TYPED_TOOL.findall(self._raw("tools"))))
 
     @property
     def request_class(self) -> str:

@@ -8,9 +8,10 @@ from fnmatch import fnmatchcase
 
 from turnout.exchange import Target
 from turnout.routing.facts import Facts
-from turnout.routing.names import matches, split_long_context
+from turnout.routing.names import asked, matches
 from turnout.settings.load import DEFAULT_PROVIDER
 from turnout.settings.model import Condition, Settings
+from turnout.settings.rewriting import Rewrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,21 @@ def make_plan(facts: Facts, settings: Settings, pinned: str | None = None) -> Pl
     return Plan("pinned", (target,))
 
 
+def with_tools_first(targets: tuple[Target, ...], facts: Facts, settings: Settings) -> tuple[Target, ...]:
+    """The targets with those first that execute the server tools of the request; else their order is kept."""
+    if len(targets) < 2 or not (wanted := facts.server_tools):
+        return targets
+    return tuple(sorted(targets, key=lambda target: not _executes(settings.providers[target.provider].rewrite, wanted)))
+
+
+def _executes(rules: Rewrite, types: tuple[str, ...]) -> bool:
+    globs = rules.server_tools
+    return all(
+        kind not in rules.refused_tools and (globs is None or any(fnmatchcase(kind, glob) for glob in globs))
+        for kind in types
+    )
+
+
 def _matching(facts: Facts, settings: Settings) -> Plan:
     custom = _custom(facts.model, settings.models)
     if custom is not None:
@@ -54,7 +70,7 @@ def _custom(model: str, known: Collection[str]) -> str | None:
     """The custom model that is meant: like the globs of routes, without regard to case and to a `[1m]` suffix."""
     if model in known:
         return model
-    name = split_long_context(model)[0].lower()
+    name = asked(model).name.lower()
     return next((custom for custom in known if custom.lower() == name), None)
 
 

@@ -21,8 +21,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from turnout.errors import ConfigError
 from turnout.settings.mistakes import explained, nearest
-from turnout.settings.model import Access, Listen, Provider, Retry, Settings, Timeouts, UnknownProvider
+from turnout.settings.model import Access, Listen, Provider, Retry, Settings, Store, Timeouts, UnknownProvider
 from turnout.settings.places import dotenv_file, find_config
+from turnout.settings.rewriting import complete, profiles
 from turnout.settings.secret import Secret, redact
 from turnout.settings.text import read_text
 
@@ -41,6 +42,7 @@ class _Environment(BaseSettings):
     providers: dict[str, Provider] = {}
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
+    store: Store = Store()
 
 
 @cache
@@ -121,12 +123,25 @@ def _with_presets(table: Mapping[str, Any]) -> dict[str, Any]:
     providers: dict[str, Any] = {}
     for name in dict.fromkeys(names):
         own = given.get(name, {})
-        if isinstance(own, Mapping):
-            providers[name] = {**merge(presets().get(name, {}), own), "name": name}
-        else:
-            providers[name] = own
+        providers[name] = _with_preset(name, own) if isinstance(own, Mapping) else own
     result["providers"] = providers
     return result
+
+
+def _with_preset(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    preset = presets().get(name, {})
+    table = {**merge(preset, own), "name": name}
+    rules = own.get("rewrite", {})
+    if isinstance(rules, Mapping):
+        first_party = bool(table.get("first_party"))
+        try:
+            table["rewrite"] = complete(rules, preset.get("rewrite", {}), first_party=first_party)
+        except KeyError as error:
+            key = f"providers.{name}.rewrite.profile"
+            close = difflib.get_close_matches(str(error.args[0]), profiles(), n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"Known profiles: {', '.join(profiles())}"
+            raise ConfigError("no such profile", key=key, suggestion=hint) from None
+    return table
 
 
 def _named_by_targets(table: Mapping[str, Any]) -> Iterable[str]:

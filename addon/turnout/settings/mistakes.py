@@ -19,8 +19,10 @@ from turnout.settings.model import (
     Retry,
     Route,
     Settings,
+    Store,
     Timeouts,
 )
+from turnout.settings.rewriting import Rewrite
 from turnout.settings.secret import redact
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ _MODELS: dict[str, type[BaseModel]] = {
     "models": CustomModel,
     "retry": Retry,
     "timeouts": Timeouts,
+    "store": Store,
+    "rewrite": Rewrite,
 }
 
 _REASONS = {
@@ -134,7 +138,8 @@ def _table(path: Sequence[str]) -> str:
     """Which kind of table the last key of the path stands in."""
     if len(path) == 1:
         return "settings"
-    return "when" if path[0] == "routes" and "when" in path[:-1] else path[0]
+    inner = "when" if path[0] == "routes" else "rewrite"
+    return inner if inner in path[:-1] else path[0]
 
 
 def _variable(overlay: Mapping[str, Any], path: Iterable[str]) -> str:

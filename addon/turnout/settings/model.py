@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from turnout.settings.quantity import Duration, Size, Wait
+from turnout.settings.rewriting import Rewrite
 from turnout.settings.secret import Secret
 
 Kind = Literal["anthropic"]
@@ -17,6 +18,9 @@ Kind = Literal["anthropic"]
 
 AuthStyle = Literal["x-api-key", "bearer", "none"]
 """How a provider takes its key: `x-api-key: KEY`, `Authorization: Bearer KEY`, or not at all."""
+
+CountTokens = Literal["provider", "anthropic", "estimate", "none"]
+"""`provider`: it has the endpoint; `anthropic`: Anthropic is asked; `estimate`: Turnout estimates; `none`: 501."""
 
 Rotation = Literal["fill-first", "round-robin"]
 
@@ -146,7 +150,10 @@ class Provider(_Table):
     """Seconds a request waits for a free slot before the next target is tried."""
     cooldown: Duration | None = None
     """Seconds; replaces the default cooldown where the provider names no time of its own."""
-    counts_tokens: bool = False
+    count_tokens: CountTokens = "none"
+    """Who answers `/v1/messages/count_tokens` for it."""
+    context_lengths: dict[Glob, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """By model: how many tokens of input it takes. The first glob that matches counts."""
     pings: bool = False
     """The provider sends `event: ping` itself, so Turnout never adds one."""
     first_party: bool = False
@@ -164,10 +171,22 @@ class Provider(_Table):
     """Model ids listed in `/v1/models`."""
     error_codes: dict[str, Meaning] = Field(default_factory=dict)
     """The provider's own error codes or types, and what they mean."""
+    rewrite: Rewrite = Rewrite()
+    """How requests are changed on the way to it; complete, with profile and preset merged in."""
 
     @property
     def host(self) -> str:
         return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def learns(self) -> bool:
+        """What a 400 of the provider names is left out from then on; Anthropic's own answers stay the client's."""
+        return not self.first_party if self.rewrite.learn is None else self.rewrite.learn
+
+    @property
+    def signs_as(self) -> str:
+        """Whose signatures its thinking blocks carry: first parties share theirs."""
+        return "anthropic" if self.first_party else self.name
 
 
 class Condition(_Table):
@@ -228,6 +247,13 @@ class Timeouts(_Table):
     """Silence after which a ping is sent to the client, for providers that send none."""
 
 
+class Store(_Table):
+    """What is kept from one run to the next, in the user's state directory."""
+
+    signatures: bool = False
+    """Hashes that tell who signed a thinking block."""
+
+
 class Settings(_Table):
     """Everything that `mitm.conf`, `.env` and the environment say."""
 
@@ -238,6 +264,7 @@ class Settings(_Table):
     models: dict[str, CustomModel] = Field(default_factory=dict)
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
+    store: Store = Store()
     file: Path | None = Field(default=None, exclude=True)
     """The file these settings come from; None for the built-in defaults."""
     environment: dict[str, Secret] = Field(default_factory=dict, exclude=True, repr=False)

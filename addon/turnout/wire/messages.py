@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from turnout.wire.reply import ForeignReply, is_count, with_data
 from turnout.wire.splice import UNREADABLE, replace_value, text_of, top_level
 from turnout.wire.sse import EventSplitter, event_name, parse_event
 
@@ -76,13 +77,8 @@ def _counts(usage: object) -> dict[str, int]:
     if isinstance(usage, dict):
         for name, value in usage.items():
             members = {f"{name}.{inner}": count for inner, count in value.items()} if isinstance(value, dict) else {}
-            counts |= {key: count for key, count in (members or {name: value}).items() if _is_count(count)}
+            counts |= {key: count for key, count in (members or {name: value}).items() if is_count(count)}
     return counts
-
-
-def _is_count(value: object) -> bool:
-    """A JSON true is none, nor is a number that no counter reaches."""
-    return type(value) is int and 0 <= value < 2**53
 
 
 class Peek(enum.Enum):
@@ -104,6 +100,14 @@ _KNOWN_EVENTS = frozenset(
     )
 )
 _NOTHING_TO_FOLLOW = (b"event: content_block_", b"event:content_block_", b"event: ping", b"event:ping")
+_NOTHING_TO_SHAPE = (
+    b"event: content_block_delta",
+    b"event:content_block_delta",
+    b"event: content_block_stop",
+    b"event:content_block_stop",
+    b"event: ping",
+    b"event:ping",
+)
 
 HOLD_LIMIT = 1 << 20
 """Bytes of an unfinished frame, or of an answer without a meaningful event, that are held back."""
@@ -111,7 +115,6 @@ FOREIGN_LIMIT = 1 << 16
 """Bytes after which an answer that does not begin like server-sent events is taken for something else."""
 
 _BEGINS_LIKE_EVENTS = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?::|(?:event|data|id|retry)[:\r\n])")
-_DATA_LINE = re.compile(rb"(?:\xef\xbb\xbf)?data[:\r\n]")
 
 
 class MessageStream:
@@ -119,10 +122,11 @@ class MessageStream:
 
     First `peek` is called with what arrives, until it has decided; then `relay(b"")` gives what was held, `relay` what
     follows, and `finish` the rest. Only whole frames are passed on, byte for byte. With `model`, the model name that
-    the provider gives in message_start is replaced by this one. No input makes it raise.
+    the provider gives in message_start is replaced by this one; with `shape`, this changes all events that need it,
+    the model among the rest. No input makes it raise.
     """
 
-    def __init__(self, model: str | None = None) -> None:
+    def __init__(self, model: str | None = None, shape: ForeignReply | None = None) -> None:
         self.failure = b""
         """The JSON that tells why the answer failed (an error event, or what came in place of events), or b""."""
         self.at_boundary = True
@@ -133,6 +137,9 @@ class MessageStream:
         """Token counts so far, under the names of the wire; those of nested objects as `cache_creation.…`."""
         self.stop_reason: str | None = None
         self._model = model
+        self._shape = shape
+        self._unseen = _NOTHING_TO_FOLLOW if shape is None else _NOTHING_TO_SHAPE
+        """How the frames begin that are passed on without a look inside."""
         self._splitter = EventSplitter()
         self._held: list[bytes] = []
         self._held_size = 0
@@ -172,7 +179,7 @@ class MessageStream:
 
         A frame of more than HOLD_LIMIT is passed on as it comes, from then to its end.
         """
-        if data.startswith(_NOTHING_TO_FOLLOW) and not self._held and self.at_boundary and self._splitter.passes(data):
+        if data.startswith(self._unseen) and not self._held and self.at_boundary and self._splitter.passes(data):
             return [data]
         frames = self._splitter.feed(data)
         if self._held:
@@ -183,7 +190,7 @@ class MessageStream:
             begun = 1
             self.at_boundary = True
         for index in range(begun, len(frames)):
-            if not frames[index].startswith(_NOTHING_TO_FOLLOW):
+            if not frames[index].startswith(self._unseen):
                 frames[index] = self._follow(frames[index])
         if not self.at_boundary or self._splitter.pending > HOLD_LIMIT:
             rest = self._splitter.flush()
@@ -214,17 +221,30 @@ class MessageStream:
         name = event_name(frame)
         if name == b"message_stop":
             self.ended = True
-        elif name in (b"message_start", b"message_delta", b"error"):
-            event = parse_event(frame)
-            data = event.data if event else b""
-            if name == b"error":
-                self.ended = True
-                self.failure = data
-            else:
-                self._note(data)
-            if name == b"message_start" and self._model is not None:
-                return _start_with_model(frame, data, self._model)
-        return frame
+        if name not in (b"message_start", b"message_delta", b"error") and (
+            self._shape is None or name != b"content_block_start"
+        ):
+            return frame
+        event = parse_event(frame)
+        data = event.data if event else b""
+        if name == b"error":
+            self.ended = True
+            self.failure = data
+        elif name != b"content_block_start":
+            self._note(data)
+        return self._shaped(frame, name, data)
+
+    def _shaped(self, frame: bytes, name: bytes, data: bytes) -> bytes:
+        if self._shape is not None:
+            new = self._shape.event(name, data)
+        elif self._model is not None and name == b"message_start":
+            new = _start_with_model(data, self._model)
+        else:
+            return frame
+        if new == data:
+            return frame
+        # An error may come without any data. It is the last event, so nothing of its frame is worth keeping.
+        return b"event: error\ndata: " + new + b"\n\n" if name == b"error" else with_data(frame, data, new)
 
     def _note(self, data: bytes) -> None:
         facts = _facts(data)
@@ -240,28 +260,13 @@ class MessageStream:
             self.stop_reason = reason
 
 
-def _start_with_model(frame: bytes, data: bytes, model: str) -> bytes:
-    """A message_start frame whose message names another model."""
+def _start_with_model(data: bytes, model: str) -> bytes:
+    """The data of a message_start event whose message names another model."""
     event = top_level(data)
     raw = event.get("message") if event else None
     message = top_level(raw) if raw is not None else None
     if event is None or raw is None or message is None:
-        return frame
+        return data
     old = bytes(raw)
     new = replace_model(old, message, model)
-    return frame if new is old else _with_data(frame, data, replace_value(data, event, "message", new))
-
-
-def _with_data(frame: bytes, old: bytes, new: bytes) -> bytes:
-    if frame.count(old) == 1:
-        return frame.replace(old, new)
-    # The data is spread over several lines: it takes the place of the first of them.
-    fresh = b"data: " + new.replace(b"\n", b"\ndata: ") + b"\n"
-    kept: list[bytes] = []
-    for line in frame.splitlines(keepends=True):
-        if not _DATA_LINE.match(line):
-            kept.append(line)
-        elif fresh:
-            kept.append(fresh)
-            fresh = b""
-    return b"".join(kept)
+    return data if new is old else replace_value(data, event, "message", new)

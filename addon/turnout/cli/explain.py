@@ -1,0 +1,135 @@
+"""`turnout explain`: what would be sent to each target for a request, as a diff, without sending anything."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from turnout.cli.run import ConfigOption, pinned_provider
+from turnout.errors import ConfigError, InvalidRequest
+from turnout.settings.places import state_directory
+
+if TYPE_CHECKING:
+    from turnout.exchange import ClientRequest
+    from turnout.settings.model import Provider, Settings
+
+PATH = "/v1/messages"
+STANDARD_INPUT = "-"
+
+NO_BETAS = "anthropic-beta: none given; name what the client sends with --beta"
+
+_STYLES = {"@@": "cyan", "- ": "red", "+ ": "green"}
+
+
+def explain(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Request body as JSON; - reads standard input.")],
+    config: ConfigOption = None,
+    beta: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VALUE", help="Value of the client's anthropic-beta header; may be repeated, or a list."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Ask for this model instead.")] = None,
+) -> None:
+    """Show what each target of a request's plan would be sent. Nothing is sent."""
+    from turnout.settings.load import load
+
+    settings = load(config)
+    body = read_body(file)
+    betas = [value.strip() for text in beta or () for value in text.split(",") if value.strip()]
+    try:
+        text = list(page(client_request(body, betas, model), settings, pinned_provider(settings)))
+    except InvalidRequest as error:
+        raise _unusable(file, error.message.rstrip(".")) from None
+    except RecursionError:
+        raise _unusable(file, "the request body is nested too deeply") from None
+    except ValueError as error:  # what the top level of the body does not show
+        raise _unusable(file, f"the request body is not valid JSON: {error}") from None
+    show(text)
+
+
+def read_body(file: str) -> bytes:
+    """The bytes of a file or of standard input. Raises ConfigError when there are none."""
+    try:
+        body = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).expanduser().read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _unusable(file, f"cannot be read ({reason})") from None
+    if not body.strip():
+        raise _unusable(file, "is empty. A request body is expected: the JSON that a client posts to /v1/messages")
+    return body
+
+
+def client_request(body: bytes, betas: Iterable[str], model: str | None) -> ClientRequest:
+    """The request as a client would send it. Raises InvalidRequest when the body is none, or names no model."""
+    import msgspec
+
+    from turnout.exchange import ClientRequest
+
+    value = ",".join(betas)
+    headers = {"content-type": "application/json"} | ({"anthropic-beta": value} if value else {})
+    request = ClientRequest("POST", PATH, headers, body.removeprefix(codecs.BOM_UTF8).strip())
+    if model is not None:
+        renamed = msgspec.json.encode({**request.fields, "model": model})
+        request = ClientRequest("POST", PATH, headers, renamed)
+    request.model  # noqa: B018 - raises when there is none
+    return request
+
+
+def page(request: ClientRequest, settings: Settings, pinned: str | None) -> Iterator[str]:
+    """The whole explanation, line by line."""
+    from turnout.cli.explained import explain_target, lines
+    from turnout.journey.knowledge import Knowledge
+    from turnout.routing.facts import Facts
+    from turnout.routing.plan import make_plan, with_tools_first
+
+    facts = Facts(request)
+    plan = make_plan(facts, settings, pinned)
+    targets = with_tools_first(plan.targets, facts, settings)
+    knowledge = Knowledge()
+    knowledge.configure(settings.providers)
+    knowledge.keep_in(state_directory(os.environ), signatures=settings.store.signatures)
+    yield f"{request.model} · {_size(len(request.body))} · route {plan.route} → {', '.join(map(str, targets))}"
+    if "anthropic-beta" not in request.headers:
+        yield NO_BETAS
+    for target in targets:
+        yield ""
+        first, *rest = lines(explain_target(request, target, settings, knowledge))
+        yield first
+        yield from _without_credential(settings, settings.providers[target.provider])
+        yield from rest
+
+
+def show(text: Iterable[str]) -> None:
+    """Print lines, the diffs in colours on a terminal; elsewhere plain, and never wrapped."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for line in text:
+        console.print(Text(line, style=_STYLES.get(line[:2], "")), soft_wrap=True)
+
+
+def _without_credential(settings: Settings, provider: Provider) -> Iterator[str]:
+    """A note for a target that would be skipped. The client may bring a credential where the provider takes one."""
+    from turnout.cli.summary import credential_states, usable
+
+    if any(reference.source == "client" for reference in provider.credentials):
+        return
+    states = credential_states(settings.model_copy(update={"providers": {provider.name: provider}}))
+    if not usable(states[provider.name]):
+        yield f"no credential found ({', '.join(map(str, provider.credentials))}): this target would be skipped"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1000:,.1f} kB" if count >= 1000 else f"{count} bytes"
+
+
+def _unusable(file: str, reason: str) -> ConfigError:
+    name = "standard input" if file == STANDARD_INPUT else os.fspath(file)
+    return ConfigError(f"{name}: {reason}")

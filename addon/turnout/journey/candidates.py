@@ -1,0 +1,158 @@
+"""Ways to serve one exchange: the targets of its plan, each with its credentials, in the order of trying."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from turnout.credentials.chain import Credential
+from turnout.exchange import Exchange, Target
+from turnout.health.cooldown import Cooldowns
+from turnout.journey.state import Blocked, Candidate, Journey
+from turnout.routing.names import upstream_name
+from turnout.settings.load import DEFAULT_PROVIDER
+from turnout.settings.model import CountTokens, Provider
+
+
+@dataclass(slots=True)
+class Obstacles:
+    """What keeps candidates of one exchange from being tried."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    cooling: list[Candidate] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    estimate: bool = False
+    """A target has its tokens estimated here: nothing behind it is tried."""
+
+
+class Candidates:
+    """Lists candidates, and tells what became of those that could not be tried."""
+
+    def __init__(self, cooldowns: Cooldowns) -> None:
+        self._cooldowns = cooldowns
+        self._rotation: Counter[str] = Counter()
+
+    async def of(self, journey: Journey, obstacles: Obstacles) -> AsyncGenerator[Candidate, None]:
+        """All that the plan has, healthy or not."""
+        exchange = journey.exchange
+        for target in exchange.plan:
+            provider = journey.setup.settings.providers[target.provider]
+            if not _has_room(journey, target, provider):
+                continue
+            if exchange.endpoint == "messages":
+                async for candidate in self._of_target(journey, obstacles, target, provider):
+                    yield candidate
+                continue
+            async for candidate in self._counting(journey, obstacles, target, provider):
+                yield candidate
+            if obstacles.estimate:
+                return
+
+    async def _counting(
+        self, journey: Journey, obstacles: Obstacles, target: Target, provider: Provider
+    ) -> AsyncGenerator[Candidate, None]:
+        """Who counts the tokens of a request to this target."""
+        how: CountTokens = provider.count_tokens
+        if how == "estimate":
+            obstacles.estimate = True
+        elif how == "provider":
+            async for candidate in self._of_target(journey, obstacles, target, provider):
+                yield candidate
+        elif how == "anthropic":
+            anthropic = journey.setup.settings.providers[DEFAULT_PROVIDER]
+            counter = Target(DEFAULT_PROVIDER, _counting_model(journey.exchange.request.model, anthropic))
+            found = False
+            async for candidate in self._of_target(journey, Obstacles(), counter, anthropic):
+                found = True
+                yield candidate
+            if not found:
+                obstacles.counts["unsupported"] += 1
+        else:
+            obstacles.counts["unsupported"] += 1
+
+    async def _of_target(
+        self, journey: Journey, obstacles: Obstacles, target: Target, provider: Provider
+    ) -> AsyncGenerator[Candidate, None]:
+        exchange = journey.exchange
+        credentials = await journey.setup.chain.resolve(provider, exchange.request.headers)
+        if not credentials:
+            obstacles.counts["no credential"] += 1
+            obstacles.missing.append(f"{provider.name} ({', '.join(map(str, provider.credentials))})")
+            note_skipped(exchange, f"{provider.name} without credential")
+        model = model_of(target, provider, exchange.request.model)
+        scope = model if exchange.endpoint == "messages" else f"{model} (count_tokens)"
+        alone = len(exchange.plan) == 1
+        for credential in self._rotated(provider, credentials):
+            yield Candidate(target, provider, model, credential, scope, guarded=credential.owned or not alone)
+
+    def _rotated(self, provider: Provider, credentials: list[Credential]) -> list[Credential]:
+        if provider.rotate != "round-robin" or len(credentials) < 2:
+            return credentials
+        start = self._rotation[provider.name] % len(credentials)
+        self._rotation[provider.name] += 1
+        return credentials[start:] + credentials[:start]
+
+    def cools(self, exchange: Exchange, candidate: Candidate, obstacles: Obstacles) -> None:
+        """The candidate is passed over, because it cools down."""
+        obstacles.cooling.append(candidate)
+        state = self._cooldowns.state(*candidate.key)
+        if state is not None:
+            left = "is being probed" if state.probing else f"{max(0.0, state.until - time.time()):.0f} s left"
+            note_skipped(exchange, f"{candidate.provider.name} skipped ({state.reason}, {left})")
+
+    def blocked(self, obstacles: Obstacles) -> Blocked:
+        """Why nothing could be tried."""
+        counts = obstacles.counts
+        for candidate in obstacles.cooling:
+            state = self._cooldowns.state(*candidate.key)
+            counts["probing" if state is None or state.probing else str(state.verdict)] += 1
+        free_at = self._cooldowns.next_free(candidate.key for candidate in obstacles.cooling)
+        free_in = None if free_at is None else max(0.0, free_at - time.time())
+        return Blocked(dict(counts), free_in, tuple(obstacles.missing), obstacles.estimate)
+
+
+def note_skipped(exchange: Exchange, words: str) -> None:
+    """Remember a target that was passed over on the way to the first attempt."""
+    if not exchange.attempts:
+        exchange.skipped.append(words)
+
+
+def model_of(target: Target, provider: Provider, client_model: str) -> str:
+    """The model name that is sent to a target."""
+    return target.model or upstream_name(client_model, provider.aliases)
+
+
+def context_length(provider: Provider, model: str) -> int | None:
+    """How many tokens of input a model takes; None when that is not known."""
+    name = model.lower()
+    lengths = (length for glob, length in provider.context_lengths.items() if fnmatchcase(name, glob.lower()))
+    return next(lengths, None)
+
+
+def _has_room(journey: Journey, target: Target, provider: Provider) -> bool:
+    """After an answer that the request is too long: only models that are known to take more."""
+    if journey.too_long_for is None:
+        return True
+    length = context_length(provider, model_of(target, provider, journey.exchange.request.model))
+    return length is not None and length > journey.too_long_for
+
+
+def has_larger(journey: Journey, tokens: int) -> bool:
+    """Whether the plan has an untried target whose model is known to take more than `tokens`."""
+    tried = {(provider, scope) for provider, _, scope in journey.tried}
+    for target in journey.exchange.plan:
+        provider = journey.setup.settings.providers[target.provider]
+        model = model_of(target, provider, journey.exchange.request.model)
+        length = context_length(provider, model)
+        if (provider.name, model) not in tried and length is not None and length > tokens:
+            return True
+    return False
+
+
+def _counting_model(client_model: str, anthropic: Provider) -> str:
+    """A name that Anthropic knows: for a model that is not its own, a close guess is better than no count."""
+    name = upstream_name(client_model, anthropic.aliases)
+    return name if "claude" in name.lower() else anthropic.aliases.get("sonnet", name)

@@ -1,0 +1,128 @@
+"""Errors of providers that are not first party, made Anthropic's, with what the provider said kept in full."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from turnout.errors import error_body
+from turnout.health.fault import read_fault
+from turnout.health.verdict import Judgement
+from turnout.wire.refusal import Overflow
+from turnout.wire.splice import UNREADABLE
+
+STATUS_OF_TYPE = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "conflict_error": 409,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 502,
+    "not_supported": 501,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
+# What clients of Anthropic have a meaning for: https://docs.claude.com/en/api/errors, 408 and 503 of its SDKs.
+_KNOWN_STATUSES = frozenset((400, 401, 402, 403, 404, 408, 409, 413, 429, 500, 501, 503, 504, 529))
+# Z.AI's "no permission", Groq's "flex tier at capacity"; a failed dependency is no fault of the request.
+_STATUS_FOR = {434: 403, 498: 529, 424: 500, 499: 500}
+
+_SAYING = ("message", "msg", "detail", "error", "errors", "details")
+"""Keys that hold a message or lead to one, in this order."""
+_TOO_LONG = "prompt is too long:"
+
+_DEEPEST = 6
+"""Levels of lists and objects that are searched for messages."""
+
+
+class _Error(msgspec.Struct):
+    type: str
+    message: str
+
+
+class _Shaped(msgspec.Struct):
+    type: Literal["error"]
+    error: _Error
+
+
+_SHAPED = msgspec.json.Decoder(_Shaped)
+
+
+def is_shaped(body: bytes) -> bool:
+    """Whether this is an error as Anthropic sends it."""
+    try:
+        return _SHAPED.decode(body).error.type != ""
+    except UNREADABLE:
+        return False
+
+
+def shaped_error(status: int, body: bytes, judgement: Judgement) -> tuple[int, bytes]:
+    """Status and body of an error answer as a client of Anthropic understands them; a 2xx may hold the error.
+
+    One that is an error of Anthropic's already is returned as it is. A status that clients know stays.
+    """
+    if judgement.overflow is not None:
+        return 400, too_long_body(body, judgement.overflow)
+    if status >= 400 and is_shaped(body):
+        return status, body
+    if status < 400:
+        status = STATUS_OF_TYPE.get(judgement.error_type, 500)
+    if status not in _KNOWN_STATUSES:
+        status = _STATUS_FOR.get(status, 400 if status < 500 else 500)
+    return status, shaped_body(body, judgement)
+
+
+def shaped_body(body: bytes, judgement: Judgement) -> bytes:
+    """An error, of a stream or of a whole answer, in Anthropic's shape."""
+    if is_shaped(body):
+        return body
+    message = whole_message(body) or judgement.message or judgement.reason
+    return error_body("anthropic", judgement.error_type, message.encode(errors="replace").decode())
+
+
+def too_long_body(body: bytes, overflow: Overflow) -> bytes:
+    """The error on which Claude Code compacts the conversation, in Anthropic's words, with the provider's behind."""
+    message = whole_message(body)
+    if not message.startswith(_TOO_LONG):
+        counts = f"{overflow.used} tokens > {overflow.limit} maximum " if overflow.used and overflow.limit else ""
+        message = f"{_TOO_LONG} {counts}({message})" if counts else f"{_TOO_LONG} {message}"
+    elif is_shaped(body):
+        return body
+    return error_body("anthropic", "invalid_request_error", message.encode(errors="replace").decode())
+
+
+def whole_message(body: bytes) -> str:
+    """What the provider says is wrong, uncut; "" for pages of HTML and what else holds no message.
+
+    The entries of a list, as FastAPI and pydantic give them, are joined, each with its path as Anthropic writes it:
+    "messages.0.content: Field required; top_k: Extra inputs are not permitted".
+    """
+    fault = read_fault(body, failed=True)
+    if fault is not None and fault.message and body.lstrip()[:1] != b"[":  # of a list it reads the first entry only
+        return fault.message
+    try:
+        return _messages(msgspec.json.decode(body), _DEEPEST)
+    except UNREADABLE:
+        text = body.decode("utf-8", "replace").strip()
+    return "" if text[:1] in ("<", "{", "[") else text
+
+
+def _messages(value: Any, depth: int) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if not depth:
+        return ""
+    if isinstance(value, list):
+        return "; ".join(dict.fromkeys(text for item in value if (text := _messages(item, depth - 1))))
+    if not isinstance(value, dict):
+        return ""
+    told = (_messages(value.get(name), depth - 1) for name in _SAYING)
+    text = next(filter(None, told), "")
+    place = value.get("loc")
+    path = ".".join(str(step) for step in place if step != "body") if isinstance(place, list) else ""
+    return f"{path}: {text}" if path and text else text

@@ -1,0 +1,97 @@
+"""What earlier answers have taught about providers: what they refuse, and which thinking blocks they have signed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from turnout.exchange import Endpoint
+from turnout.health.lessons import LessonBook
+from turnout.health.signatures import SignatureLedger
+from turnout.providers.base import Shaping
+from turnout.settings.model import Provider
+from turnout.settings.rewriting import Rewrite, rules_for
+from turnout.wire.refusal import Lesson
+
+_CACHED_RULES = 256
+
+_Key = tuple[str, str, tuple[Lesson, ...], bool]
+
+
+class Knowledge:
+    """Outlives a reload of the settings; what is worth it outlives the process, in files of the state directory."""
+
+    def __init__(self) -> None:
+        self.lessons = LessonBook()
+        self.signatures = SignatureLedger()
+        self._rules: dict[_Key, Rewrite] = {}
+        self._providers: Mapping[str, Provider] = {}
+        self._lessons_file: Path | None = None
+        self._signatures_file: Path | None = None
+        self._last_write: asyncio.Task[None] | None = None
+
+    def configure(self, providers: Mapping[str, Provider]) -> None:
+        """New settings: what was learned of a provider whose table was edited is forgotten."""
+        for name, provider in self._providers.items():
+            if providers.get(name) != provider:
+                self.lessons.forget(name)
+        self._providers = providers
+        self._rules.clear()
+
+    def keep_in(self, directory: Path, *, signatures: bool) -> None:
+        """Where to keep what is learned. Reads what an earlier run left there; from then on changes are written."""
+        lessons, ledger = directory / "learned.json", directory / "signatures.json"
+        if self._lessons_file != lessons:
+            self._lessons_file = lessons
+            self.lessons.load(lessons)
+        if signatures and self._signatures_file != ledger:
+            self.signatures.load(ledger)
+        self._signatures_file = ledger if signatures else None
+
+    # --- what requests need of it ---
+
+    def shaping(self, provider: Provider, endpoint: Endpoint, model: str, *, only_own: bool) -> Shaping:
+        """How a body is to be changed on its way to this model.
+
+        `only_own`: the provider refused a signature; it gets none but those it is known to have made.
+        """
+        lessons = self.lessons.known(provider.name, endpoint, model) if provider.learns else ()
+        key = (provider.name, model, lessons, only_own)
+        rules = self._rules.get(key)
+        if rules is None:
+            own = ({"signatures": "own"},) if only_own else ()
+            rules = rules_for(provider.rewrite, model, (*(lesson.table for lesson in lessons), *own))
+            if len(self._rules) >= _CACHED_RULES:
+                self._rules.clear()
+            self._rules[key] = rules
+        others = self.signatures.knows_others_than(provider.signs_as)
+        return Shaping(rules, self.signatures.minted_by if others or rules.signatures == "own" else None)
+
+    # --- what answers teach ---
+
+    def learn(
+        self, provider: Provider, endpoint: Endpoint, model: str, lessons: Sequence[Lesson]
+    ) -> tuple[Lesson, ...]:
+        """Remember what a model refuses. Returns what was not known yet: without any, trying again is of no use."""
+        new = self.lessons.learn(provider.name, endpoint, model, lessons)
+        if new and self._lessons_file is not None:
+            self._write_soon(partial(self.lessons.write, self._lessons_file, self.lessons.encoded()))
+        return new
+
+    def minted(self, provider: Provider, fingerprints: Sequence[str]) -> None:
+        """A provider has signed these thinking blocks."""
+        self.signatures.note(fingerprints, provider.signs_as)
+        if self._signatures_file is not None:
+            self._write_soon(partial(self.signatures.write, self._signatures_file, self.signatures.encoded()))
+
+    def _write_soon(self, write: Callable[[], None]) -> None:
+        """In a thread, one file at a time: what is written last is what was known last."""
+        self._last_write = asyncio.get_running_loop().create_task(_after(self._last_write, write))
+
+
+async def _after(earlier: asyncio.Task[None] | None, write: Callable[[], None]) -> None:
+    if earlier is not None:
+        await asyncio.wait((earlier,))
+    await asyncio.to_thread(write)

@@ -1,0 +1,210 @@
+"""The rules by which requests are changed on the way to a provider: what a `rewrite` table may say.
+
+The rules themselves are data: `rewrites.toml` holds the profiles and the pairs of betas and fields, `presets.toml`
+what single vendors need, mitm.conf what the user adds.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+ThinkingType = Literal["adaptive", "enabled", "disabled", "between_tools"]
+EACH = "*"
+"""The step of a path that stands for every element of a list."""
+
+_PATH = re.compile(r"[^.\[\]\s]+(?:\[\*\])*(?:\.[^.\[\]\s]+(?:\[\*\])*)*")
+_STEP = re.compile(r"[^.\[\]]+|\[\*\]")
+
+
+def parse_path(text: str) -> tuple[str, ...]:
+    """`messages[*].content` as ("messages", EACH, "content"). A key named `*` cannot be written.
+
+    Raises ValueError for anything that is not keys with dots between them and `[*]` behind those that hold lists.
+    """
+    if not _PATH.fullmatch(text):
+        raise ValueError(f"{text!r} is not a path; write for example metadata or messages[*].content[*].cache_control")
+    return tuple(EACH if step == "[*]" else step for step in _STEP.findall(text))
+
+
+def _check_path(text: str) -> str:
+    parse_path(text)
+    return text
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _check_range(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError("the lowest value comes first: [low, high]")
+    return value
+
+
+Path = Annotated[str, AfterValidator(_check_path)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_list)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Range = Annotated[tuple[float, float], AfterValidator(_check_range)]
+
+
+class Rewrite(BaseModel):
+    """What is changed in a request. Without any rule it leaves as it came."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    profile: str = ""
+    """The profile of `rewrites.toml` these rules extend."""
+    learn: bool | None = None
+    """Remove what a 400 names and try again; None: for every provider that is not first party."""
+
+    system_role: Literal["keep", "hoist", "user"] = "keep"
+    """`role: system` inside messages: into the system prompt, or (`user`) into the user message at its place."""
+    attribution: Literal["keep", "drop"] = "keep"
+    """Claude Code's first system block, `x-anthropic-billing-header: …`."""
+    prepend_system: str = ""
+    """Text put before the system prompt."""
+
+    thinking: dict[ThinkingType, Literal["keep", "adaptive", "enabled", "disabled", "drop"]] = Field(
+        default_factory=dict
+    )
+    """By `thinking.type` of the request: what to make of it."""
+    thinking_budget: int | None = Field(default=None, ge=1024)
+    """The largest `budget_tokens`."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """The largest `max_tokens`."""
+    signatures: Literal["keep", "own"] = "keep"
+    """Thinking blocks of earlier answers: drop those of other providers, or (`own`) all that are not its own."""
+
+    blocks: Words | None = None
+    """The types of content blocks it takes; others become text, `redacted_thinking` is dropped. None: all."""
+    refused_blocks: Words = ()
+    """Types of content blocks that become text, whatever `blocks` says."""
+    images: Literal["keep", "note"] = "keep"
+    """`note`: a line of text takes the place of an image."""
+    image_sources: Words | None = None
+    """The `source.type` values of images it takes; others become a note. None: all."""
+
+    tool_fields: Words | None = None
+    """The fields of a client tool it takes. None: all."""
+    server_tools: Words | None = None
+    """Globs on the types of the tools that it executes itself; others are removed. None: all."""
+    refused_tools: Words = ()
+    """Types of tools that are removed, whatever `server_tools` says."""
+    tool_choice: dict[Literal["any", "tool", "none"], Literal["keep", "auto", "drop", "without_thinking"]] = Field(
+        default_factory=dict
+    )
+    """By `tool_choice.type` of the request: what to make of it."""
+
+    cache_fields: Words | None = None
+    """The keys of `cache_control` it takes; an empty list removes the markers. None: all."""
+    auto_cache: bool = False
+    """Set breakpoints for a client that sets none: the system prompt and the last two user messages."""
+
+    keep_betas: Words | None = None
+    """Globs on `anthropic-beta` values; the others are removed together with their fields. None: all are kept."""
+    drop_betas: Words = ()
+    drop: Paths = ()
+    set: dict[Path, Any] = Field(default_factory=dict)
+    rename: dict[Path, str] = Field(default_factory=dict)
+    """From a path to the new name of its last key."""
+    clamp: dict[Path, Range] = Field(default_factory=dict)
+    map: dict[Path, dict[str, Any]] = Field(default_factory=dict)
+    """By path: which value takes the place of which."""
+
+    models: dict[str, Rewrite] = Field(default_factory=dict)
+    """Further rules for upstream models that match a glob."""
+
+    @model_validator(mode="after")
+    def _models_are_one_level_deep(self) -> Rewrite:
+        for glob, rules in self.models.items():
+            if rules.models or rules.profile or rules.learn is not None:
+                raise ValueError(f"rules for {glob!r} hold neither models nor profile nor learn")
+        return self
+
+
+class Pair(BaseModel):
+    """A beta and the body fields that come with it: neither is accepted without the other."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    betas: tuple[str, ...]
+    """Globs on `anthropic-beta` values."""
+    fields: tuple[Path, ...] = ()
+    header: str = ""
+    """The value to send when Turnout itself sets one of the fields."""
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(files("turnout.settings").joinpath("rewrites.toml").read_text(encoding="utf-8"))
+
+
+def profiles() -> dict[str, dict[str, Any]]:
+    """Named sets of rules that `rewrite` tables start from."""
+    found: dict[str, dict[str, Any]] = _table()["profiles"]
+    return found
+
+
+@cache
+def pairs() -> tuple[Pair, ...]:
+    """The known betas with their fields."""
+    return tuple(Pair.model_validate(pair) for pair in _table()["pairs"])
+
+
+def extended(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the rules of `over` added: lists are joined, tables merged, single values replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            result[key] = extended(below, value)
+        elif isinstance(below, list | tuple) and key in _LISTS:
+            added = [value] if isinstance(value, str) else value
+            result[key] = [*below, *(each for each in added if each not in below)] if _is_list(added) else value
+        else:
+            result[key] = value
+    return result
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+_LISTS = frozenset(
+    ("blocks", "refused_blocks", "tool_fields", "server_tools", "refused_tools", "image_sources")
+    + ("cache_fields", "keep_betas", "drop_betas", "drop")
+)
+"""Rules whose values a table extends; the pair of a `clamp` is no such list."""
+
+
+def complete(own: Mapping[str, Any], preset: Mapping[str, Any], *, first_party: bool) -> dict[str, Any]:
+    """The rules of a provider: its own over its preset's over the profile.
+
+    A profile that its own table names takes the place of the preset's rules. Raises KeyError with a profile's name
+    that is not known.
+    """
+    if "profile" in own:
+        preset = {}
+    name = own.get("profile") or preset.get("profile") or ("none" if first_party else "safe")
+    return {**extended(extended(profiles()[name], preset), own), "profile": name}
+
+
+def rules_for(rewrite: Rewrite, model: str, more: Iterable[Mapping[str, Any]] = ()) -> Rewrite:
+    """The rules for one upstream model: those for globs that match it, and `more` rule tables, added in this order."""
+    name = model.lower()
+    special = [rules for glob, rules in rewrite.models.items() if fnmatchcase(name, glob.lower())]
+    tables = [rules.model_dump(exclude_unset=True) for rules in special] + list(more)
+    if not tables:
+        return rewrite
+    table = rewrite.model_dump(exclude={"models"}, exclude_unset=True)
+    for added in tables:
+        table = extended(table, added)
+    return Rewrite.model_validate(table)

@@ -1,0 +1,73 @@
+"""What one refusal teaches: one more rule for a `rewrite` table, small enough to keep, to show and to check."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from turnout.settings.rewriting import ThinkingType
+from turnout.wire.refused_path import is_droppable
+
+LEAST_OUTPUT = 256
+MOST_OUTPUT = 10_000_000
+"""Tokens; a limit for `max_tokens` outside of this range is what is left of a full context, or a mistake."""
+
+_BETA = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_TYPE = re.compile(r"[a-z][a-z0-9_]{1,63}")
+_INDISPENSABLE = frozenset({"text", "tool_use", "tool_result", "custom", "function", "image"})
+"""Types without which there is no conversation with tools; images have a rule of their own."""
+
+_LISTS = frozenset({"drop", "drop_betas", "refused_blocks", "refused_tools"})
+_WORDS = {
+    "system_role": frozenset({"user"}),
+    "images": frozenset({"note"}),
+    **{f"thinking.{kind}": frozenset({"adaptive", "enabled", "disabled", "drop"}) for kind in get_args(ThinkingType)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A rule of `settings.rewriting.Rewrite` and its value.
+
+    `drop` a path, `drop_betas` a beta, `refused_blocks` or `refused_tools` a type, `system_role` "user", `images`
+    "note", `thinking.adaptive` "enabled" and so on, `max_tokens` a number.
+    """
+
+    rule: str
+    value: str | int
+
+    @property
+    def is_list(self) -> bool:
+        """Many of these stand side by side; of all other rules, a new value takes the place of the old one."""
+        return self.rule in _LISTS
+
+    @property
+    def is_sound(self) -> bool:
+        """A known rule with a value that can do no harm, wherever it was read."""
+        value = self.value
+        if self.rule == "max_tokens":
+            return type(value) is int and LEAST_OUTPUT <= value <= MOST_OUTPUT
+        if not isinstance(value, str):
+            return False
+        match self.rule:
+            case "drop":
+                return is_droppable(value)
+            case "drop_betas":
+                return _BETA.fullmatch(value) is not None
+            case "refused_blocks" | "refused_tools":
+                return _TYPE.fullmatch(value) is not None and value not in _INDISPENSABLE
+        return value in _WORDS.get(self.rule, ())
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """The lesson as a `rewrite` table: {"drop": ["metadata"]}, {"thinking": {"adaptive": "enabled"}}."""
+        name, _, below = self.rule.partition(".")
+        value = [self.value] if self.is_list else self.value
+        return {name: {below: value} if below else value}
+
+    @property
+    def line(self) -> str:
+        """The line of TOML that makes it permanent, to be put under `[providers.NAME]`."""
+        value = str(self.value) if isinstance(self.value, int) else f'"{self.value}"'
+        return f"rewrite.{self.rule} = {f'[{value}]' if self.is_list else value}"

@@ -1,0 +1,155 @@
+"""Reading out of an error body what a provider refused: parts of the request, a signature, or its length.
+
+A wording that is not sure is no refusal at all: the answer then goes to the client as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import islice
+
+from turnout.wire.lesson import Lesson
+from turnout.wire.refused_words import lessons_told
+from turnout.wire.told import Told, read_told
+
+__all__ = ["Lesson", "Lessons", "Overflow", "Refusal", "SignatureRefused", "read_refusal"]
+
+MOST_LESSONS = 16
+_MOST_READ = 256
+
+_REFUSING = frozenset({400, 413, 422})
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Parts of the request are refused; with these rules it would be accepted. At least one, at most 16."""
+
+    lessons: tuple[Lesson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureRefused:
+    """A thinking block carries a signature that the provider did not make, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """The request does not fit the context window. Tokens, where the provider gives them.
+
+    `used` is what was asked for; it holds `max_tokens` where the provider counts them in.
+    """
+
+    used: int | None = None
+    limit: int | None = None
+
+
+Refusal = Lessons | SignatureRefused | Overflow
+
+
+def read_refusal(status: int, body: bytes) -> Refusal | None:
+    """What was refused, or None when that is not sure. Never raises. Bodies over 64 KB are not read."""
+    if not 400 <= status <= 599:
+        return None
+    told = read_told(body)
+    if told is None:
+        return None
+    overflow = _overflow(status, told)
+    if overflow is not None or status not in _REFUSING:
+        return overflow
+    if _is_about_signature(told):
+        return SignatureRefused()
+    sound = dict.fromkeys(lesson for lesson in islice(lessons_told(told), _MOST_READ) if lesson.is_sound)
+    return Lessons(tuple(islice(sound, MOST_LESSONS))) if sound else None
+
+
+# --- the context window ---
+
+_READ = 1000
+"""Characters: an error begins with what is wrong, and may go on with what the user wrote."""
+
+# The wordings on which Claude Code compacts, from the error reference of Anthropic's gateway; llama.cpp's error type,
+# LM Studio and Google besides.
+_OVERFLOW = re.compile(
+    r"prompt is too long|\binput is too long for requested model|^input is too long\.?$|maximum context length"
+    r"|context_length_exceeded|exceeds the context window|contextwindowexceedederror"
+    r"|longer than the maximum model length|exceeds the available context size|exceeded model token limit"
+    r"|maximum prompt length|prompt exceeds max length|reduce the length of the messages"
+    r"|range of input length should be|context window exceeds limit"
+    r"|input length and `?max_tokens`? exceed context limit|exceed_context_size_error"
+    r"|greater than the context length|input token count .{0,40}exceeds the maximum number of tokens"
+    r"|request size .{0,40}exceeds .{0,20}MB\b|capability_rejected: (?:prompt_too_long|max_tokens_context_overflow)",
+    re.IGNORECASE,
+)
+_TOO_LARGE = re.compile(r"context (?:window|length)", re.IGNORECASE)
+# Limits on tokens per minute are worded alike.
+_RATE = re.compile(r"per[ -](?:minute|hour|day)\b|\bTP[MD]\b|\brate limit", re.IGNORECASE)
+
+_N = r"([\d,]{1,12})"
+_USED_FIRST = re.compile(
+    rf"{_N} tokens > {_N}|token count \(?{_N}\)? exceeds the maximum number of tokens allowed \(?{_N}"
+    rf"|request \(?{_N} tokens\)? exceeds the available context size \(?{_N}",
+    re.IGNORECASE,
+)
+_LIMIT_FIRST = re.compile(
+    rf"maximum (?:context|prompt) length is {_N}(?: tokens)?\b"
+    rf"(?:.{{0,80}}?(?:you requested(?: about)?|resulted in|request contains|request has) {_N}\b)?",
+    re.IGNORECASE,
+)
+_SUM = re.compile(rf"exceed context limit: {_N} \+ {_N} > {_N}")
+_DIFFERENCE = re.compile(rf"\({_N} > {_N} - {_N}\)")
+_MODEL_LIMIT = re.compile(rf"exceeded model token limit ?: ?{_N}(?: \(requested: ?{_N}\))?", re.IGNORECASE)
+_RANGE = re.compile(rf"range of input length should be \[\d+, ?{_N}\]", re.IGNORECASE)
+
+
+def _overflow(status: int, told: Told) -> Overflow | None:
+    texts = [text[:_READ] for text in told.texts]
+    if any(_RATE.search(text) for text in texts):
+        return None
+    said = [text for text in (*texts, *told.codes) if _OVERFLOW.search(text)]
+    if not said and not (status == 413 and any(_TOO_LARGE.search(text) for text in texts)):
+        return None
+    for text in texts:
+        counts = _counts(text)
+        if counts is not None:
+            return counts
+    return Overflow(told.counts.get("n_prompt_tokens"), told.counts.get("n_ctx"))
+
+
+def _counts(text: str) -> Overflow | None:
+    if found := _SUM.search(text):
+        parts = [_number(group) for group in found.groups()]
+        return Overflow((parts[0] or 0) + (parts[1] or 0), parts[2])
+    if found := _DIFFERENCE.search(text):
+        asked, limit, prompt = (_number(group) for group in found.groups())
+        return Overflow((asked or 0) + (prompt or 0), limit)
+    if found := _USED_FIRST.search(text):
+        used, limit = (_number(group) for group in found.groups() if group is not None)
+        return Overflow(used, limit)
+    if found := _LIMIT_FIRST.search(text) or _MODEL_LIMIT.search(text):
+        return Overflow(_number(found[2]), _number(found[1]))
+    if found := _RANGE.search(text):
+        return Overflow(None, _number(found[1]))
+    return None
+
+
+def _number(digits: str | None) -> int | None:
+    plain = (digits or "").replace(",", "")
+    return int(plain) if plain else None
+
+
+# --- signatures ---
+
+_SIGNATURE = re.compile(
+    r"Invalid [`'\"]?(?:signature|data)[`'\"]? in [`'\"]?(?:redacted_)?thinking[`'\"]? block"
+    r"|blocks in the latest assistant message cannot be modified"
+    r"|\bthinking\.signature: (?:Field required|Input should be a valid string)"
+    r"|\bcapability_rejected: thinking_signature\b",
+    re.IGNORECASE,
+)
+
+
+def _is_about_signature(told: Told) -> bool:
+    if any(error.steps[-1:] == ("signature",) and error.type in ("missing", "string_type") for error in told.placed):
+        return True
+    return any(_SIGNATURE.search(text) for text in told.texts)

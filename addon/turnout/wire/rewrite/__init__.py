@@ -1,0 +1,57 @@
+"""Rewriting: a Messages request made into what one target accepts, by rules that are data.
+
+The order is fixed: first the conversation, then tools and thinking, then markers, betas and single fields. Every step
+leaves what it need not touch byte for byte, and a second pass over the result changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from turnout.errors import InvalidRequest
+from turnout.settings.rewriting import Rewrite
+from turnout.wire.rewrite import blocks, caching, system, thinking, tools
+from turnout.wire.rewrite.betas import fit_betas
+from turnout.wire.rewrite.document import Document
+from turnout.wire.rewrite.paths import apply_paths
+from turnout.wire.rewrite.subject import Rewritten, Subject
+from turnout.wire.splice import UNREADABLE, text_of
+
+__all__ = ["Rewritten", "Subject", "rewrite"]
+
+
+def rewrite(body: bytes, fields: Mapping[str, msgspec.Raw], rules: Rewrite, subject: Subject) -> Rewritten:
+    """The request as `rules` want it for the target, its model name included.
+
+    `fields` is the top-level decode of exactly this body. Raises InvalidRequest when a part that has to be read is no
+    JSON.
+    """
+    document = Document(fields)
+    try:
+        if text_of(fields["model"]) != subject.model:
+            document.put("model", subject.model)
+            document.note("model")
+        betas = _apply(document, rules, subject)
+        return Rewritten(document.encoded(body), betas, tuple(document.rules))
+    except UNREADABLE as error:
+        raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
+
+
+def _apply(document: Document, rules: Rewrite, subject: Subject) -> tuple[str, ...]:
+    system.drop_attribution(document, rules)
+    system.move_system_roles(document, rules)
+    system.prepend_system(document, rules)
+    blocks.drop_foreign_thinking(document, rules, subject)
+    blocks.flatten_blocks(document, rules)
+    blocks.note_images(document, rules)
+    tools.fit_tools(document, rules)
+    tools.fit_tool_choice(document, rules)
+    needed = [*thinking.think_as_asked(document, rules, subject), thinking.fit_thinking(document, rules, subject)]
+    thinking.fit_sampling(document, subject)
+    caching.fit_markers(document, rules)
+    caching.set_breakpoints(document, rules)
+    betas = (*subject.betas, *(beta for beta in dict.fromkeys(needed) if beta and beta not in subject.betas))
+    apply_paths(document, rules)
+    return fit_betas(document, betas, rules)

@@ -1,0 +1,96 @@
+"""Content blocks that a provider does not take: other types, images, and thinking that another provider signed."""
+
+from __future__ import annotations
+
+from turnout.settings.rewriting import Rewrite
+from turnout.wire.rewrite.conversation import (
+    BlockEdit,
+    inside_results,
+    kind,
+    role,
+    text_block,
+    with_blocks,
+    without_empty,
+)
+from turnout.wire.rewrite.document import Document
+from turnout.wire.rewrite.flatten import IMAGE_NOTE, as_text
+from turnout.wire.rewrite.subject import Subject
+from turnout.wire.rewrite.tree import Node, Object, opened, text
+from turnout.wire.signatures import fingerprint
+
+_SILENT = frozenset({"redacted_thinking", "thinking"})
+"""Types that are never turned into text: what they hold was not said to the user."""
+
+
+def drop_foreign_thinking(document: Document, rules: Rewrite, subject: Subject) -> None:
+    """Thinking blocks that this provider did not sign and would refuse, or take for its own."""
+    if rules.signatures == "keep" and subject.minted_by is None:
+        return
+
+    def edit(block: Object) -> list[Node]:
+        return [] if kind(block) in _SILENT and _is_foreign(block, rules, subject) else [block]
+
+    if _edit_messages(document, edit, roles=("assistant",)):
+        document.note("signatures")
+
+
+def _is_foreign(block: Object, rules: Rewrite, subject: Subject) -> bool:
+    signature = text(block.get("signature") or block.get("data"))
+    minter = subject.minted_by and subject.minted_by(fingerprint(signature, text(block.get("thinking"))))
+    if rules.signatures == "own":
+        return minter != subject.signs_as
+    # Anthropic signs every block of its own, so an empty signature is somebody else's.
+    return (minter is not None and minter != subject.signs_as) or (not signature and subject.signs_as == "anthropic")
+
+
+def flatten_blocks(document: Document, rules: Rewrite) -> None:
+    """Blocks of types that the provider does not know become text; thinking that it does not know is dropped."""
+    known = None if rules.blocks is None else frozenset(rules.blocks)
+    refused = frozenset(rules.refused_blocks)
+    if known is None and not refused:
+        return
+
+    def edit(block: Object) -> list[Node]:
+        name = kind(block)
+        if name == "text" or ((known is None or name in known) and name not in refused):
+            return [block]
+        return [] if name in _SILENT else [text_block(as_text(block), block)]
+
+    if _edit_messages(document, edit):
+        document.note("blocks")
+
+
+def note_images(document: Document, rules: Rewrite) -> None:
+    """Images become a note, for models that read text only or do not take them from where they are."""
+    if rules.images == "keep" and rules.image_sources is None:
+        return
+
+    def edit(block: Object) -> list[Node]:
+        return [text_block(IMAGE_NOTE, block)] if kind(block) == "image" and not _is_seen(block, rules) else [block]
+
+    if _edit_messages(document, edit):
+        document.note("images")
+
+
+def _is_seen(block: Object, rules: Rewrite) -> bool:
+    source = opened(block.get("source"))
+    kept = rules.image_sources
+    return rules.images == "keep" and (kept is None or (isinstance(source, dict) and kind(source) in kept))
+
+
+def _edit_messages(document: Document, edit: BlockEdit, roles: tuple[str, ...] = ("user", "assistant")) -> bool:
+    """Edit the blocks of all messages and of the tool results in them; whether anything changed.
+
+    A message that loses all its content goes: an empty one would be refused.
+    """
+    nested = inside_results(edit)
+
+    def edit_deeply(block: Object) -> list[Node]:
+        return [inner for outer in edit(block) for inner in nested(outer)]
+
+    before = document.messages
+    after = [with_blocks(message, edit_deeply) if role(message) in roles else message for message in before]
+    if all(new is old for new, old in zip(after, before, strict=True)):
+        return False
+    document.messages = without_empty(after, before)
+    return True

@@ -1,0 +1,79 @@
+"""Cache breakpoints: what a provider knows of them, and some for clients that set none.
+
+Rules of Anthropic: https://docs.claude.com/en/docs/build-with-claude/prompt-caching.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from turnout.settings.rewriting import EACH, Rewrite
+from turnout.wire.rewrite.conversation import content_blocks, kind, role
+from turnout.wire.rewrite.document import Document
+from turnout.wire.rewrite.tree import DROP, Node, opened, plain
+
+_MARKED = (
+    ("system", EACH),
+    ("tools", EACH),
+    ("messages", EACH, "content", EACH),
+    ("messages", EACH, "content", EACH, "content", EACH),
+)
+"""Where blocks with a marker stand."""
+
+_BREAKPOINT = {"type": "ephemeral"}
+_UNMARKABLE = ("thinking", "redacted_thinking")
+MARKED_MESSAGES = 2
+"""User messages that get a breakpoint: the newest writes, the one before is read (E6)."""
+
+
+def fit_markers(document: Document, rules: Rewrite) -> None:
+    """Keep of each marker what the provider knows; with nothing known the markers go."""
+    if rules.cache_fields is None:
+        return
+    known = frozenset(rules.cache_fields)
+    for path in _MARKED:
+        marker = (*path, "cache_control")
+        lost: set[str] = set()
+        if document.edit(marker, partial(_fitted, known=known, lost=lost)):
+            document.note("cache_control")
+            document.removed.update(".".join((*marker, name)) for name in lost)
+
+
+def _fitted(marker: Node, known: frozenset[str], lost: set[str]) -> Node:
+    members = opened(marker)
+    if not isinstance(members, dict):
+        return DROP
+    unknown = members.keys() - known
+    lost |= unknown
+    return {name: value for name, value in members.items() if name in known} or DROP if unknown else marker
+
+
+def set_breakpoints(document: Document, rules: Rewrite) -> None:
+    """Breakpoints on the system prompt and the last two user messages, for a body that has none at all (E6)."""
+    if not rules.auto_cache or "cache_control" in document or any(_has_marker(document, path) for path in _MARKED):
+        return
+    system = document.node("system")
+    if system is not None and (blocks := content_blocks({"content": system})):
+        document.put("system", _marked(blocks))
+        document.note("auto_cache")
+    messages = list(document.messages)
+    users = [place for place, message in enumerate(messages) if role(message) == "user"]
+    for place in users[-MARKED_MESSAGES:]:
+        blocks = content_blocks(messages[place])
+        if blocks and kind(blocks[-1]) not in _UNMARKABLE:
+            messages[place] = {**messages[place], "content": _marked(blocks)}
+            document.note("auto_cache")
+    document.messages = messages
+
+
+def _has_marker(document: Document, path: tuple[str, ...]) -> bool:
+    return document.has((*path, "cache_control"))
+
+
+def _marked(blocks: list[Node]) -> list[Node]:
+    last = opened(blocks[-1])
+    if not isinstance(last, dict) or (kind(last) == "text" and not plain(last.get("text"))):
+        return blocks
+    return [*blocks[:-1], {**last, "cache_control": _BREAKPOINT}]
+
+

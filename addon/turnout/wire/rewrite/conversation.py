@@ -1,0 +1,76 @@
+"""What the rules share that walk through messages and their content blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from turnout.wire.rewrite.tree import Node, Object, is_list, opened, plain, text
+
+BlockEdit = Callable[[Object], list[Node]]
+"""What takes the place of a block: itself, something else, or nothing."""
+
+
+def role(message: Node) -> str:
+    return text(message.get("role")) if isinstance(message, dict) else ""
+
+
+def kind(block: Node) -> str:
+    """The block's `type`; empty when it is no block."""
+    return text(block.get("type")) if isinstance(block, dict) else ""
+
+
+def text_block(content: str, origin: Object | None = None) -> Object:
+    """A text block, with the cache breakpoint of the block it stands for."""
+    block: Object = {"type": "text", "text": content}
+    if origin is not None and "cache_control" in origin:
+        block["cache_control"] = origin["cache_control"]
+    return block
+
+
+def content_blocks(message: Object) -> list[Node]:
+    """The content as a list of blocks; a text becomes one."""
+    content = message.get("content")
+    if is_list(content):
+        return [opened(block) for block in opened(content)]
+    empty = content is None or plain(content) in ("", None)
+    return [] if empty else [{"type": "text", "text": content}]
+
+
+def with_blocks(message: Object, edit: BlockEdit) -> Node:
+    """The message with each block of a content list edited; the same object when nothing changes."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return message
+    blocks = replaced(content, edit)
+    return message if blocks is content else {**message, "content": blocks}
+
+
+def replaced(blocks: list[Node], edit: BlockEdit) -> list[Node]:
+    """Blocks, each replaced by what `edit` gives; the same list when nothing changes."""
+    result: list[Node] = []
+    for block in blocks:
+        result += edit(block) if isinstance(block, dict) else [block]
+    same = len(result) == len(blocks) and all(new is old for new, old in zip(result, blocks, strict=True))
+    return blocks if same else result
+
+
+def without_empty(messages: list[Node], before: list[Node]) -> list[Node]:
+    """The messages without those that have lost all their content on the way from `before`, message by message."""
+    return [
+        message for message, old in zip(messages, before, strict=True) if message is old or message.get("content") != []
+    ]
+
+
+def inside_results(edit: BlockEdit) -> BlockEdit:
+    """The same edit for the blocks inside tool results; the results themselves stay."""
+
+    def edit_result(block: Object) -> list[Node]:
+        content = block.get("content")
+        if kind(block) != "tool_result" or not is_list(content):
+            return [block]
+        inner = [opened(each) for each in opened(content)]
+        edited = replaced(inner, edit)
+        return [block] if edited is inner else [{**block, "content": edited}]
+
+    return edit_result
+

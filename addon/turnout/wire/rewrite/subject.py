@@ -1,0 +1,39 @@
+"""What the rules know of a request beside its body, and what comes out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Effort = Literal["low", "medium", "high"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One request on its way to one target."""
+
+    model: str
+    """The model name that is sent."""
+    client_model: str
+    """The model name that the client used, without suffixes."""
+    betas: tuple[str, ...] = ()
+    """The values of `anthropic-beta`."""
+    effort: Effort | None = None
+    """What a `-reasoning-…` suffix of the model name asks for."""
+    minted_by: Callable[[str], str | None] | None = None
+    """From the fingerprint of a thinking block to who signed it, None when that is not known. None in place of the
+    function: no other provider is known to have signed anything."""
+    signs_as: str = "anthropic"
+    """What `minted_by` gives for blocks of the target itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A request as it is sent."""
+
+    body: bytes
+    """The same object when nothing changed."""
+    betas: tuple[str, ...]
+    rules: tuple[str, ...]
+    """Names of the rules that changed something."""

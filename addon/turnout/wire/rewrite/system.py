@@ -1,0 +1,122 @@
+"""The system prompt: system roles inside messages, Claude Code's attribution block, a text put before."""
+
+from __future__ import annotations
+
+from turnout.settings.rewriting import Rewrite
+from turnout.wire.rewrite.conversation import content_blocks, kind, role, text_block
+from turnout.wire.rewrite.document import Document
+from turnout.wire.rewrite.flatten import as_text
+from turnout.wire.rewrite.tree import Node, Object, is_list, opened, plain, text
+
+_ATTRIBUTION = "x-anthropic-billing-header:"
+_REMINDER = "<system-reminder>\n{}\n</system-reminder>"
+
+
+def drop_attribution(document: Document, rules: Rewrite) -> None:
+    """Anthropic removes the block from the prompt by its position; anyone else would read it as part of the prompt."""
+    system = document.blocks("system") if rules.attribution == "drop" else None
+    if not system:
+        return
+    kept = [block for block in system if not text(_member(block, "text")).startswith(_ATTRIBUTION)]
+    if len(kept) == len(system):
+        return
+    if kept:
+        document.put("system", kept)
+    else:
+        document.remove("system")
+    document.note("attribution")
+
+
+def _member(block: Node, name: str) -> Node:
+    members = opened(block)
+    return members.get(name) if isinstance(members, dict) else None
+
+
+def prepend_system(document: Document, rules: Rewrite) -> None:
+    if not rules.prepend_system:
+        return
+    system = document.node("system")
+    blocks = _system_blocks(system)
+    if blocks and text(_member(blocks[0], "text")).startswith(rules.prepend_system):
+        return
+    if system is None or is_list(system):
+        document.put("system", [text_block(rules.prepend_system), *blocks])
+    else:
+        document.put("system", f"{rules.prepend_system}\n\n{text(system)}")
+    document.note("prepend_system")
+
+
+def move_system_roles(document: Document, rules: Rewrite) -> None:
+    """`role: system` inside messages, for providers that know it only as a field of the request.
+
+    Those before the first turn always go into the system prompt. With `hoist` all others do, which changes the prompt
+    before every cached prefix; with `user` they become text of the user message at their place, behind tool results,
+    which have to come first.
+    """
+    if rules.system_role == "keep" or not any(role(message) == "system" for message in document.messages):
+        return
+    turns = [message for message in document.messages if role(message) != "system"]
+    hoisted: list[Node] = []
+    if turns and rules.system_role == "hoist":
+        for message in document.messages:
+            hoisted += _texts(message) if role(message) == "system" else []
+        document.messages = turns
+    else:
+        hoisted, document.messages = _in_place(document.messages, hoist_first=bool(turns))
+    if hoisted:
+        document.put("system", [*_system_blocks(document.node("system")), *hoisted])
+    document.note("system_role")
+
+
+def _in_place(messages: list[Node], *, hoist_first: bool) -> tuple[list[Node], list[Node]]:
+    """What goes to the system prompt, and the messages with the rest at its place."""
+    hoisted: list[Node] = []
+    result: list[Node] = []
+    waiting: list[Node] = []
+    for message in messages:
+        if role(message) != "system":
+            if waiting:
+                message, before = _with_waiting(message, waiting)
+                result += before
+                waiting = []
+            result.append(message)
+        elif not result and hoist_first:
+            hoisted += _texts(message)
+        elif result and role(result[-1]) == "user":
+            result[-1] = {**result[-1], "content": [*content_blocks(result[-1]), *_reminders(message)]}
+        else:
+            waiting += _reminders(message)
+    if waiting:
+        result.append({"role": "user", "content": waiting})
+    return hoisted, result
+
+
+def _with_waiting(message: Node, waiting: list[Node]) -> tuple[Node, list[Node]]:
+    """The message after the waiting blocks with them inside it, or else a message of their own to come before it."""
+    if role(message) != "user":
+        return message, [{"role": "user", "content": waiting}]
+    blocks = content_blocks(message)
+    results = next((place for place, block in enumerate(blocks) if kind(block) != "tool_result"), len(blocks))
+    return {**message, "content": [*blocks[:results], *waiting, *blocks[results:]]}, []
+
+
+def _texts(message: Object) -> list[Node]:
+    found: list[Node] = []
+    for block in content_blocks(message):
+        if kind(block) == "text":
+            found += [block] if plain(block.get("text")) else []
+        elif words := as_text(block):
+            found.append(text_block(words, block))
+    return found
+
+
+def _reminders(message: Object) -> list[Node]:
+    return [text_block(_REMINDER.format(text(block["text"])), block) for block in _texts(message)]
+
+
+def _system_blocks(system: Node) -> list[Node]:
+    if system is None:
+        return []
+    if is_list(system):
+        return list(opened(system))
+    return [{"type": "text", "text": system}] if text(system) else []

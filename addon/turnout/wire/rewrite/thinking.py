@@ -1,0 +1,165 @@
+"""Thinking, effort and `max_tokens`: what one generation of models calls adaptive, another wants as a budget.
+
+Rules of Anthropic: https://docs.claude.com/en/docs/build-with-claude/extended-thinking and …/adaptive-thinking.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from turnout.settings.rewriting import Rewrite
+from turnout.wire.rewrite.betas import header_for
+from turnout.wire.rewrite.document import Document
+from turnout.wire.rewrite.generation import (
+    FIRST_ADAPTIVE,
+    FIRST_ONLY_ADAPTIVE,
+    FIRST_WITH_THINKING,
+    generation,
+)
+from turnout.wire.rewrite.subject import Subject
+
+SMALLEST_BUDGET = 1024
+ROOM_TO_ANSWER = 1024
+"""Tokens that `max_tokens` leaves beside the budget (E10)."""
+BUDGETS = {"low": 8000, "medium": 16000, "high": 32000, "xhigh": 32000, "max": 32000}
+"""Budget in tokens for an effort (E9)."""
+DEFAULT_BUDGET = 16000
+"""For adaptive thinking without an effort."""
+INTERLEAVED_BETA = "interleaved-thinking-2025-05-14"
+_SAMPLING = ("temperature", "top_p", "top_k")
+_DISPLAYS = ("summarized", "omitted")
+
+
+def think_as_asked(document: Document, rules: Rewrite, subject: Subject) -> tuple[str, ...]:
+    """Thinking for a `-reasoning-…` name; what the client says itself wins. The betas this needs."""
+    effort = subject.effort
+    known = generation(subject.model)
+    if effort is None or "thinking" in document or "effort" in document.table("output_config"):
+        return ()
+    if _forces_tool(document) or (known is not None and known < FIRST_WITH_THINKING):
+        return ()
+    document.note(f"thinking {effort}")
+    if known is None or known >= FIRST_ADAPTIVE:
+        document.put("thinking", {"type": "adaptive"})
+        document.set(("output_config", "effort"), effort)
+    else:
+        document.put("thinking", {"type": "enabled", "budget_tokens": BUDGETS[effort]})
+    if "budget_tokens" in document.table("thinking") or rules.thinking.get("adaptive") == "enabled":
+        _raise_max_tokens(document, BUDGETS[effort])
+    _drop_sampling(document)
+    return (INTERLEAVED_BETA,)
+
+
+def _forces_tool(document: Document) -> bool:
+    return document.table("tool_choice").get("type") in ("any", "tool")
+
+
+def _raise_max_tokens(document: Document, budget: int) -> None:
+    sent, needed = document.value("max_tokens"), budget + ROOM_TO_ANSWER
+    if _is_count(sent) and sent < needed:
+        document.put("max_tokens", needed)
+        document.note(f"max_tokens {sent}→{needed}")
+
+
+def _drop_sampling(document: Document) -> None:
+    """Thinking does not go with a temperature of the client's."""
+    for name in _SAMPLING:
+        if name in document:
+            document.remove(name)
+            document.note(f"drop {name}")
+
+
+def fit_thinking(document: Document, rules: Rewrite, subject: Subject) -> str | None:
+    """Make thinking, effort and max_tokens what the target takes. The beta that this makes necessary, if any."""
+    _limit_max_tokens(document, rules)
+    thinking = document.value("thinking")
+    if not isinstance(thinking, dict):
+        return None
+    kind = str(thinking.get("type"))
+    action = _action(kind, rules, subject)
+    beta = None
+    if action == "drop":
+        document.remove("thinking")
+        document.note(f"thinking {kind} dropped")
+        return None
+    if action is not None and action != kind:
+        beta = _convert(document, thinking, kind, action, rules)
+        document.note(f"thinking {kind}→{action}")
+    if rules.thinking or rules.thinking_budget or rules.max_tokens or action == "enabled":
+        _limit_budget(document, rules)
+    return beta
+
+
+def _action(kind: str, rules: Rewrite, subject: Subject) -> str | None:
+    for name, action in rules.thinking.items():
+        if name == kind:
+            return None if action == "keep" else action
+    if subject.model == subject.client_model and subject.effort is None:
+        return None  # the client knows what the model it asked for takes
+    known = generation(subject.model)
+    if known is None:
+        return None
+    if kind == "adaptive" and known < FIRST_ADAPTIVE:
+        return "enabled" if known >= FIRST_WITH_THINKING else "drop"
+    if kind == "enabled":
+        return "adaptive" if known >= FIRST_ONLY_ADAPTIVE else "drop" if known < FIRST_WITH_THINKING else None
+    return None
+
+
+def _convert(document: Document, thinking: dict[str, Any], kind: str, action: str, rules: Rewrite) -> str | None:
+    effort = document.table("output_config").get("effort")
+    display = {"display": thinking["display"]} if thinking.get("display") in _DISPLAYS else {}
+    if action == "enabled":
+        budget = BUDGETS.get(str(effort), DEFAULT_BUDGET) if kind == "adaptive" else DEFAULT_BUDGET
+        document.put("thinking", {"type": "enabled", "budget_tokens": budget, **display})
+        return None
+    if action == "adaptive":
+        document.put("thinking", {"type": "adaptive", **display})
+        header = header_for("output_config.effort", rules)
+        if effort is None and header is not None:
+            document.set(("output_config", "effort"), _effort(thinking.get("budget_tokens")))
+            return header
+        return None
+    document.put("thinking", {"type": action})
+    return None
+
+
+def _effort(budget: Any) -> str:
+    """The effort whose budget comes nearest."""
+    if not _is_count(budget):
+        return "high"
+    levels = ("low", "medium", "high")
+    return min(levels, key=lambda level: abs(BUDGETS[level] - budget))
+
+
+def _limit_max_tokens(document: Document, rules: Rewrite) -> None:
+    sent = document.value("max_tokens")
+    if rules.max_tokens is not None and _is_count(sent) and sent > rules.max_tokens:
+        document.put("max_tokens", rules.max_tokens)
+        document.note(f"max_tokens {sent}→{rules.max_tokens}")
+
+
+def _limit_budget(document: Document, rules: Rewrite) -> None:
+    """A budget that leaves room to answer; thinking goes where there is none for it."""
+    thinking, most = document.table("thinking"), document.value("max_tokens")
+    budget = thinking.get("budget_tokens")
+    if thinking.get("type") != "enabled" or not _is_count(budget) or not _is_count(most):
+        return
+    fitting = min(budget, most - ROOM_TO_ANSWER, rules.thinking_budget or budget)
+    if fitting < SMALLEST_BUDGET:
+        document.remove("thinking")
+        document.note("thinking dropped")
+    elif fitting != budget:
+        document.put("thinking", {**thinking, "budget_tokens": fitting})
+        document.note(f"budget_tokens {budget}→{fitting}")
+
+
+def fit_sampling(document: Document, subject: Subject) -> None:
+    """Newer models refuse the sampling parameters that the model the client asked for still took."""
+    known, asked = generation(subject.model), generation(subject.client_model)
+    if known is not None and known >= FIRST_ONLY_ADAPTIVE and asked is not None and asked < FIRST_ONLY_ADAPTIVE:
+        _drop_sampling(document)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int

@@ -1,0 +1,73 @@
+"""Tools that a provider does not have, fields of tools that it does not know, choices that it does not offer."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from turnout.settings.rewriting import Rewrite
+from turnout.wire.rewrite.document import Document
+from turnout.wire.rewrite.tree import Node, opened, text
+
+
+def fit_tools(document: Document, rules: Rewrite) -> None:
+    tools = document.blocks("tools")
+    if tools is None:
+        return
+    members = [opened(tool) for tool in tools]
+    kept = [(raw, tool) for raw, tool in zip(tools, members, strict=True) if _is_offered(tool, rules)]
+    fitted = [_known_fields(raw, tool, rules) for raw, tool in kept]
+    if len(kept) < len(tools):
+        document.note("server_tools")
+    if any(new is not raw for new, (raw, _) in zip(fitted, kept, strict=True)):
+        document.note("tool_fields")
+    if len(kept) == len(tools) and all(new is raw for new, raw in zip(fitted, tools, strict=True)):
+        return
+    if fitted:
+        document.put("tools", fitted)
+    else:
+        document.remove("tools")
+    _drop_idle_choice(document, {text(tool.get("name")) for _, tool in kept if isinstance(tool, dict)})
+
+
+def _is_client_tool(tool: Node) -> bool:
+    return not isinstance(tool, dict) or text(tool.get("type")) in ("", "custom")
+
+
+def _is_offered(tool: Node, rules: Rewrite) -> bool:
+    if _is_client_tool(tool):
+        return True
+    kind = text(tool["type"])
+    if kind in rules.refused_tools:
+        return False
+    return rules.server_tools is None or any(fnmatchcase(kind, glob) for glob in rules.server_tools)
+
+
+def _known_fields(raw: Node, tool: Node, rules: Rewrite) -> Node:
+    if rules.tool_fields is None or not isinstance(tool, dict) or not _is_client_tool(tool):
+        return raw
+    known = {name: value for name, value in tool.items() if name in rules.tool_fields}
+    return raw if len(known) == len(tool) else known
+
+
+def _drop_idle_choice(document: Document, names: set[str]) -> None:
+    choice = document.table("tool_choice")
+    if "tool_choice" in document and (not names or (choice.get("type") == "tool" and choice.get("name") not in names)):
+        document.remove("tool_choice")
+        document.note("tool_choice")
+
+
+def fit_tool_choice(document: Document, rules: Rewrite) -> None:
+    choice = document.table("tool_choice")
+    action = next((action for kind, action in rules.tool_choice.items() if kind == choice.get("type")), "keep")
+    if action == "keep":
+        return
+    if action == "without_thinking":
+        if document.value("thinking") == {"type": "disabled"}:
+            return
+        document.put("thinking", {"type": "disabled"})
+    elif action == "auto":
+        alone = {"disable_parallel_tool_use"}
+        document.put("tool_choice", {"type": "auto", **{key: choice[key] for key in alone & choice.keys()}})
+    else:
+        document.remove("tool_choice")
+    document.note("tool_choice")

@@ -1,0 +1,128 @@
+"""Recognising thinking blocks again: a short hash of the signature that a provider put on each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from turnout.wire.splice import UNREADABLE, top_level
+from turnout.wire.sse import EventSplitter, parse_event
+
+FINGERPRINT_LENGTH = 16
+"""Hexadecimal digits: 64 bits, far more than the blocks of a working life need to be told apart."""
+
+_MARK = b'thinking"'
+"""In every block and delta of thinking: `"type":"thinking"`, `"redacted_thinking"`, `{"thinking":"…"}`."""
+
+
+def fingerprint(signature: str, thinking: str) -> str:
+    """What a thinking block is recognised by: a hash of its signature, or of its text when it has none.
+
+    `redacted_thinking` carries its `data` in place of a signature.
+    """
+    return hashlib.sha256((signature or thinking).encode("utf-8", "surrogatepass")).hexdigest()[:FINGERPRINT_LENGTH]
+
+
+def minted(answer: bytes) -> list[str]:
+    """The fingerprints of all thinking blocks in an answer: server-sent events, or one message as JSON.
+
+    Blocks with neither signature nor text have none. Never raises; what cannot be read is passed over.
+    """
+    if _MARK not in answer:
+        return []
+    found = _of_message(answer) if answer[:64].lstrip()[:1] == b"{" else _of_events(answer)
+    return list(dict.fromkeys(fingerprint(signature, text) for signature, text in found if signature or text))
+
+
+class _Block(msgspec.Struct):
+    """What is read of a content block, or of a delta. Foreign, so of any type."""
+
+    type: Any = None
+    signature: Any = None
+    thinking: Any = None
+    data: Any = None
+
+    @property
+    def seal(self) -> str:
+        return _text(self.data if self.type == "redacted_thinking" else self.signature)
+
+
+class _Event(msgspec.Struct):
+    index: Any = None
+    content_block: Any = None
+    delta: Any = None
+
+
+_BLOCK = msgspec.json.Decoder(_Block)
+_EVENT = msgspec.json.Decoder(_Event)
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _of_message(body: bytes) -> Iterator[tuple[str, str]]:
+    content = (top_level(body) or {}).get("content")
+    try:
+        blocks = _LIST.decode(content) if content is not None else []
+    except UNREADABLE:
+        return
+    for raw in blocks:
+        try:
+            block = _BLOCK.decode(raw)
+        except UNREADABLE:
+            continue
+        if block.type in ("thinking", "redacted_thinking"):
+            yield block.seal, _text(block.thinking)
+
+
+@dataclass
+class _Traced:
+    """A thinking block of a stream."""
+
+    signature: str = ""
+    parts: list[str] = field(default_factory=list)
+
+
+def _of_events(answer: bytes) -> list[tuple[str, str]]:
+    splitter = EventSplitter()
+    frames = splitter.feed(answer)
+    frames.append(splitter.flush())
+    traced: dict[int, _Traced] = {}
+    deltas: list[bytes] = []
+    for frame in frames:
+        if b"signature_delta" in frame:
+            _trace(frame, traced)
+        elif _MARK in frame:
+            if b"thinking_delta" in frame:
+                deltas.append(frame)
+            else:
+                _trace(frame, traced)
+    # The text is needed only of blocks without a signature. It comes in by far the most frames.
+    if not traced or not all(block.signature for block in traced.values()):
+        for frame in deltas:
+            _trace(frame, traced)
+    return [(block.signature, "".join(block.parts)) for block in traced.values()]
+
+
+def _trace(frame: bytes, traced: dict[int, _Traced]) -> None:
+    event = parse_event(frame)
+    try:
+        told = _EVENT.decode(event.data if event else b"")
+    except UNREADABLE:
+        return
+    part = told.content_block if isinstance(told.content_block, dict) else told.delta
+    if not isinstance(part, dict) or type(told.index) is not int:
+        return
+    kind = part.get("type")
+    if kind not in ("thinking", "redacted_thinking", "thinking_delta", "signature_delta"):
+        return
+    block = traced.setdefault(told.index, _Traced())
+    seal = _text(part.get("data" if kind == "redacted_thinking" else "signature"))
+    block.signature = block.signature + seal if kind == "signature_delta" else seal or block.signature
+    block.parts.append(_text(part.get("thinking")))

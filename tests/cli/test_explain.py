@@ -1,0 +1,253 @@
+"""C6 and point 8 of the rewriting: `turnout explain` shows what each target of a plan would be sent."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cli.conftest import Turnout
+from turnout.cli.explained import LONGEST_TEXT, Explanation, diff, lines
+
+CONFIG = """
+[providers.picky]
+base_url = "http://127.0.0.1:9/anthropic"
+credentials = ["env:PICKY_KEY"]
+auth = "bearer"
+rewrite = { profile = "none", drop = ["metadata"], keep_betas = ["keep-*"] }
+
+[providers.open]
+base_url = "https://open.example/api"
+auth = "none"
+rewrite.profile = "none"
+
+[[routes]]
+model = "claude-opus-*"
+to = ["picky/small", "open", "anthropic"]
+"""
+
+BODY: dict[str, Any] = {
+    "model": "claude-opus-4-6",
+    "max_tokens": 8,
+    "metadata": {"user_id": "u"},
+    "messages": [{"role": "user", "content": "hi"}],
+}
+
+
+@pytest.fixture(autouse=True)
+def config(home: Path) -> None:
+    (home / "mitm.conf").write_text(CONFIG)
+
+
+def body_file(home: Path, body: Any = BODY) -> str:
+    file = home / "body.json"
+    file.write_text(json.dumps(body))
+    return str(file)
+
+
+def blocks(text: str) -> list[list[str]]:
+    return [block.splitlines() for block in text.strip().split("\n\n")]
+
+
+def test_every_target_of_the_plan_is_explained(turnout: Turnout, home: Path) -> None:
+    outcome = turnout("explain", body_file(home), "--beta", "keep-1,lose-1", "--beta", "keep-2")
+    assert (outcome.code, outcome.err) == (0, "")
+    head, picky, open_, anthropic = blocks(outcome.out)
+    assert head == ["claude-opus-4-6 · 124 bytes · route routes.0 → picky/small, open, anthropic"]
+    assert picky[0] == "picky/small: POST http://127.0.0.1:9/anthropic/v1/messages"
+    assert picky[1] == "no credential found (env:PICKY_KEY): this target would be skipped"
+    assert picky[2].startswith("rules: ")
+    assert picky[3:] == [
+        "- anthropic-beta: keep-1,lose-1,keep-2",
+        "+ anthropic-beta: keep-1,keep-2",
+        "@@ model @@",
+        "  {",
+        '-   "model": "claude-opus-4-6",',
+        '+   "model": "small",',
+        '    "max_tokens": 8,',
+        '-   "metadata": {',
+        '-     "user_id": "u"',
+        "-   },",
+        '    "messages": [',
+        "      {",
+    ]
+    assert open_ == ["open: POST https://open.example/api/v1/messages", "body: identical"]
+    assert anthropic == ["anthropic: POST https://api.anthropic.com/v1/messages", "body: identical"]
+
+
+def test_a_credential_is_neither_needed_nor_shown(
+    turnout: Turnout, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PICKY_KEY", "picky-key-0123456789")
+    outcome = turnout("explain", body_file(home))
+    assert "no credential" not in outcome.out
+    assert "picky-key" not in outcome.out
+
+
+def test_without_betas_it_says_so(turnout: Turnout, home: Path) -> None:
+    head = blocks(turnout("explain", body_file(home)).out)[0]
+    assert head[1:] == ["anthropic-beta: none given; name what the client sends with --beta"]
+
+
+def test_another_model(turnout: Turnout, home: Path) -> None:
+    """E5: the suffix is a question of the client's, answered by the header of a target that knows it."""
+    outcome = turnout("explain", body_file(home), "--model", "claude-sonnet-5[1m]")
+    head, anthropic = blocks(outcome.out)
+    assert head[0] == "claude-sonnet-5[1m] · 121 bytes · route default → anthropic"
+    assert "+ anthropic-beta: context-1m-2025-08-07" in anthropic
+    assert '+   "model": "claude-sonnet-5",' in anthropic
+
+
+def test_a_model_for_a_body_that_names_none(turnout: Turnout, home: Path) -> None:
+    outcome = turnout("explain", body_file(home, {"messages": []}), "--model", "claude-sonnet-5")
+    assert outcome.code == 0
+    assert outcome.out.startswith("claude-sonnet-5 · ")
+
+
+def test_a_pin_is_the_plan(turnout: Turnout, home: Path) -> None:
+    assert turnout("switch", "open").code == 0
+    head, open_ = blocks(turnout("explain", body_file(home)).out)
+    assert head[0].endswith(" · route pinned → open")
+    assert open_[-1] == "body: identical"
+
+
+def test_another_configuration(turnout: Turnout, home: Path) -> None:
+    other = home / "other.conf"
+    other.write_text('[[routes]]\nmodel = "*"\nto = "open"\n[providers.open]\nbase_url = "http://127.0.0.1:1"\n')
+    assert "route routes.0 → open\n" in turnout("explain", body_file(home), "--config", str(other)).out
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_standard_input(turnout: Turnout, monkeypatch: pytest.MonkeyPatch, mark: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(mark + json.dumps(BODY).encode())))
+    outcome = turnout("explain", "-")
+    assert outcome.code == 0
+    assert outcome.out.startswith("claude-opus-4-6 · 124 bytes")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"{", "not valid JSON"),
+        (b"[]", "not a JSON object"),
+        (b"{}", "model: Field required"),
+        (b'{"model": 1}', "model: Input should be a string"),
+        (b'{"model": "claude-opus-5", "messages": "\xff"}', "not valid JSON"),
+        (b'{"model": "claude-opus-5", "messages": ' + b"[" * 9000 + b"]" * 9000 + b"}", "nested too deeply|not valid"),
+    ],
+)
+def test_what_is_no_request(
+    turnout: Turnout, home: Path, monkeypatch: pytest.MonkeyPatch, body: bytes, told: str
+) -> None:
+    (home / "body.json").write_bytes(body)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(body)))
+    for name, shown in (("body.json", "body.json"), ("-", "standard input")):
+        outcome = turnout("explain", name)
+        assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+        assert outcome.err.startswith(f"turnout: {shown}: ")
+        assert any(words in outcome.err for words in told.split("|"))
+
+
+@pytest.mark.parametrize("name", ["nowhere.json", ".", "a\0b"])
+def test_a_file_that_cannot_be_read(turnout: Turnout, name: str) -> None:
+    outcome = turnout("explain", name)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "cannot be read" in outcome.err
+
+
+def test_a_broken_configuration(turnout: Turnout, home: Path) -> None:
+    (home / "mitm.conf").write_text("[broken")
+    outcome = turnout("explain", body_file(home))
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+
+
+def test_a_pipe_gets_plain_lines_of_any_length(turnout_process: Turnout, home: Path) -> None:
+    long = "claude-opus-" + "x" * 300
+    outcome = turnout_process("explain", body_file(home, BODY | {"model": long}), PYTHONIOENCODING="utf-8")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines()[0].startswith(f"{long} · ")
+    assert "\x1b" not in outcome.out
+
+
+def test_a_terminal_gets_colours(turnout: Turnout, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert '\x1b[32m+   "model": "small",\x1b[0m' in turnout("explain", body_file(home)).out
+
+
+def changes(old: Any, new: Any) -> list[str]:
+    return list(diff(json.dumps(old).encode(), json.dumps(new).encode()))
+
+
+def test_each_region_has_the_path_of_its_first_change() -> None:
+    old = {"a": [{"b": number} for number in range(9)], "c": "x"}
+    new = {"a": [{"b": number if number != 4 else "4"} for number in range(9)], "c": "x", "d": {}}
+    assert changes(old, new) == [
+        "@@ a[4].b @@",
+        "      },",
+        "      {",
+        '-       "b": 4',
+        '+       "b": "4"',
+        "      },",
+        "      {",
+        "@@ d @@",
+        "    ],",
+        '    "c": "x",',
+        '+   "d": {}',
+        "  }",
+    ]
+
+
+def test_a_body_that_is_no_object() -> None:
+    assert changes([], 1) == ["@@ body @@", "- []", "+ 1"]
+
+
+def test_a_long_string_does_not_flood_the_screen() -> None:
+    prompt = "word\n" * 2000
+    (added,) = [line for line in changes({}, {"system": prompt}) if "system" in line]
+    assert added.endswith(' …" (10000 chars)')
+    assert len(added) < 2 * LONGEST_TEXT
+
+
+@pytest.mark.parametrize("place", [0, 40, 60, 5000, 9999])
+def test_a_change_inside_a_long_string_is_shown(place: int) -> None:
+    old = "x" * 10_000
+    new = old[:place] + "CHANGED" + old[place + 7 :]
+    shown = [line for line in changes({"a": {"text": old}}, {"a": {"text": new}}) if line[0] in "+-"]
+    assert len(shown) == 2
+    assert "CHANGED"[: 10_000 - place] in shown[1]
+    assert all(len(line) < 2 * LONGEST_TEXT for line in shown)
+
+
+def test_another_way_to_write_the_same_is_no_diff() -> None:
+    explanation = Explanation("t", "http://t", (), (None, None), (b'{"a": 1}', b'{"a":1}'))
+    assert list(lines(explanation))[1:] == ["body: identical but for blanks, escapes or keys given twice"]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(_JSON, _JSON)
+def test_a_diff_is_empty_when_nothing_changed_and_only_then(old: Any, new: Any) -> None:
+    assert changes(old, old) == []
+    assert bool(changes(old, new)) is (json.dumps(old) != json.dumps(new))
+    assert all(line[:2] in ("- ", "+ ", "  ", "@@") for line in changes(old, new))
+
+
+def test_of_a_large_body_only_the_changes_are_on_the_screen(turnout: Turnout, home: Path) -> None:
+    schema = {"type": "object", "properties": {f"p{n}": {"type": "string", "description": "d" * 40} for n in range(40)}}
+    tools = [{"name": f"tool{n}", "description": "words " * 200, "input_schema": schema} for n in range(24)]
+    messages = [{"role": "user", "content": [{"type": "text", "text": f"{n} " * 300}]} for n in range(1000)]
+    outcome = turnout("explain", body_file(home, BODY | {"tools": tools, "messages": messages}))
+    assert 20 < len(outcome.out.splitlines()) < 40

@@ -1,0 +1,116 @@
+"""Thinking blocks are recognised by what they carry."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.wire.test_sse import streams
+from turnout.wire import signatures
+from turnout.wire.signatures import FINGERPRINT_LENGTH, fingerprint, minted
+
+
+def sse(name: str, **data: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n".encode()
+
+
+def started(index: int, **block: Any) -> bytes:
+    return sse("content_block_start", index=index, content_block=block)
+
+
+def delta(index: int, kind: str, value: str) -> bytes:
+    key = {"thinking_delta": "thinking", "signature_delta": "signature", "text_delta": "text"}[kind]
+    return sse("content_block_delta", index=index, delta={"type": kind, key: value})
+
+
+THINKING = started(0, type="thinking", thinking="", signature="")
+
+
+class TestFingerprint:
+    def test_the_signature_counts_and_without_one_the_text(self) -> None:
+        assert fingerprint("s", "a") == fingerprint("s", "b") != fingerprint("", "a") != fingerprint("", "b")
+        assert fingerprint("", "s") == fingerprint("s", "")
+
+    @given(st.text(st.characters(), max_size=5), st.text(st.characters(), max_size=5))
+    def test_short_and_hexadecimal(self, signature: str, thinking: str) -> None:
+        found = fingerprint(signature, thinking)
+        assert len(found) == FINGERPRINT_LENGTH and set(found) <= set("0123456789abcdef")
+
+    def test_a_lone_surrogate_is_no_fault(self) -> None:
+        assert fingerprint("\ud800", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (THINKING + delta(0, "thinking_delta", "hm") + delta(0, "signature_delta", "sig"), [("sig", "")]),
+        (THINKING + delta(0, "thinking_delta", "he said ") + delta(0, "thinking_delta", "no"), [("", "he said no")]),
+        (started(0, type="thinking", thinking="a", signature=""), [("", "a")]),
+        (started(0, type="thinking", thinking="a", signature="sig"), [("sig", "")]),
+        (started(0, type="thinking", thinking="a") + delta(0, "thinking_delta", "b"), [("", "ab")]),
+        (delta(0, "thinking_delta", "b"), [("", "b")]),
+        (started(0, type="redacted_thinking", data="sealed"), [("sealed", "")]),
+        (
+            THINKING
+            + delta(0, "signature_delta", "one")
+            + started(1, type="text", text="")
+            + delta(1, "text_delta", 'a "thinking_delta" of signature_delta')
+            + started(2, type="thinking", thinking="")
+            + delta(2, "thinking_delta", "two"),
+            [("one", ""), ("", "two")],
+        ),
+        (THINKING + delta(0, "signature_delta", "s") + started(1, type="thinking", signature="s"), [("s", "")]),
+        (THINKING, []),
+        (sse("message_start", message={"thinking": 1}) + sse("content_block_start", index=[], content_block=1), []),
+        (b'event: content_block_delta\ndata: {"thinking"\n\n', []),
+        (b'event: x\ndata: {"delta":{"type":"signature_delta","signature":"s"},"index":true}\n\n"thinking"', []),
+    ],
+)
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_events(answer: bytes, expected: list[tuple[str, str]], end: bytes) -> None:
+    assert minted(answer.replace(b"\n", end)) == [fingerprint(*each) for each in expected]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ([{"type": "thinking", "thinking": "t", "signature": "s"}], [("s", "")]),
+        ([{"type": "thinking", "thinking": "t"}], [("", "t")]),
+        ([{"type": "redacted_thinking", "data": "d"}, {"type": "thinking", "thinking": "u"}], [("d", ""), ("", "u")]),
+        ([1, None, {"type": "thinking", "thinking": 5}, {"type": ["thinking"]}], []),
+        ([{"type": "text", "text": "thinking", "signature": "s"}], []),
+        ({"type": "thinking"}, []),
+        (None, []),
+    ],
+)
+def test_messages(content: Any, expected: list[tuple[str, str]]) -> None:
+    body = json.dumps({"type": "message", "content": content}, indent=1).encode()
+    assert minted(body) == minted(b" \n" + body) == [fingerprint(*each) for each in expected]
+
+
+def test_an_answer_that_breaks_off() -> None:
+    assert minted(THINKING + delta(0, "signature_delta", "s")[:-1]) == [fingerprint("s", "")]
+
+
+def test_deltas_are_decoded_only_when_a_signature_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    trace = signatures._trace
+    monkeypatch.setattr(signatures, "_trace", lambda frame, traced: (read.append(frame), trace(frame, traced)))
+    text = b"".join(delta(0, "thinking_delta", "x") for _ in range(50))
+
+    assert minted(THINKING + text + delta(0, "signature_delta", "s")) and len(read) == 2
+    assert minted(delta(0, "text_delta", "plain") * 50) == [] and len(read) == 2
+
+
+pieces = st.sampled_from(
+    [b'"thinking"', b"signature_delta", b"thinking_delta", THINKING, b"\n\n", b"{", b'{"content":[']
+)
+
+
+@given(st.lists(st.binary(max_size=20) | pieces | streams, max_size=6))
+def test_never_raises(parts: list[bytes]) -> None:
+    assert isinstance(minted(b"".join(parts)), list)
