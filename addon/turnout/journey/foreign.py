@@ -34,6 +34,7 @@ _STATUS_FOR = {434: 403, 498: 529, 424: 500, 499: 500}
 
 _SAYING = ("message", "msg", "detail", "error", "errors", "details")
 """Keys that hold a message or lead to one, in this order."""
+_TOO_MUCH_OUTPUT = "exceed context limit"
 _TOO_LONG = "prompt is too long:"
 
 _DEEPEST = 6
@@ -88,6 +89,8 @@ def shaped_body(body: bytes, judgement: Judgement) -> bytes:
 def too_long_body(body: bytes, overflow: Overflow) -> bytes:
     """The error on which Claude Code compacts the conversation, in Anthropic's words, with the provider's behind."""
     message = whole_message(body)
+    if _TOO_MUCH_OUTPUT in message:  # Claude Code then asks for less output, and loses nothing
+        return body if is_shaped(body) else error_body("anthropic", "invalid_request_error", message)
     if not message.startswith(_TOO_LONG):
         counts = f"{overflow.used} tokens > {overflow.limit} maximum " if overflow.used and overflow.limit else ""
         message = f"{_TOO_LONG} {counts}({message})" if counts else f"{_TOO_LONG} {message}"
