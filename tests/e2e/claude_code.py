@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
 from tests.conftest import CLAUDE
+from tests.mitm import MitmdumpProcess, read_flows
 from tests.scripted.events import stream_of, tool_turn
+from tests.scripted.provider import ScriptedProviderThread
 from tests.scripted.replies import Reply, sse
+from tests.scripted.tap import TapThread
 
 HAIKU = "claude-haiku-4-5-20251001"
 
@@ -39,6 +44,40 @@ class Run:
         assert (self.exit_code, self.stdout.strip()) == (0, FINAL_TEXT), self
 
 
+@dataclass
+class House:
+    """Turnout as a process, with a tap on its front door and a record of what it did."""
+
+    process: MitmdumpProcess
+    tap: TapThread
+    recording: Path
+
+    def flows(self) -> list[Any]:
+        """Stop the process and read the finished POST flows it wrote."""
+        assert self.process.stop() == 0, self.process.output
+        return [flow for flow in read_flows(self.recording) if flow.request.method == "POST"]
+
+
+class OpenHouse(Protocol):
+    def __call__(self, config: str, environment: Mapping[str, str] | None = ...) -> AbstractContextManager[House]: ...
+
+
+@contextmanager
+def providers(*instances: ScriptedProviderThread, problems: bool = False) -> Iterator[None]:
+    """Runs them, and checks at the end that nothing reached them that should not have.
+
+    `problems`: that vendors refuse requests is part of the test.
+    """
+    with ExitStack() as stack:
+        for instance in instances:
+            stack.enter_context(instance)
+        yield
+        for instance in instances:
+            assert instance.violations == []
+            assert instance.refusals == []
+            assert problems or instance.problems == []
+
+
 def executable() -> Path:
     """Claude Code as `TURNOUT_CLAUDE` names it: skips without the variable, fails when it names nothing."""
     if not CLAUDE:
@@ -61,15 +100,19 @@ def run_claude(
     credential: Mapping[str, str],
     *options: str,
     prompt: str = "Say hello via the tool.",
+    nonessential: bool = False,
 ) -> Run:
-    """One prompt through `claude -p`. `credential` are the variables that hold it; {} uses what is in `home`."""
+    """One prompt through `claude -p`. `credential` are the variables that hold it; {} uses what is in `home`.
+
+    `nonessential` allows requests that do not serve the prompt, such as the one for a title of the session.
+    """
     environment = {
         "HOME": str(home),
         "PATH": "/usr/bin:/bin",
         "TERM": "xterm",
         "ANTHROPIC_BASE_URL": base_url,
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
+        **({} if nonessential else {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}),
         **credential,
     }
     done = subprocess.run(

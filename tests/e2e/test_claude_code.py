@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.conftest import StartMitmdump
-from tests.e2e.claude_code import HAIKU, RESULT, Run, executable, run_claude, sign_in, tool_turn_script
-from tests.mitm import MitmdumpProcess, read_flows
+from tests.e2e.claude_code import (
+    HAIKU,
+    RESULT,
+    OpenHouse,
+    Run,
+    providers,
+    run_claude,
+    sign_in,
+    tool_turn_script,
+)
 from tests.scripted import replies
 from tests.scripted.provider import ScriptedProviderThread
 from tests.scripted.replies import Reply
@@ -26,55 +30,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.claude]
 CLIENT_KEY = "sk-ant-api03-fake-key-of-the-client"
 OAUTH = "sk-ant-oat01-fake-token-of-the-client"
 KEYS = {"FIRST_KEY": "sk-ant-api03-fake-key-of-the-first", "SECOND_KEY": "sk-ant-api03-fake-key-of-the-second"}
-
-
-@dataclass
-class House:
-    """Turnout as a process, with a tap on its front door and a record of what it did."""
-
-    process: MitmdumpProcess
-    tap: TapThread
-    recording: Path
-
-    def flows(self) -> list[Any]:
-        """Stop the process and read the finished POST flows it wrote."""
-        assert self.process.stop() == 0, self.process.output
-        return [flow for flow in read_flows(self.recording) if flow.request.method == "POST"]
-
-
-@pytest.fixture
-def claude_home(tmp_path: Path) -> Path:
-    """Claude Code's own home: Turnout's process has another, so it cannot borrow the login from there."""
-    executable()
-    directory = tmp_path / "claude-home"
-    directory.mkdir()
-    return directory
-
-
-@pytest.fixture
-def opened(mitmdump: StartMitmdump, tmp_path: Path) -> Any:
-    """Opens a House for a config and the environment it names."""
-
-    @contextmanager
-    def open_house(config: str, environment: Mapping[str, str] | None = None) -> Iterator[House]:
-        recording = tmp_path / "out.mitm"
-        process = mitmdump(config, "-w", str(recording), environment=environment)
-        with TapThread(process.port) as tap:
-            yield House(process, tap, recording)
-
-    return open_house
-
-
-@contextmanager
-def providers(*instances: ScriptedProviderThread) -> Iterator[None]:
-    """Runs them, and checks at the end that nothing reached them that should not have."""
-    with ExitStack() as stack:
-        for instance in instances:
-            stack.enter_context(instance)
-        yield
-        for instance in instances:
-            assert instance.violations == []
-            assert instance.refusals == []
 
 
 def assert_tool_turn(requests: Sequence[RecordedRequest]) -> None:
@@ -90,7 +45,7 @@ def assert_unnoticed(run: Run, tap: TapThread) -> None:
     assert [request.lower["x-stainless-retry-count"] for request in tap.messages] == ["0", "0"]
 
 
-def test_plain_passthrough_is_byte_identical(opened: Any, claude_home: Path) -> None:
+def test_plain_passthrough_is_byte_identical(opened: OpenHouse, claude_home: Path) -> None:
     """A1, A8 (a genuine client credential), C3: nothing changes on the way."""
     anthropic = ScriptedProviderThread(tool_turn_script(), accepts=CLIENT_KEY, gzip=True)
     with providers(anthropic), opened(f'[providers.anthropic]\nbase_url = "{anthropic.url}"\n') as house:
@@ -104,7 +59,7 @@ def test_plain_passthrough_is_byte_identical(opened: Any, claude_home: Path) -> 
     assert [flow.metadata["turnout.body"] for flow in flows] == ["identical"] * 2
 
 
-def test_a_sentinel_is_replaced_by_the_real_key(opened: Any, claude_home: Path) -> None:
+def test_a_sentinel_is_replaced_by_the_real_key(opened: OpenHouse, claude_home: Path) -> None:
     """A6, A8: `proxy-managed` enters, REAL_ANTHROPIC_API_KEY leaves."""
     anthropic = ScriptedProviderThread(tool_turn_script(), accepts=KEYS["FIRST_KEY"])
     environment = {"REAL_ANTHROPIC_API_KEY": KEYS["FIRST_KEY"]}
@@ -114,7 +69,7 @@ def test_a_sentinel_is_replaced_by_the_real_key(opened: Any, claude_home: Path) 
     assert_tool_turn(anthropic.messages)
 
 
-def test_haiku_goes_to_a_second_provider(opened: Any, claude_home: Path) -> None:
+def test_haiku_goes_to_a_second_provider(opened: OpenHouse, claude_home: Path) -> None:
     """A2, A6, C6: MiniMax gets its own key as Bearer and its own model name, and nothing of Anthropic's."""
     anthropic = ScriptedProviderThread(accepts=CLIENT_KEY)
     minimax = ScriptedProviderThread(
@@ -127,6 +82,7 @@ def test_haiku_goes_to_a_second_provider(opened: Any, claude_home: Path) -> None
             [providers.minimax]
             base_url = "{minimax.url}"
             credentials = ["env:MINIMAX_API_KEY"]
+            rewrite.profile = "none"
             [[routes]]
             model = "claude-haiku-*"
             to = ["minimax/MiniMax-M2.5-highspeed", "anthropic"]
@@ -174,7 +130,7 @@ def quota() -> Reply:
     [quota(), replies.close_before_headers(), replies.close_after(0)],
     ids=["429", "dies before headers", "dies before the first event"],
 )
-def test_the_second_target_serves_when_the_first_fails(opened: Any, claude_home: Path, failure: Reply) -> None:
+def test_the_second_target_serves_when_the_first_fails(opened: OpenHouse, claude_home: Path, failure: Reply) -> None:
     """B2, C1: the same client request goes on, and the client sees one clean stream."""
     first = ScriptedProviderThread(failure, accepts=KEYS["FIRST_KEY"], forbid=[CLIENT_KEY, KEYS["SECOND_KEY"]])
     second = ScriptedProviderThread(
@@ -190,7 +146,7 @@ def test_the_second_target_serves_when_the_first_fails(opened: Any, claude_home:
     assert served[-1] == "second"
 
 
-def test_its_own_login_passes_through(opened: Any, claude_home: Path) -> None:
+def test_its_own_login_passes_through(opened: OpenHouse, claude_home: Path) -> None:
     """A5, B1: the OAuth token from its .credentials.json arrives as Bearer with the oauth beta, once."""
     sign_in(claude_home, OAUTH)
     anthropic = ScriptedProviderThread(tool_turn_script(), accepts=OAUTH)

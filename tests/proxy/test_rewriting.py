@@ -341,3 +341,15 @@ async def test_what_is_no_json_inside_is_refused_clearly(proxy: StartProxy, clie
         assert not upstream.messages
     assert answer.status_code == 400
     assert "not valid JSON" in answer.json()["error"]["message"]
+
+
+async def test_a_provider_that_refuses_everything_is_not_asked_forever(
+    proxy: StartProxy, client: httpx.AsyncClient
+) -> None:
+    odd = {f"odd_{number}": 1 for number in range(20)}
+    async with ScriptedProvider(refusing(*odd), strict="nothing") as upstream:
+        running = await proxy(own("mine", upstream, UNREWRITTEN) + route("mine"))
+        answer = await ask(client, running.url, odd)
+        assert len(upstream.messages) == 9
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == "odd_8: Extra inputs are not permitted"

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from tests.scripted import strict as rules
+from tests.scripted.mint import Mint
 from tests.scripted.replies import Reply, error, json, sse
 from tests.scripted.strict import Credential, Refusal
 from tests.scripted.thread import LoopThread, Result
@@ -39,7 +40,8 @@ class ScriptedProvider:
     for its look, at a vendor with that vendor's.
     `serves` are globs of the models it has, anything else is 404. `forbid` are texts that must never reach it.
     `gzip` compresses answers for clients that accept it, as Anthropic's edge does. `prefix` is a path under which the
-    endpoints live, as with providers that serve this protocol beside others; it is part of `url`.
+    endpoints live, as with providers that serve this protocol beside others; it is part of `url`. `mint` refuses every
+    thinking block that it has not signed; without one, any signature will do.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class ScriptedProvider:
         forbid: Sequence[str] = ("proxy-managed",),
         gzip: bool = False,
         prefix: str = "",
+        mint: Mint | None = None,
     ) -> None:
         self.requests: list[RecordedRequest] = []
         self.violations: list[str] = []
@@ -66,7 +69,7 @@ class ScriptedProvider:
         self._accepts = [each for item in _listed(accepts) for each in self._credentials(item)]
         self._strict = strict == "anthropic"
         self._serves, self._forbid, self._gzip = serves, forbid, gzip
-        self._prefix = prefix
+        self._prefix, self._mint = prefix, mint
         self._arrivals = asyncio.Condition()
         self._connections: set[asyncio.Task[None]] = set()
         self._opened = 0
@@ -212,6 +215,8 @@ class ScriptedProvider:
             check(request)
         if self._vendor:
             self._vendor.check_request(request)
+        if self._mint:
+            self._mint.check(request)
         if not any(fnmatchcase(request.model, pattern) for pattern in self._serves):
             raise Refusal(404, "not_found_error", f"model: {request.model}")
 

@@ -34,9 +34,12 @@ class Knowledge:
 
     def configure(self, providers: Mapping[str, Provider]) -> None:
         """New settings: what was learned of a provider whose table was edited is forgotten."""
+        known = len(self.lessons)
         for name, provider in self._providers.items():
             if providers.get(name) != provider:
                 self.lessons.forget(name)
+        if len(self.lessons) != known:
+            self._keep_lessons()
         self._providers = providers
         self._rules.clear()
 
@@ -76,8 +79,8 @@ class Knowledge:
     ) -> tuple[Lesson, ...]:
         """Remember what a model refuses. Returns what was not known yet: without any, trying again is of no use."""
         new = self.lessons.learn(provider.name, endpoint, model, lessons)
-        if new and self._lessons_file is not None:
-            self._write_soon(partial(self.lessons.write, self._lessons_file, self.lessons.encoded()))
+        if new:
+            self._keep_lessons()
         return new
 
     def minted(self, provider: Provider, fingerprints: Sequence[str]) -> None:
@@ -85,6 +88,15 @@ class Knowledge:
         self.signatures.note(fingerprints, provider.signs_as)
         if self._signatures_file is not None:
             self._write_soon(partial(self.signatures.write, self._signatures_file, self.signatures.encoded()))
+
+    def _keep_lessons(self) -> None:
+        if self._lessons_file is not None:
+            self._write_soon(partial(self.lessons.write, self._lessons_file, self.lessons.encoded()))
+
+    async def written(self) -> None:
+        """Wait until the files hold all that is known."""
+        if self._last_write is not None:
+            await self._last_write
 
     def _write_soon(self, write: Callable[[], None]) -> None:
         """In a thread, one file at a time: what is written last is what was known last."""

@@ -1,0 +1,84 @@
+"""Answers of a thinking model that works with tools, each with a thought of its own, signed by its provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tests.e2e.claude_code import FINAL_TEXT
+from tests.scripted.events import (
+    Event,
+    message_delta,
+    message_start,
+    message_stop,
+    stream_of,
+    text_block,
+    thinking_block,
+    tool_use_block,
+)
+from tests.scripted.mint import Mint, thinking_blocks
+from tests.scripted.replies import Reply, sse
+from tests.scripted.wire import RecordedRequest
+
+TITLE = '{"title": "Where it was"}'
+
+
+class Thinker:
+    """The script of one provider. `signs` False gives thinking blocks an empty signature, as many vendors do."""
+
+    def __init__(self, name: str, *, signs: bool = True) -> None:
+        self.name = name
+        self.mint = Mint(name)
+        self.blocks: list[dict[str, Any]] = []
+        """Every thinking block it has answered with, as a client has to send it back."""
+        self._signs = signs
+
+    def call(self) -> Reply:
+        """Thinks, then has Bash reckon: the n-th answer of `minimax` yields "minimax-10n"."""
+        number = len(self.blocks)
+        command = {"command": f"echo {self.name}-$(({number} + 100))", "description": "Say where it was"}
+        call = tool_use_block(1, "Bash", command, id=f"toolu_{self.name}{number}")
+        return sse(self._answer([*self._thinks(), *call], "tool_use"))
+
+    def says(self, text: str = FINAL_TEXT) -> Reply:
+        """Thinks, then ends the turn."""
+        return sse(self._answer([*self._thinks(), *text_block(1, [text])], "end_turn"))
+
+    def _thinks(self) -> list[Event]:
+        thought = f"{self.name} thinks for the {len(self.blocks) + 1}. time"
+        signature = self.mint.sign(thought) if self._signs else ""
+        self.blocks.append({"type": "thinking", "thinking": thought, "signature": signature})
+        return thinking_block(0, [thought[:9], thought[9:]], signature)
+
+    def _answer(self, blocks: Iterable[Event], reason: str) -> list[Event]:
+        start = message_start(id=f"msg_{self.name}{len(self.blocks)}")
+        return [start, *blocks, message_delta(reason), message_stop()]
+
+
+def with_titles(replies: Iterable[Reply]) -> Callable[[RecordedRequest], Reply]:
+    """A script for a client that also asks for a title of the session, at a moment of its own choice."""
+    turns = iter(replies)
+
+    def reply(request: RecordedRequest) -> Reply:
+        return sse(stream_of(TITLE)) if asks_for_title(request) else next(turns)
+
+    return reply
+
+
+def asks_for_title(request: RecordedRequest) -> bool:
+    """The one request of Claude Code that brings no tools."""
+    return not request.json.get("tools")
+
+
+def tool_outputs(request: RecordedRequest) -> list[str]:
+    """What the tools of a conversation have said."""
+    return [text_of(result["content"]).strip() for result in request.tool_results]
+
+
+def text_of(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
+
+
+def thoughts(request: RecordedRequest) -> list[dict[str, Any]]:
+    """The thinking blocks of a conversation."""
+    return [block for _, block in thinking_blocks(request)]

@@ -1,0 +1,121 @@
+"""`rewrite` tables: how profile, preset and the user's own rules add up, and what is told of mistakes."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turnout.errors import ConfigError
+from turnout.settings.load import load, presets
+from turnout.settings.model import Provider
+from turnout.settings.rewriting import Rewrite, complete, extended, pairs, parse_path, profiles, rules_for
+
+
+def provider(table: str, name: str = "mine", **environment: str) -> Provider:
+    file = Path("mitm.conf").resolve()
+    file.write_text(table, encoding="utf-8")
+    return load(str(file), environment).providers[name]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+MINE = '[providers.mine]\nbase_url = "http://127.0.0.1:1"\n'
+
+
+def test_a_provider_of_ones_own_is_safe_unless_it_says_otherwise() -> None:
+    assert provider(MINE).rewrite.system_role == "user"
+    assert provider(MINE).learns
+    assert provider(MINE + 'rewrite.profile = "none"').rewrite == Rewrite(profile="none")
+    first = provider(MINE + "first_party = true")
+    assert first.rewrite == Rewrite(profile="none")
+    assert not first.learns
+    assert provider(MINE + "first_party = true\nrewrite.learn = true").learns
+
+
+def test_anthropic_has_no_rules() -> None:
+    """A request that nothing needs to change leaves byte for byte."""
+    assert provider("", "anthropic").rewrite == Rewrite(profile="none")
+
+
+def test_lists_of_the_user_add_to_those_of_preset_and_profile() -> None:
+    table = '[providers.deepseek]\nrewrite.drop = "metadata"\nrewrite.keep_betas = ["mine-*"]\nrewrite.max_tokens = 8192\n'
+    rules = provider(table, "deepseek").rewrite
+    assert rules.drop[-1] == "metadata"
+    assert "container" in rules.drop
+    assert rules.keep_betas == ("effort-*", "mine-*")
+    assert rules.max_tokens == 8192
+
+
+def test_a_named_profile_takes_the_place_of_the_presets_rules() -> None:
+    assert provider('[providers.minimax]\nrewrite.profile = "none"', "minimax").rewrite == Rewrite(profile="none")
+
+
+def test_rules_from_the_environment() -> None:
+    assert provider(MINE, TURNOUT_PROVIDERS__MINE__REWRITE__MAX_TOKENS="4096").rewrite.max_tokens == 4096
+
+
+@pytest.mark.parametrize(
+    ("base", "over", "result"),
+    [
+        ({"drop": ["a"]}, {"drop": ["b", "a"]}, {"drop": ["a", "b"]}),
+        ({"drop": ["a"]}, {"drop": "b"}, {"drop": ["a", "b"]}),
+        ({"drop": ("a",)}, {"drop": ("b",)}, {"drop": ["a", "b"]}),
+        ({"clamp": {"t": [0, 1]}}, {"clamp": {"t": [0, 2]}}, {"clamp": {"t": [0, 2]}}),
+        ({"thinking": {"adaptive": "drop"}}, {"thinking": {"enabled": "drop"}},
+         {"thinking": {"adaptive": "drop", "enabled": "drop"}}),
+        ({"max_tokens": 1}, {"max_tokens": 2}, {"max_tokens": 2}),
+        ({}, {"drop": ["a"]}, {"drop": ["a"]}),
+        ({"models": {"m": {"drop": ["a"]}}}, {"models": {"m": {"drop": ["b"]}}}, {"models": {"m": {"drop": ["a", "b"]}}}),
+    ],
+)  # fmt: skip
+def test_extending(base: dict[str, Any], over: dict[str, Any], result: dict[str, Any]) -> None:
+    assert extended(base, over) == result
+
+
+def test_rules_for_a_model() -> None:
+    rules = Rewrite.model_validate({"drop": ["a"], "models": {"Big-*": {"drop": ["b"]}, "*": {"images": "note"}}})
+    assert rules_for(rules, "big-1").drop == ("a", "b")
+    assert rules_for(rules, "small").drop == ("a",)
+    assert rules_for(rules, "small").images == "note"
+    plain = Rewrite(drop=("a",))
+    assert rules_for(plain, "any") is plain
+    assert rules_for(plain, "any", ({"max_tokens": 5},)).max_tokens == 5
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('rewrite.dropp = ["a"]', "rewrite.dropp: unknown key. Did you mean drop?"),
+        ('rewrite.drop = ["a b"]', "'a b' is not a path"),
+        ('rewrite.clamp = { t = [2, 1] }', "the lowest value comes first"),
+        ('rewrite.profile = "saef"', "rewrite.profile: no such profile. Did you mean safe?"),
+        ('rewrite.thinking = { adaptive = "off" }', "is not supported; known: keep, adaptive, enabled, disabled or drop"),
+        ('rewrite.models."a*" = { profile = "safe" }', "hold neither models nor profile nor learn"),
+        ('rewrite = "safe"', "a table is expected"),
+        ('rewrite.max_tokens = 0', "must be at least 1"),
+        ('count_tokens = "yes"', "is not supported; known: provider, anthropic, estimate or none"),
+        ('context_lengths = { "*" = 0 }', "must be at least 1"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_with_their_key(table: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        provider(MINE + table)
+    assert told in str(caught.value)
+    assert "providers.mine" in str(caught.value)
+
+
+def test_the_data_is_sound() -> None:
+    for name, table in profiles().items():
+        assert Rewrite.model_validate(table), name
+    for name, preset in presets().items():
+        table = complete({}, preset.get("rewrite", {}), first_party=bool(preset.get("first_party")))
+        assert Rewrite.model_validate(table), name
+    for pair in pairs():
+        assert all(parse_path(path) for path in pair.fields)
+    assert tomllib.loads(MINE)
