@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import messages
+from tests.bench import messages, rewriting
 from tests.bench.load import Client, burst, paced
 from tests.bench.processes import ROOT, Child, start_mitmdump, start_upstream
 
@@ -72,6 +72,8 @@ class Effort:
     requests: dict[str, int]
     """For each size, in one round."""
     failovers: int
+    rewrites: int
+    """Rounds of the rows on rewriting."""
     streams: int
     rate: float
     """Events a second in each paced stream."""
@@ -79,8 +81,8 @@ class Effort:
     """Length of a paced stream."""
 
 
-FULL = Effort(7, {"1 KB": 200, "86 KB": 120, "1.5 MB": 40}, failovers=150, streams=64, rate=50, seconds=4)
-QUICK = Effort(3, {"1 KB": 80, "86 KB": 60, "1.5 MB": 16}, failovers=40, streams=64, rate=20, seconds=1.5)
+FULL = Effort(7, {"1 KB": 200, "86 KB": 120, "1.5 MB": 40}, failovers=150, rewrites=40, streams=64, rate=50, seconds=4)
+QUICK = Effort(3, {"1 KB": 80, "86 KB": 60, "1.5 MB": 16}, failovers=40, rewrites=8, streams=64, rate=20, seconds=1.5)
 
 
 @dataclass
@@ -234,6 +236,18 @@ def report_failover(on: Stage, effort: Effort) -> list[Target]:
     return targets
 
 
+def report_rewriting(folder: Path, effort: Effort) -> list[Target]:
+    """What the body costs on the way to a provider; nothing of it waits, so the whole event loop does."""
+    print(f"    body {rewriting.COLUMNS}")
+    targets: list[Target] = []
+    for size in ("86 KB", "1.5 MB"):
+        for row in rewriting.measure(SIZES[size], folder, effort.rewrites):
+            print(f"{size:>8} {row}")
+            if row.road == rewriting.SHALLOW:
+                targets.append(Target(f"shallow rewriting, {size}", row.ratio, rewriting.SHALLOW_TARGET, " x"))
+    return targets
+
+
 async def in_turn(child: Child, requests: Sequence[bytes], count: int) -> list[list[float]]:
     client = await Client.connect(child.port)
     for request in requests:
@@ -284,6 +298,8 @@ def main() -> None:
         print()
         for child in on.proxies:
             print(f"{child.name}: {child.resident() / 1e6:.0f} MB resident, {child.idle:.1%} of a core when idle")
+        print()
+        targets += report_rewriting(Path(folder), effort)
     print()
     for target in targets:
         print(target)

@@ -20,10 +20,12 @@ from turnout.settings.load import load
 from turnout.settings.rewriting import Rewrite, rules_for
 from turnout.wire.rewrite import Rewritten, Subject, rewrite
 
+SHALLOW = "shallow"
 SHALLOW_TARGET = 0.15
 """Of decoding and encoding the whole body."""
-_BATCH_SECONDS = 0.01
-"""Short roads are timed several runs at once; the clock would be too coarse for one."""
+COLUMNS = " rewriting         CPU    loads+dumps  ratio"
+_TURN_SECONDS = 0.01
+"""Processor time of a road in each round: a short one runs often in it, and at least once."""
 _MINIMAX = '[[routes]]\nmodel = "*"\nto = ["minimax"]\n'
 _RESULT = 'def filler(number: int) -> str:\n    """Says \\"é\\" — for nothing."""\n    return f"{number}\\t"\n\n'
 
@@ -36,11 +38,13 @@ class Row:
     seconds: float
     reference: float
     """For `json.loads` and `json.dumps` of the same body."""
-    rules: tuple[str, ...]
 
     @property
     def ratio(self) -> float:
         return self.seconds / self.reference
+
+    def __str__(self) -> str:
+        return f"{self.road:>10} {self.seconds * 1e3:8.2f} ms {self.reference * 1e3:11.2f} ms {self.ratio:6.3f}"
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def roads(folder: Path) -> tuple[Road, ...]:
     )
     return (
         Road("nothing", Rewrite(), same),
-        Road("shallow", Rewrite(drop=("metadata",)), other),
+        Road(SHALLOW, Rewrite(drop=("metadata",)), other),
         Road("deep", Rewrite(drop=("messages[*].content[*].cache_control.scope",)), other),
         Road("minimax", rules_for(minimax.rewrite, model), foreign),
     )
@@ -116,24 +120,17 @@ def measure(size: int, folder: Path, rounds: int) -> list[Row]:
     body = request_body(size)
     found = roads(folder)
     runs: list[Callable[[bytes], object]] = [_reference, *found]
-    best = [min(times) for times in zip(*(_timed(runs, body) for _ in range(rounds)), strict=True)]
+    times = [[_best_of_turn(run, body) for run in runs] for _ in range(rounds)]
+    best = [min(column) for column in zip(*times, strict=True)]
     results = [road(body) for road in found]
     assert results[0].body is body, "with nothing to do the very same bytes are sent"
     assert all(result.body != body for result in results[1:]), "all other roads change something"
-    return [
-        Row(road.name, seconds, best[0], result.rules)
-        for road, seconds, result in zip(found, best[1:], results, strict=True)
-    ]
+    return [Row(road.name, seconds, best[0]) for road, seconds in zip(found, best[1:], strict=True)]
 
 
-def _timed(runs: list[Callable[[bytes], object]], body: bytes) -> list[float]:
-    """Processor seconds of one run of each."""
-    return [_best_of_batch(run, body) for run in runs]
-
-
-def _best_of_batch(run: Callable[[bytes], object], body: bytes) -> float:
+def _best_of_turn(run: Callable[[bytes], object], body: bytes) -> float:
     best, begun = float("inf"), time.process_time()
-    while time.process_time() - begun < _BATCH_SECONDS:
+    while time.process_time() - begun < _TURN_SECONDS:
         before = time.process_time()
         run(body)
         best = min(best, time.process_time() - before)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.e2e.claude_code import HAIKU, House, OpenHouse, Run, providers, run_claude
-from tests.e2e.turns import TITLE, Thinker, asks_for_title, text_of, thoughts, tool_outputs, with_titles
+from tests.e2e.turns import Thinker, asks_for_title, text_of, thoughts, tool_outputs, with_titles
 from tests.scripted.provider import ScriptedProviderThread
 from tests.scripted.replies import base_resp, error
 from tests.scripted.wire import RecordedRequest
@@ -24,17 +24,16 @@ CREDENTIAL = {"ANTHROPIC_API_KEY": CLIENT_KEY}
 VENDOR_KEY = "fake-key-of-the-vendor"
 ENVIRONMENT = {"VENDOR_KEY": VENDOR_KEY}
 
-VENDOR_MODELS = [
-    ("minimax", "MiniMax-M3"),
-    ("minimax", "MiniMax-M2.5"),
-    ("moonshot", "kimi-k3"),
-    ("moonshot", "kimi-k2.5"),
-    ("zai", "glm-5.3"),
-    ("zai", "glm-4.6"),
-    ("deepseek", "deepseek-v4-pro"),
-    ("generic", "some-model"),
-]
+NEWEST = {
+    "minimax": "MiniMax-M3",
+    "moonshot": "kimi-k3",
+    "zai": "glm-5.3",
+    "deepseek": "deepseek-v4-pro",
+    "generic": "some-model",
+}
 """`generic` is no preset: for Turnout it is a provider of the user's own, of which nothing is known."""
+
+WITH_RULES_OF_THEIR_OWN = [("minimax", "MiniMax-M2.5", OPUS), ("moonshot", "kimi-k2.5", OPUS), ("zai", "glm-4.6", OPUS)]
 
 DIALECT = {"claude-code-20250219", "context-management-2025-06-27", "prompt-caching-scope-2026-01-05"}
 """Betas of Claude Code that only Anthropic knows."""
@@ -69,8 +68,10 @@ def told(flow: Any) -> str:
     return str(flow.metadata["turnout.body"])
 
 
-@MODELS
-@pytest.mark.parametrize(("name", "upstream"), VENDOR_MODELS)
+@pytest.mark.parametrize(
+    ("name", "upstream", "model"),
+    [(name, upstream, model) for name, upstream in NEWEST.items() for model in (OPUS, HAIKU)] + WITH_RULES_OF_THEIR_OWN,
+)
 def test_a_strict_vendor_takes_a_whole_conversation(
     opened: OpenHouse, claude_home: Path, name: str, upstream: str, model: str
 ) -> None:
@@ -78,8 +79,7 @@ def test_a_strict_vendor_takes_a_whole_conversation(
     thinker = Thinker("vendor")
     provider = vendor(name, thinker)
     provider.play([thinker.call(), thinker.call(), thinker.says(), thinker.call(), thinker.says()])
-    config = table(provider, name) + route(f"{name}/{upstream}")
-    with providers(provider), opened(config, ENVIRONMENT) as house:
+    with providers(provider), opened(table(provider, name) + route(f"{name}/{upstream}"), ENVIRONMENT) as house:
         run(house, claude_home, model).assert_answered()
         run(house, claude_home, model, "--continue").assert_answered()
         flows = house.flows()
@@ -90,13 +90,182 @@ def test_a_strict_vendor_takes_a_whole_conversation(
     assert tool_outputs(last) == ["vendor-100", "vendor-101", "vendor-103"]
     assert thoughts(last) == thinker.blocks[:4], "a vendor's own thoughts go back to it as they were"
     assert not DIALECT & set(last.betas)
-    assert texts(last) == texts(house.tap.messages[-1]), "nothing of what was said is lost"
+    sent = house.tap.messages[-1]
+    assert texts(last) == texts(sent), "nothing of what was said is lost"
+    everything = "\n".join(text_of(message["content"]) for message in last.json["messages"])
+    assert all(notice in everything for notice in notices(sent)), "nor of what the system said in between"
     assert all(told(flow).startswith("rewritten: ") for flow in flows)
     assert all(" · rewritten: " in flow.comment for flow in flows)
     assert [flow.metadata["turnout.attempt"] for flow in flows] == ["1/1"] * 5
 
 
 def texts(request: RecordedRequest) -> list[str]:
-    """What user and assistant have said, whatever role a vendor knows for what the system says between them."""
-    said = [text_of(message["content"]) for message in request.json["messages"] if message["role"] != "system"]
-    return said[-1:] + [text for text in said if text.startswith("The tool")]
+    """What the assistant has said, and the prompt it was last given."""
+    said = [text_of(each["content"]) for each in request.json["messages"] if each["role"] == "assistant"]
+    prompts = [text_of(each["content"]) for each in request.json["messages"] if each["role"] == "user"]
+    return [*said, next(text for text in reversed(prompts) if text)]
+
+
+def notices(request: RecordedRequest) -> list[str]:
+    """What role `system` says inside the conversation; Claude Code uses it with Opus."""
+    return [text_of(each["content"]) for each in request.json["messages"] if each["role"] == "system"]
+
+
+@MODELS
+def test_what_a_vendor_refuses_is_learned_before_the_client_notices(
+    opened: OpenHouse, claude_home: Path, model: str
+) -> None:
+    """A18, E10: of a provider that names one field after another, rewritten by nothing but what it teaches."""
+    thinker = Thinker("vendor")
+    provider = vendor("generic", thinker)
+    provider.play([thinker.call(), thinker.says(), thinker.call(), thinker.says()])
+    with providers(provider, problems=True):
+        config = table(provider, "mine", 'rewrite.profile = "none"') + route("mine/some-model")
+        with opened(config, ENVIRONMENT) as house:
+            run(house, claude_home, model).assert_answered()
+            refused = len(provider.problems)
+            learned = httpx.get(f"{house.tap.url}/health").json()["providers"]["mine"]["learned"]
+            run(house, claude_home, model, "--continue").assert_answered()
+            flows = house.flows()
+    assert_nothing_retried(house)
+    assert refused == len(provider.problems) > 3, "the second run has nothing to learn"
+    suggestions = [entry["suggestion"] for entry in learned]
+    assert 'rewrite.drop_betas = ["claude-code-20250219"]' in suggestions
+    assert {(entry["endpoint"], entry["model"]) for entry in learned} == {("messages", "some-model")}
+    served = [flow for flow in flows if flow.response.status_code == 200]
+    assert [flow.metadata["turnout.provider"] for flow in served] == ["mine"] * 4
+    assert all(word in served[0].metadata["turnout.learned"] for word in suggestions)
+    assert not any("turnout.learned" in flow.metadata for flow in served[1:])
+    assert tool_outputs(provider.messages[-1]) == ["vendor-100", "vendor-102"]
+
+
+def anthropic_table(provider: ScriptedProviderThread) -> str:
+    """Anthropic, which is asked again as soon as the one that stood in for it fails."""
+    return f'[providers.anthropic]\nbase_url = "{provider.url}"\ncooldown = "1ms"\n'
+
+
+class Journey:
+    """A conversation that begins at Anthropic, goes on at MiniMax and comes back."""
+
+    def __init__(self, *, signs: bool = True) -> None:
+        self.own, self.other = Thinker("anthropic"), Thinker("minimax", signs=signs)
+        self.anthropic = ScriptedProviderThread(accepts=CLIENT_KEY, mint=self.own.mint, forbid=["fake-key-of-the-v"])
+        self.minimax = vendor("minimax", self.other, minted=signs)
+
+    @property
+    def config(self) -> str:
+        minimax = table(self.minimax, "minimax")
+        return anthropic_table(self.anthropic) + minimax + route("anthropic", "minimax/MiniMax-M3")
+
+    def assert_kept_apart(self, house: House) -> None:
+        """The client replayed all it had got; each provider saw its own thoughts, unchanged and in order."""
+        sent = thoughts(house.tap.messages[-1])
+        assert {str(block) for block in sent} >= {str(block) for block in self.other.blocks}
+        for provider, thinker in ((self.anthropic, self.own), (self.minimax, self.other)):
+            for request in provider.messages:
+                assert thoughts(request) == thinker.blocks[: len(thoughts(request))]
+        assert thoughts(self.anthropic.messages[-1]) == [block for block in sent if block in self.own.blocks]
+
+
+OVERLOADED = error(529, "overloaded_error", "Overloaded")
+USED_UP = base_resp(2056, "usage limit exceeded")
+
+
+@MODELS
+@pytest.mark.parametrize("signs", [True, False], ids=["signed", "unsigned"])
+def test_a_conversation_goes_to_minimax_and_comes_back(
+    opened: OpenHouse, claude_home: Path, model: str, signs: bool
+) -> None:
+    """B2, E9: in one tool turn, and again in the next prompt; Anthropic verifies each signature it is sent."""
+    way = Journey(signs=signs)
+    own, other = way.own, way.other
+    way.anthropic.play([own.call(), own.call(), OVERLOADED, own.call(), own.says(), own.call(), own.says()])
+    way.minimax.play([other.call(), other.call(), USED_UP])
+    with providers(way.anthropic, way.minimax), opened(way.config, ENVIRONMENT) as house:
+        run(house, claude_home, model).assert_answered()
+        run(house, claude_home, model, "--continue").assert_answered()
+        flows = house.flows()
+    assert_nothing_retried(house)
+    way.assert_kept_apart(house)
+    served = [flow.metadata["turnout.provider"] for flow in flows if flow.metadata["turnout.verdict"] == "ok"]
+    assert served == ["anthropic"] * 2 + ["minimax"] * 2 + ["anthropic"] * 4
+    assert [len(thoughts(request)) for request in way.anthropic.messages] == [0, 1, 2, 2, 3, 4, 5]
+    assert [len(thoughts(request)) for request in way.minimax.messages] == [0, 1, 2]
+    assert tool_outputs(way.anthropic.messages[-1]) == [
+        "anthropic-100", "anthropic-101", "minimax-100", "minimax-101", "anthropic-102", "anthropic-104",
+    ]  # fmt: skip
+
+
+@MODELS
+def test_a_turn_that_began_at_minimax_ends_at_anthropic(opened: OpenHouse, claude_home: Path, model: str) -> None:
+    """E9: no thought of Anthropic's is in the turn; models that think on a budget then refuse to think in it."""
+    way = Journey()
+    way.anthropic.play([OVERLOADED, way.own.call(), way.own.says()])
+    way.minimax.play([way.other.call(), USED_UP])
+    with providers(way.anthropic, way.minimax), opened(way.config, ENVIRONMENT) as house:
+        run(house, claude_home, model).assert_answered()
+    assert_nothing_retried(house)
+    way.assert_kept_apart(house)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "forgotten"])
+def test_turnout_starts_anew_in_the_middle_of_a_conversation(opened: OpenHouse, claude_home: Path, kept: bool) -> None:
+    """E9: with `store.signatures` nothing foreign reaches Anthropic. Without, Claude Code mends what is refused."""
+    way = Journey()
+    own = way.own
+    way.anthropic.play([own.call(), OVERLOADED, own.call(), own.says()])
+    way.minimax.play([way.other.call(), way.other.says()])
+    with way.anthropic, way.minimax:
+        config = way.config + f"[store]\nsignatures = {str(kept).lower()}\n"
+        with opened(config, ENVIRONMENT) as house:
+            run(house, claude_home, OPUS).assert_answered()
+            assert house.process.stop() == 0
+        with opened(config, ENVIRONMENT) as house:
+            run(house, claude_home, OPUS, "--continue").assert_answered()
+    assert way.anthropic.violations == way.minimax.violations == []
+    assert not way.minimax.problems and not way.minimax.refusals
+    refused = [refusal.message for refusal in way.anthropic.refusals]
+    if kept:
+        assert refused == []
+        assert thoughts(way.anthropic.messages[-1]) == own.blocks[:2]
+    else:
+        assert set(refused) == {"messages.4.content.0: Invalid `signature` in `thinking` block"}
+        assert thoughts(house.tap.messages[-1]) == [], "Claude Code tried again without any"
+
+
+def test_anthropic_may_be_asked_again_without_foreign_thoughts(opened: OpenHouse, claude_home: Path) -> None:
+    """E9, E10: with `rewrite.learn`, Turnout does what Claude Code would have to do, and the client notices nothing."""
+    way = Journey()
+    way.anthropic.play([way.own.call(), OVERLOADED, way.own.call(), way.own.says()])
+    way.minimax.play([way.other.call(), way.other.says()])
+    with way.anthropic, way.minimax:
+        config = way.config.replace('cooldown = "1ms"', 'cooldown = "1ms"\nrewrite.learn = true')
+        with opened(config, ENVIRONMENT) as house:
+            run(house, claude_home, OPUS).assert_answered()
+            assert house.process.stop() == 0
+        with opened(config, ENVIRONMENT) as house:
+            run(house, claude_home, OPUS, "--continue").assert_answered()
+            flows = house.flows()
+    assert_nothing_retried(house)
+    assert [len(thoughts(request)) for request in house.tap.messages] == [3, 4]
+    assert thoughts(way.anthropic.messages[-1]) == way.own.blocks[1:2]
+    assert way.anthropic.refusals
+    assert any("refuses a thinking signature" in flow.comment for flow in flows)
+
+
+@MODELS
+def test_the_title_request_is_accepted(opened: OpenHouse, claude_home: Path, model: str) -> None:
+    """A10: it brings no tools, `thinking` disabled and a schema for the answer."""
+    thinker = Thinker("vendor")
+    provider = vendor("generic", thinker)
+    provider.play(with_titles([thinker.call(), thinker.says()]))
+    with providers(provider), opened(table(provider, "mine") + route("mine/some-model"), ENVIRONMENT) as house:
+        run(house, claude_home, model, nonessential=True).assert_answered()
+        flows = house.flows()
+    assert_nothing_retried(house)
+    (title,) = [request for request in provider.messages if asks_for_title(request)]
+    (sent,) = [request for request in house.tap.messages if asks_for_title(request)]
+    assert sent.json["output_config"]["format"]["type"] == "json_schema"
+    assert "output_config" not in title.json
+    assert len(flows) == 3
+    assert all(told(flow).startswith("rewritten: ") for flow in flows)

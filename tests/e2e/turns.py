@@ -28,7 +28,7 @@ class Thinker:
 
     def __init__(self, name: str, *, signs: bool = True) -> None:
         self.name = name
-        self.mint = Mint(name)
+        self.mint = Mint(name, thinks_first=name == "anthropic")
         self.blocks: list[dict[str, Any]] = []
         """Every thinking block it has answered with, as a client has to send it back."""
         self._signs = signs

@@ -26,6 +26,8 @@ class Mint:
     """Two mints of different names do not know each other's signatures."""
 
     name: str
+    thinks_first: bool = False
+    """Whether it asks, as Anthropic does, that a turn with tool calls began with a thought of its own."""
 
     def sign(self, thought: str) -> str:
         digest = hashlib.sha512(f"{self.name}\0{thought}".encode()).digest()
@@ -40,7 +42,7 @@ class Mint:
         for place, block in thinking_blocks(request):
             if not self.made(block):
                 raise _refused(f"{place}: Invalid `signature` in `thinking` block")
-        if request.json.get("thinking", {}).get("type") == "enabled":
+        if self.thinks_first and request.json.get("thinking", {}).get("type") == "enabled":
             _check_turn(request.json["messages"])
 
 

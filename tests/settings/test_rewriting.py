@@ -44,8 +44,8 @@ def test_anthropic_has_no_rules() -> None:
 
 
 def test_lists_of_the_user_add_to_those_of_preset_and_profile() -> None:
-    table = '[providers.deepseek]\nrewrite.drop = "metadata"\nrewrite.keep_betas = ["mine-*"]\nrewrite.max_tokens = 8192\n'
-    rules = provider(table, "deepseek").rewrite
+    own = 'rewrite.drop = "metadata"\nrewrite.keep_betas = ["mine-*"]\nrewrite.max_tokens = 8192\n'
+    rules = provider(f"[providers.deepseek]\n{own}", "deepseek").rewrite
     assert rules.drop[-1] == "metadata"
     assert "container" in rules.drop
     assert rules.keep_betas == ("effort-*", "mine-*")
@@ -71,7 +71,8 @@ def test_rules_from_the_environment() -> None:
          {"thinking": {"adaptive": "drop", "enabled": "drop"}}),
         ({"max_tokens": 1}, {"max_tokens": 2}, {"max_tokens": 2}),
         ({}, {"drop": ["a"]}, {"drop": ["a"]}),
-        ({"models": {"m": {"drop": ["a"]}}}, {"models": {"m": {"drop": ["b"]}}}, {"models": {"m": {"drop": ["a", "b"]}}}),
+        ({"models": {"m": {"drop": ["a"]}}}, {"models": {"m": {"drop": ["b"]}}},
+         {"models": {"m": {"drop": ["a", "b"]}}}),
     ],
 )  # fmt: skip
 def test_extending(base: dict[str, Any], over: dict[str, Any], result: dict[str, Any]) -> None:
@@ -95,7 +96,7 @@ def test_rules_for_a_model() -> None:
         ('rewrite.drop = ["a b"]', "'a b' is not a path"),
         ('rewrite.clamp = { t = [2, 1] }', "the lowest value comes first"),
         ('rewrite.profile = "saef"', "rewrite.profile: no such profile. Did you mean safe?"),
-        ('rewrite.thinking = { adaptive = "off" }', "is not supported; known: keep, adaptive, enabled, disabled or drop"),
+        ('rewrite.thinking = { adaptive = "off" }', "known: keep, adaptive, enabled, disabled or drop"),
         ('rewrite.models."a*" = { profile = "safe" }', "hold neither models nor profile nor learn"),
         ('rewrite = "safe"', "a table is expected"),
         ('rewrite.max_tokens = 0', "must be at least 1"),

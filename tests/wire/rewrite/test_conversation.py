@@ -182,3 +182,46 @@ def test_images_become_a_note_where_a_model_reads_text_only() -> None:
     found = result_of(body, images="note")
     assert found["messages"][0]["content"] == [said(IMAGE_NOTE)]
     assert found["messages"][2]["content"] == [result("a", [said("x"), said(IMAGE_NOTE)])]
+
+
+@pytest.mark.parametrize(
+    ("messages", "thinking"),
+    [
+        ([user("U"), assistant(thought("t", THEIRS), call("a")), user(result("a"))], "disabled"),
+        ([user("U"), assistant(thought("t", THEIRS), call("a")), user(result("a"), said("x"))], "disabled"),
+        (
+            [
+                user("U"), assistant(thought("t", THEIRS), call("a")), user(result("a")),
+                assistant(thought("t", OURS), call("b")), user(result("b")),
+            ],
+            "disabled",
+        ),
+        ([user("U"), assistant(thought("t", THEIRS), said("A")), user("V")], "enabled"),
+        (
+            [
+                user("U"), assistant(thought("t", THEIRS), said("A")), user("V"),
+                assistant(thought("t", OURS), call("a")), user(result("a")),
+            ],
+            "enabled",
+        ),
+        (
+            [
+                user("U"), assistant(thought("t", OURS), call("a")), user(result("a")),
+                assistant(thought("t", THEIRS), call("b")), user(result("b")),
+            ],
+            "enabled",
+        ),
+    ],
+)  # fmt: skip
+def test_a_turn_that_lost_its_first_thought_goes_on_without_thinking(messages: Any, thinking: str) -> None:
+    edits = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
+    fields = {"thinking": {"type": "enabled", "budget_tokens": 2000}, "context_management": edits}
+    found = result_of(body_of(messages=messages, **fields), Subject(MODEL, MODEL, minted_by=LEDGER.get))
+    assert found["thinking"]["type"] == thinking
+    assert ("context_management" in found) == (thinking == "enabled")
+
+
+def test_adaptive_thinking_needs_no_first_thought() -> None:
+    messages = [user("U"), assistant(thought("t", THEIRS), call("a")), user(result("a"))]
+    body = body_of(messages=messages, thinking={"type": "adaptive"})
+    assert result_of(body, Subject(MODEL, MODEL, minted_by=LEDGER.get))["thinking"] == {"type": "adaptive"}

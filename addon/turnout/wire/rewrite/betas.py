@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from turnout.settings.rewriting import Pair, Rewrite, pairs, parse_path
+from turnout.settings.rewriting import Pair, Rewrite, pairs
 from turnout.wire.rewrite.document import Document
+from turnout.wire.rewrite.tree import steps
 
 
 def fit_betas(document: Document, betas: tuple[str, ...], rules: Rewrite) -> tuple[str, ...]:
@@ -15,7 +16,7 @@ def fit_betas(document: Document, betas: tuple[str, ...], rules: Rewrite) -> tup
     for pair in pairs():
         if _is_refused(pair, kept, rules):
             for path in pair.fields:
-                if document.drop(parse_path(path)):
+                if document.drop(steps(path)):
                     document.note(f"drop {path}")
         elif _lost_its_fields(pair, document):
             kept = tuple(beta for beta in kept if not _matches(beta, pair.betas))
@@ -42,6 +43,8 @@ def _matches(beta: str, globs: Iterable[str]) -> bool:
 
 def _is_refused(pair: Pair, kept: tuple[str, ...], rules: Rewrite) -> bool:
     """The provider takes none of the pair's betas. That is so for its fields even if the client sent no beta."""
+    if rules.keep_betas is None and not rules.drop_betas:
+        return False
     if any(_matches(beta, pair.betas) for beta in kept):
         return False
     if rules.keep_betas is not None and not _overlap(rules.keep_betas, pair.betas):
@@ -59,5 +62,7 @@ def _overlap(globs: Iterable[str], others: tuple[str, ...]) -> bool:
 
 
 def _lost_its_fields(pair: Pair, document: Document) -> bool:
-    lost = [path for path in pair.fields if ".".join(parse_path(path)) in document.removed]
-    return bool(lost) and not any(document.has(parse_path(path)) for path in pair.fields)
+    if not document.removed:
+        return False
+    lost = [path for path in pair.fields if ".".join(steps(path)) in document.removed]
+    return bool(lost) and not any(document.has(steps(path)) for path in pair.fields)

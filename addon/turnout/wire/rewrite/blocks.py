@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from operator import is_
+
 from turnout.settings.rewriting import Rewrite
 from turnout.wire.rewrite.conversation import (
     BlockEdit,
+    content_blocks,
     inside_results,
     kind,
     role,
@@ -15,6 +18,7 @@ from turnout.wire.rewrite.conversation import (
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.flatten import IMAGE_NOTE, as_text
 from turnout.wire.rewrite.subject import Subject
+from turnout.wire.rewrite.thinking import stop_thinking
 from turnout.wire.rewrite.tree import Node, Object, opened, text
 from turnout.wire.signatures import fingerprint
 
@@ -32,6 +36,24 @@ def drop_foreign_thinking(document: Document, rules: Rewrite, subject: Subject) 
 
     if _edit_messages(document, edit, roles=("assistant",)):
         document.note("signatures")
+        if subject.signs_as == "anthropic" and _turn_began_without_thought(document.messages):
+            stop_thinking(document)
+
+
+def _turn_began_without_thought(messages: list[Node]) -> bool:
+    """The turn that tool results continue has no thinking at its start.
+
+    Anthropic then refuses thinking on a budget: "When `thinking` is enabled, a final `assistant` message must start
+    with a thinking block", and recommends to disable it (https://docs.claude.com/en/docs/build-with-claude/
+    extended-thinking#preserving-thinking-blocks).
+    """
+    began: Node = None
+    for message in messages:
+        if role(message) == "assistant":
+            began = began or message
+        elif not any(kind(block) == "tool_result" for block in content_blocks(message)):
+            began = None
+    return began is not None and kind(next(iter(content_blocks(began)), None)) not in _SILENT
 
 
 def _is_foreign(block: Object, rules: Rewrite, subject: Subject) -> bool:
@@ -90,7 +112,7 @@ def _edit_messages(document: Document, edit: BlockEdit, roles: tuple[str, ...] =
 
     before = document.messages
     after = [with_blocks(message, edit_deeply) if role(message) in roles else message for message in before]
-    if all(new is old for new, old in zip(after, before, strict=True)):
+    if all(map(is_, after, before)):
         return False
     document.messages = without_empty(after, before)
     return True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_
 
-from turnout.wire.rewrite.tree import Node, Object, is_list, opened, plain, text
+from turnout.wire.rewrite.tree import Node, Object, is_list, opened_elements, plain, text
 
 BlockEdit = Callable[[Object], list[Node]]
 """What takes the place of a block: itself, something else, or nothing."""
@@ -31,7 +32,7 @@ def content_blocks(message: Object) -> list[Node]:
     """The content as a list of blocks; a text becomes one."""
     content = message.get("content")
     if is_list(content):
-        return [opened(block) for block in opened(content)]
+        return opened_elements(content)
     empty = content is None or plain(content) in ("", None)
     return [] if empty else [{"type": "text", "text": content}]
 
@@ -50,8 +51,7 @@ def replaced(blocks: list[Node], edit: BlockEdit) -> list[Node]:
     result: list[Node] = []
     for block in blocks:
         result += edit(block) if isinstance(block, dict) else [block]
-    same = len(result) == len(blocks) and all(new is old for new, old in zip(result, blocks, strict=True))
-    return blocks if same else result
+    return blocks if len(result) == len(blocks) and all(map(is_, result, blocks)) else result
 
 
 def without_empty(messages: list[Node], before: list[Node]) -> list[Node]:
@@ -68,7 +68,7 @@ def inside_results(edit: BlockEdit) -> BlockEdit:
         content = block.get("content")
         if kind(block) != "tool_result" or not is_list(content):
             return [block]
-        inner = [opened(each) for each in opened(content)]
+        inner = opened_elements(content)
         edited = replaced(inner, edit)
         return [block] if edited is inner else [{**block, "content": edited}]
 

@@ -7,7 +7,19 @@ from typing import Any
 
 import msgspec
 
-from turnout.wire.rewrite.tree import DROP, Edit, Node, Object, edited, is_list, opened, plain, values_at, with_value
+from turnout.wire.rewrite.tree import (
+    DROP,
+    Edit,
+    Node,
+    Object,
+    edited,
+    is_list,
+    opened,
+    opened_elements,
+    plain,
+    values_at,
+    with_value,
+)
 from turnout.wire.splice import replace_value
 
 
@@ -82,7 +94,7 @@ class Document:
     def _opened_message(self, raw: msgspec.Raw) -> Node:
         message = opened(raw)
         if isinstance(message, dict) and (content := message.get("content")) is not None and is_list(content):
-            message["content"] = [opened(block) for block in opened(content)]
+            message["content"] = opened_elements(content)
         self._as_sent[id(message)] = (message, raw)
         return message
 

@@ -161,5 +161,24 @@ def fit_sampling(document: Document, subject: Subject) -> None:
         _drop_sampling(document)
 
 
+def stop_thinking(document: Document) -> None:
+    """Disable thinking on a budget for this request, with the edit that only goes with thinking."""
+    if document.table("thinking").get("type") != "enabled":
+        return
+    document.put("thinking", {"type": "disabled"})
+    document.note("thinking enabled→disabled")
+    edits = document.table("context_management").get("edits")
+    if isinstance(edits, list):
+        kept = [edit for edit in edits if not (isinstance(edit, dict) and _is_about_thinking(edit))]
+        if not kept:
+            document.remove("context_management")
+        elif len(kept) < len(edits):
+            document.set(("context_management", "edits"), kept)
+
+
+def _is_about_thinking(edit: dict[str, Any]) -> bool:
+    return str(edit.get("type")).startswith("clear_thinking_")
+
+
 def _is_count(value: Any) -> bool:
     return type(value) is int

@@ -10,6 +10,8 @@ from turnout.wire.rewrite.tree import Node, opened, text
 
 
 def fit_tools(document: Document, rules: Rewrite) -> None:
+    if rules.tool_fields is None and rules.server_tools is None and not rules.refused_tools:
+        return
     tools = document.blocks("tools")
     if tools is None:
         return

@@ -7,11 +7,13 @@ back a new one, or the very same object when there was nothing to do. What nobod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
+from operator import is_
 from typing import Any
 
 import msgspec
 
-from turnout.settings.rewriting import EACH
+from turnout.settings.rewriting import EACH, parse_path
 
 Node = Any
 Object = dict[str, Node]
@@ -25,22 +27,31 @@ class _Drop:
 DROP = _Drop()
 """What an edit gives back for a value that is to go."""
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_ONE_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | str | float | int | bool | None)
+_OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+_STRING = msgspec.json.Decoder(str)
+_BRACKET = ord("[")
+
+
+@lru_cache(maxsize=1024)
+def steps(path: str) -> tuple[str, ...]:
+    """The steps of a path as rules write it. The same few are asked for with every request."""
+    return parse_path(path)
 
 
 def opened(node: Node) -> Node:
     """The node with one level decoded: the members of a container stay Raw. Raises what msgspec does for bad JSON."""
-    if not isinstance(node, msgspec.Raw):
-        return node
-    first = _first_byte(node)
-    if first == b"{":
-        return _OBJECT.decode(node)
-    return _LIST.decode(node) if first == b"[" else msgspec.json.decode(node)
+    return _ONE_LEVEL.decode(node) if isinstance(node, msgspec.Raw) else node
 
 
-def _first_byte(raw: msgspec.Raw) -> bytes:
-    return bytes(memoryview(raw)[:1])
+def opened_elements(node: Node) -> list[Node]:
+    """The elements of a list, opened too."""
+    if isinstance(node, msgspec.Raw):
+        try:
+            return _OBJECTS.decode(node)  # nearly always all are objects, and this reads them only once
+        except msgspec.ValidationError:
+            pass
+    return [opened(element) for element in opened(node)]
 
 
 def plain(node: Node) -> Any:
@@ -54,13 +65,16 @@ def plain(node: Node) -> Any:
 
 def is_list(node: Node) -> bool:
     """Without decoding it."""
-    return _first_byte(node) == b"[" if isinstance(node, msgspec.Raw) else isinstance(node, list)
+    return memoryview(node)[0] == _BRACKET if isinstance(node, msgspec.Raw) else isinstance(node, list)
 
 
 def text(node: Node) -> str:
     """The text of a string node; empty for anything else."""
     if isinstance(node, msgspec.Raw):
-        node = plain(node) if _first_byte(node) == b'"' else None
+        try:
+            return _STRING.decode(node)
+        except msgspec.ValidationError:
+            return ""
     return node if isinstance(node, str) else ""
 
 
@@ -90,8 +104,11 @@ def edited(node: Node, path: tuple[str, ...], edit: Edit) -> Node:
 
 def _edited_elements(node: Node, path: tuple[str, ...], edit: Edit) -> Node:
     elements = opened(node)
-    results = [edited(element, path, edit) for element in elements]
-    if all(new is old for new, old in zip(results, elements, strict=True)):
+    results = [
+        element if path and isinstance(element, dict) and path[0] not in element else edited(element, path, edit)
+        for element in elements
+    ]
+    if all(map(is_, results, elements)):
         return node
     if path:  # only an element that is itself the target of an edit may go
         results = [{} if result is DROP else result for result in results]
