@@ -23,11 +23,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import msgspec
 
 Dialect = Literal["anthropic", "openai"]
+
+
+STATUS_OF_TYPE: Mapping[str, int] = MappingProxyType(
+    {
+        "invalid_request_error": 400,
+        "authentication_error": 401,
+        "billing_error": 402,
+        "permission_error": 403,
+        "not_found_error": 404,
+        "conflict_error": 409,
+        "request_too_large": 413,
+        "rate_limit_error": 429,
+        "api_error": 500,
+        "not_supported": 501,
+        "timeout_error": 504,
+        "overloaded_error": 529,
+    }
+)
+"""The status that goes with each of Anthropic's error types, and with `not_supported` of its gateway protocol."""
 
 
 class TurnoutError(Exception):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.routing.names import FAMILIES, Asked, asked, matches, split_long_context, upstream_name
+from turnout.routing.names import FAMILIES, Asked, asked, matches, upstream_name
 
 
 @pytest.mark.parametrize(
@@ -20,15 +20,16 @@ from turnout.routing.names import FAMILIES, Asked, asked, matches, split_long_co
         ("opus[1m]x", "opus[1m]x", False),
         ("opus-1m", "opus", True),
         ("claude-sonnet-4-5-1M", "claude-sonnet-4-5", True),
-        ("claude-sonnet-4-5-1m-reasoning-Low[1m]", "claude-sonnet-4-5-reasoning-low", True),
-        ("claude-sonnet-4-5-reasoning-low", "claude-sonnet-4-5-reasoning-low", False),
+        ("claude-sonnet-4-5-1m-reasoning-Low[1m]", "claude-sonnet-4-5", True),
+        ("claude-sonnet-4-5-reasoning-low", "claude-sonnet-4-5", False),
         ("Qwen2.5-7B-Instruct-1M", "Qwen2.5-7B-Instruct-1M", False),
         ("Qwen2.5-7B-Instruct-1M[1m]", "Qwen2.5-7B-Instruct-1M", True),
         ("", "", False),
     ],
 )
 def test_the_long_context_suffix(model: str, name: str, long: bool) -> None:
-    assert split_long_context(model) == (name, long)
+    found = asked(model)
+    assert (found.name, found.long_context) == (name, long)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +73,7 @@ def test_suffixes_come_off_in_any_order(name: str, suffixes: list[str], shout: b
     efforts = [suffix.rpartition("-")[2] for suffix in suffixes if "reasoning" in suffix]
     found = asked(written)
     assert found == Asked(name, "[1m]" in suffixes or "-1m" in suffixes, efforts[-1] if efforts else None)  # type: ignore[arg-type]
-    assert split_long_context(written)[1] is found.long_context
-    assert asked(split_long_context(written)[0]) == Asked(name, False, found.effort)
+    assert asked(found.name) == Asked(name, False, None)
     assert upstream_name(written, {name.lower(): "sent"}) == "sent"
     assert matches(written, [name]) and matches(written, [name + "*"])
 
@@ -162,10 +162,10 @@ def test_a_name_fits_itself_the_star_and_its_beginning(model: str) -> None:
 
 @given(st.text(max_size=20), st.integers(0, 3))
 def test_the_suffix_comes_off_whole(name: str, times: int) -> None:
-    bare, _ = split_long_context(name)
-    stripped, long = split_long_context(bare + "[1m]" * times)
-    if bare and bare != "[1m]" and not split_long_context(bare)[1]:
-        assert (stripped, long) == (bare, times > 0)
+    bare = asked(name).name
+    found = asked(bare + "[1m]" * times)
+    if bare and bare != "[1m]" and not asked(bare).long_context:
+        assert (found.name, found.long_context) == (bare, times > 0)
 
 
 @pytest.mark.parametrize(

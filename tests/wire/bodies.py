@@ -36,6 +36,8 @@ TOOL_EXTRAS: Body = {
     "cache_control": {"type": "ephemeral"},
 }
 
+BILLING = "x-anthropic-billing-header: cc_version=1;"
+
 EXTRAS: dict[str, tuple[Any, str]] = {
     "context_management": ({"edits": [{"type": "clear_tool_uses_20250919"}]}, "context-management-2025-06-27"),
     "compaction": ({"type": "summarize"}, "compact-2026-09-04"),
@@ -75,45 +77,37 @@ BETAS = (
 )
 
 
-def texts_as_blocks() -> st.SearchStrategy[Body]:
-    cited = {"type": "char_location", "cited_text": "a", "document_index": 0, "start_char_index": 0}
-    plain = words.map(lambda text: {"type": "text", "text": text})
-    return plain | plain.map(lambda block: {**block, "citations": [cited]})
+_CITED = {"type": "char_location", "cited_text": "a", "document_index": 0, "start_char_index": 0}
+_PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQK"}
+_FOUND = {"type": "search_result", "source": "https://example.com/", "title": "a"}
 
 
-def documents() -> st.SearchStrategy[Body]:
-    def document(source: Body) -> Body:
-        return {"type": "document", "source": source, "title": "a", "citations": {"enabled": True}}
-
-    plain = words.map(lambda text: {"type": "text", "media_type": "text/plain", "data": text})
-    pdf = st.just({"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQK"})
-    return (plain | pdf).map(document)
+def _text(text: str) -> Body:
+    return {"type": "text", "text": text}
 
 
-def search_results() -> st.SearchStrategy[Body]:
-    def found(block: Body) -> Body:
-        return {"type": "search_result", "source": "https://example.com/", "title": "a", "content": [block]}
-
-    return words.map(lambda text: found({"type": "text", "text": text}))
+def _document(source: Body) -> Body:
+    return {"type": "document", "source": source, "title": "a", "citations": {"enabled": True}}
 
 
-def images() -> st.SearchStrategy[Body]:
-    return st.sampled_from([IMAGE, {**IMAGE, "transformations": [{"type": "resize"}]}]).map(dict)
+def _thought(both: tuple[str, str]) -> Body:
+    return {"type": "thinking", "thinking": both[0], "signature": both[1]}
 
 
-def user_blocks() -> st.SearchStrategy[Body]:
-    return texts_as_blocks() | images() | documents() | search_results()
-
-
-def result_contents() -> st.SearchStrategy[Any]:
-    reference = st.just({"type": "tool_reference", "tool_name": "Read"})
-    return st.text(_CHARACTERS, max_size=8) | st.lists(user_blocks() | reference, max_size=3)
-
-
-def thoughts() -> st.SearchStrategy[Body]:
-    signed = st.tuples(st.text(_CHARACTERS, max_size=8), st.sampled_from(["c2lnbmVk", "b3duCg==", ""]))
-    redacted = st.just({"type": "redacted_thinking", "data": "ZGF0YQ=="})
-    return signed.map(lambda both: {"type": "thinking", "thinking": both[0], "signature": both[1]}) | redacted
+# Strategies are made once: Hypothesis examines every new one, which costs more than drawing from it.
+plain_texts = words.map(_text)
+text_blocks = plain_texts | plain_texts.map(lambda block: {**block, "citations": [_CITED]})
+documents = (words.map(lambda text: {"type": "text", "media_type": "text/plain", "data": text}) | st.just(_PDF)).map(
+    _document
+)
+search_results = plain_texts.map(lambda block: {**_FOUND, "content": [block]})
+images = st.sampled_from([IMAGE, {**IMAGE, "transformations": [{"type": "resize"}]}]).map(dict)
+user_blocks = text_blocks | images | documents | search_results
+_references = st.just({"type": "tool_reference", "tool_name": "Read"})
+result_contents = st.text(_CHARACTERS, max_size=8) | st.lists(user_blocks | _references, max_size=3)
+thoughts = st.tuples(st.text(_CHARACTERS, max_size=8), st.sampled_from(["c2lnbmVk", "b3duCg==", ""])).map(
+    _thought
+) | st.just({"type": "redacted_thinking", "data": "ZGF0YQ=="})
 
 
 @st.composite
@@ -125,60 +119,65 @@ def searches(draw: Draw) -> list[Body]:
     return [use, {"type": "web_search_tool_result", "tool_use_id": id, "content": draw(st.lists(st.just(page)))}]
 
 
-@st.composite
-def system_entries(draw: Draw) -> list[Body]:
-    content = words | st.lists(words.map(lambda text: {"type": "text", "text": text}), min_size=1, max_size=2)
-    return [{"role": "system", "content": each} for each in draw(st.lists(content, max_size=2))]
+system_entries = st.lists(
+    (words | st.lists(plain_texts, min_size=1, max_size=2)).map(lambda content: {"role": "system", "content": content}),
+    max_size=2,
+)
+_searched = st.just([]) | searches()
+_call_extras = st.sampled_from([{}, {"caller": {"type": "direct"}}, {"toolset_name": "a"}])
+_result_extras = st.sampled_from([{}, {"is_error": True}])
 
 
 @st.composite
 def answers(draw: Draw, turn: int) -> tuple[Body, list[Body]]:
     """A turn of the assistant, and the results that the user's next message must start with."""
-    blocks = draw(st.lists(thoughts(), max_size=2))
-    blocks += draw(st.just([]) | searches())
-    blocks += draw(st.lists(texts_as_blocks(), max_size=2))
+    blocks = draw(st.lists(thoughts, max_size=2))
+    blocks += draw(_searched)
+    blocks += draw(st.lists(text_blocks, max_size=2))
     calls = [f"toolu_{turn}_{number}" for number in range(draw(st.integers(0, 3)))]
     for id in calls:
-        extra = draw(st.sampled_from([{}, {"caller": {"type": "direct"}}, {"toolset_name": "a"}]))
-        blocks.append(
-            {"type": "tool_use", "id": id, "name": draw(st.sampled_from(NAMES)), "input": draw(objects), **extra}
-        )
+        call: Body = {"type": "tool_use", "id": id, "name": draw(st.sampled_from(NAMES)), "input": draw(objects)}
+        blocks.append(call | draw(_call_extras))
     if not blocks:
         return {"role": "assistant", "content": draw(words)}, []
     results = []
     for id in draw(st.permutations(calls)):
-        result: Body = {"type": "tool_result", "tool_use_id": id, "content": draw(result_contents())}
-        results.append(result | draw(st.sampled_from([{}, {"is_error": True}])))
+        result: Body = {"type": "tool_result", "tool_use_id": id, "content": draw(result_contents)}
+        results.append(result | draw(_result_extras))
     return {"role": "assistant", "content": blocks}, results
 
 
 @st.composite
 def conversations(draw: Draw) -> list[Body]:
     """Messages in any order that Anthropic takes, system entries between them included."""
-    messages = draw(system_entries())
+    messages = draw(system_entries)
     results: list[Body] = []
     for turn in range(draw(st.integers(1, 3))):
-        blocks = results + draw(st.lists(user_blocks(), min_size=0 if results else 1, max_size=3))
+        blocks = results + draw(st.lists(user_blocks, min_size=0 if results else 1, max_size=3))
         said = not results and draw(st.booleans())
         messages.append({"role": "user", "content": draw(words) if said else blocks})
-        messages += draw(system_entries())
+        messages += draw(system_entries)
         answer, results = draw(answers(turn))
-        messages += [answer, *draw(system_entries())]
+        messages += [answer, *draw(system_entries)]
     if results or draw(st.booleans()):
-        messages.append({"role": "user", "content": results + draw(st.lists(user_blocks(), min_size=1, max_size=2))})
-        messages += draw(system_entries())
+        messages.append({"role": "user", "content": results + draw(st.lists(user_blocks, min_size=1, max_size=2))})
+        messages += draw(system_entries)
     return messages
+
+
+_tool_extras = st.sets(st.sampled_from(sorted(TOOL_EXTRAS)))
+_server_tools = st.lists(st.sampled_from(SERVER_TOOLS), unique_by=lambda tool: tool["name"])
 
 
 @st.composite
 def tool_lists(draw: Draw) -> list[Body]:
     tools = []
     for name in draw(st.lists(st.sampled_from(NAMES), unique=True)):
-        extras = draw(st.sets(st.sampled_from(sorted(TOOL_EXTRAS))))
+        extras = draw(_tool_extras)
         schema = {"type": "object", "properties": draw(objects)}
         own = {"name": name, "description": draw(words), "input_schema": schema}
         tools.append(own | {name: TOOL_EXTRAS[name] for name in sorted(extras)})
-    return tools + draw(st.lists(st.sampled_from(SERVER_TOOLS), unique_by=lambda tool: tool["name"]))
+    return tools + draw(_server_tools)
 
 
 def _thinking(draw: Draw, most: int) -> Body | None:
@@ -197,6 +196,9 @@ def _tool_choice(draw: Draw, tools: list[Body], free: bool) -> Body | None:
     return draw(st.sampled_from(choices))
 
 
+_marker_keys = st.sampled_from([{}, {"ttl": "5m"}, {"ttl": "1h"}, {"scope": "global"}])
+
+
 def _mark(draw: Draw, body: Body) -> None:
     """Up to four breakpoints, on blocks that may carry one."""
     tools = body.get("tools", [])
@@ -209,9 +211,20 @@ def _mark(draw: Draw, body: Body) -> None:
     rows += body["system"] if isinstance(body.get("system"), list) else []
     if not rows:
         return
-    keys = st.sampled_from([{}, {"ttl": "5m"}, {"ttl": "1h"}, {"scope": "global"}])
     for place in draw(st.lists(st.integers(0, len(rows) - 1), max_size=4, unique=True)):
-        rows[place]["cache_control"] = {"type": "ephemeral"} | draw(keys)
+        rows[place]["cache_control"] = {"type": "ephemeral"} | draw(_marker_keys)
+
+
+_prompts = st.lists(text_blocks, max_size=2)
+_systems = st.none() | words | _prompts | _prompts.map(lambda blocks: [_text(BILLING), *blocks])
+_output_configs = st.just({}) | st.fixed_dictionaries(
+    {"effort": st.sampled_from(["low", "medium", "high", "xhigh", "max"])},
+    optional={
+        "format": st.just({"type": "json_schema", "schema": {"type": "object"}}),
+        "task_budget": st.just({"type": "tokens", "total": 20000}),
+    },
+).map(lambda config: {"output_config": config})
+_extras = st.sets(st.sampled_from(sorted(EXTRAS)), max_size=4)
 
 
 @st.composite
@@ -219,19 +232,14 @@ def bodies(draw: Draw) -> tuple[Body, tuple[str, ...]]:
     """A body and the betas it is sent with."""
     most = draw(st.sampled_from([0, 1, 1025, 2048, 4096, 64000]))
     body: Body = {"model": "claude-opus-4-6", "max_tokens": most, "messages": draw(conversations())}
-    billing = {"type": "text", "text": "x-anthropic-billing-header: cc_version=1;"}
-    prompts = st.lists(texts_as_blocks(), max_size=2)
-    system = draw(st.none() | words | prompts | prompts.map(lambda blocks: [dict(billing), *blocks]))
+    system = draw(_systems)
     thinking = _thinking(draw, most)
     tools = [dict(tool) for tool in draw(tool_lists())]
     free = thinking is None or thinking["type"] == "disabled"
     found = {"system": system, "thinking": thinking, "tool_choice": _tool_choice(draw, tools, free)}
     body |= {name: value for name, value in found.items() if value is not None} | ({"tools": tools} if tools else {})
-    config = {"effort": draw(st.sampled_from(["low", "medium", "high", "xhigh", "max"]))}
-    config |= draw(st.sampled_from([{}, {"format": {"type": "json_schema", "schema": {"type": "object"}}}]))
-    config |= draw(st.sampled_from([{}, {"task_budget": {"type": "tokens", "total": 20000}}]))
-    body |= draw(st.sampled_from([{}, {"output_config": config}]))
-    extras = draw(st.sets(st.sampled_from(sorted(EXTRAS)), max_size=4))
+    body |= draw(_output_configs)
+    extras = draw(_extras)
     body |= {name: EXTRAS[name][0] for name in sorted(extras)}
     _mark(draw, body)
     named = [EXTRAS[name][1] for name in sorted(extras) if EXTRAS[name][1]]

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from turnout.errors import STATUS_OF_TYPE
+
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 # A body is data from outside: deep nesting and lone surrogates raise errors of Python's own.
@@ -17,21 +19,8 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _SAYS_404 = re.compile(r"\b404\b")
 
 _STATUS_OF_WORD = {
-    # https://docs.claude.com/en/api/errors
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "conflict_error": 409,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-    # Anthropic's gateway protocol
-    "policy_blocked": 400,
-    "not_supported": 501,
+    **STATUS_OF_TYPE,
+    "policy_blocked": 400,  # Anthropic's gateway protocol
     # https://platform.openai.com/docs/guides/error-codes
     "context_length_exceeded": 400,
     "invalid_api_key": 401,

@@ -95,7 +95,7 @@ class LessonBook:
                 "model": model,
                 "rule": lesson.rule,
                 "value": lesson.value,
-                "suggestion": lesson.line,
+                "suggestion": lesson.line(model),
                 "expires": round(until - now),
             }
             for (provider, endpoint, model), lesson, until in self._in_force(now)

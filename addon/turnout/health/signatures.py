@@ -24,52 +24,52 @@ _FILE = msgspec.json.Decoder(dict[str, str])
 
 
 class SignatureLedger:
-    """Remembers by fingerprint which family of providers minted a thinking block.
+    """Remembers by fingerprint which provider signed a thinking block.
 
     It holds hashes, never a signature or a text, and so does its file.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
-        self._families: OrderedDict[str, str] = OrderedDict()
+        self._signers: OrderedDict[str, str] = OrderedDict()
         self._counts: Counter[str] = Counter()
         self._warned = False
 
     def __len__(self) -> int:
-        return len(self._families)
+        return len(self._signers)
 
-    def note(self, fingerprints: Iterable[str], family: str) -> None:
-        """A provider of this family has minted these blocks."""
+    def note(self, fingerprints: Iterable[str], signer: str) -> None:
+        """These blocks carry the signatures of this signer."""
         for fingerprint in fingerprints:
             self._forget(fingerprint)
-            self._families[fingerprint] = family
-            self._counts[family] += 1
-        while len(self._families) > self._capacity:
-            self._forget(next(iter(self._families)))
+            self._signers[fingerprint] = signer
+            self._counts[signer] += 1
+        while len(self._signers) > self._capacity:
+            self._forget(next(iter(self._signers)))
 
     def _forget(self, fingerprint: str) -> None:
-        family = self._families.pop(fingerprint, None)
-        if family is not None:
-            self._counts[family] -= 1
-            if not self._counts[family]:
-                del self._counts[family]
+        signer = self._signers.pop(fingerprint, None)
+        if signer is not None:
+            self._counts[signer] -= 1
+            if not self._counts[signer]:
+                del self._counts[signer]
 
     def minted_by(self, fingerprint: str) -> str | None:
-        """The family that minted this block; None when it is not known."""
-        family = self._families.get(fingerprint)
-        if family is not None:
-            self._families.move_to_end(fingerprint)  # its conversation goes on
-        return family
+        """Who signed this block; None when it is not known."""
+        signer = self._signers.get(fingerprint)
+        if signer is not None:
+            self._signers.move_to_end(fingerprint)  # its conversation goes on
+        return signer
 
-    def knows_others_than(self, family: str) -> bool:
-        """Whether any block of another family is known. Costs next to nothing."""
-        return len(self._counts) > (family in self._counts)
+    def knows_others_than(self, signer: str) -> bool:
+        """Whether a block that somebody else signed is known. Costs next to nothing."""
+        return len(self._counts) > (signer in self._counts)
 
     # --- from one run to the next ---
 
     def encoded(self) -> bytes:
-        """What `write` puts into the file: a JSON object of fingerprint and family, the oldest first."""
-        return msgspec.json.encode(self._families)
+        """What `write` puts into the file: a JSON object of fingerprint and signer, the oldest first."""
+        return msgspec.json.encode(self._signers)
 
     def load(self, file: Path) -> None:
         """Take over what an earlier run knew, as older than all that is known by now. Blocks on the disk.
@@ -78,16 +78,16 @@ class SignatureLedger:
         """
         try:
             found = _FILE.decode(file.read_bytes())
-            if not all(family and _FINGERPRINT.fullmatch(fingerprint) for fingerprint, family in found.items()):
+            if not all(signer and _FINGERPRINT.fullmatch(fingerprint) for fingerprint, signer in found.items()):
                 raise ValueError("it holds something else than fingerprints")
         except FileNotFoundError:
             return
         except (OSError, *UNREADABLE) as error:
             logger.warning("%s: known thinking signatures are ignored (%s)", file, error)
             return
-        known = list(self._families.items())
-        for fingerprint, family in (*found.items(), *known):
-            self.note((fingerprint,), family)
+        known = list(self._signers.items())
+        for fingerprint, signer in (*found.items(), *known):
+            self.note((fingerprint,), signer)
 
     def write(self, file: Path, data: bytes) -> None:
         """Replace the file by `data`, which comes from `encoded`. Blocks on the disk. A failure is told once."""

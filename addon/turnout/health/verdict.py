@@ -19,7 +19,7 @@ from turnout.health.limits import (
     should_retry,
 )
 from turnout.health.transport import never_connected, plain_words
-from turnout.wire.refusal import Overflow, read_refusal
+from turnout.wire.refusal import Overflow, Refusal, read_refusal
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -93,8 +93,13 @@ class Judgement:
     """False where the verdict came of something that only this request asks for, so that others may be served."""
     model_only: bool = False
     """A refused credential that may still be good for other models."""
-    overflow: Overflow | None = None
-    """The request is too long for the model."""
+    refusal: Refusal | None = None
+    """What of the request the provider named in refusing it."""
+
+    @property
+    def overflow(self) -> Overflow | None:
+        """The request is too long for the model."""
+        return self.refusal if isinstance(self.refusal, Overflow) else None
 
 
 # A deadline in the words of the connection and stream watchers; "ended before its first event" is not one.
@@ -201,10 +206,12 @@ def _failure(
     plan = plan_limit(headers, now) if status == 429 else None
     if plan is not None and outcome.status != 429 and not plan.rejected:
         plan = None  # an ordinary 200 carries these headers too
-    refusal = read_refusal(status, outcome.body) if status not in _NEVER_OVERFLOW else None
-    overflow = refusal if isinstance(refusal, Overflow) else None
-    too_long = Verdict.REQUEST if overflow is not None else None
-    verdict = _by_code(fault, error_codes) or too_long or _by_status(status, fault, headers, plan)
+    verdict = _by_code(fault, error_codes)
+    # MiniMax refuses with a code inside a 200, which stands for no status of its own.
+    refusal = read_refusal(400 if verdict is Verdict.REQUEST and status >= 500 else status, outcome.body)
+    if verdict is None:
+        too_long = isinstance(refusal, Overflow) and status not in _NEVER_OVERFLOW
+        verdict = Verdict.REQUEST if too_long else _by_status(status, fault, headers, plan)
     until = _until(verdict, fault, headers, plan, now)
     wait = retry_after(headers, now)
     if verdict is Verdict.THROTTLE and wait is None:
@@ -220,7 +227,7 @@ def _failure(
         retryable=should_retry(headers),
         cools=verdict is not Verdict.NOT_FOUND or _is_missing_for_all(status, told),
         model_only=verdict is Verdict.CREDENTIAL and status in _FORBIDDEN,
-        overflow=overflow if verdict is Verdict.REQUEST else None,
+        refusal=refusal if verdict is Verdict.REQUEST else None,
     )
 
 

@@ -18,7 +18,7 @@ from turnout.journey.foreign import shaped_body, shaped_error
 from turnout.settings.model import Provider, Timeouts
 from turnout.wire.headers import HeaderFields, lowered
 from turnout.wire.messages import MessageStream, Peek, read_usage, reply_model
-from turnout.wire.refusal import Refusal, read_refusal
+from turnout.wire.refusal import Refusal
 from turnout.wire.reply import ForeignReply
 from turnout.wire.signatures import minted
 from turnout.wire.splice import top_level
@@ -70,8 +70,6 @@ class AnswerMonitor:
         self.idle_within = timeouts.idle
         self.ping_after = None if provider.pings else timeouts.ping_after
         self.judgement: Judgement | None = None
-        self.refusal: Refusal | None = None
-        """What of the request the provider named in refusing it, if it is one to learn from."""
         self.interruption = ""
         self._provider = provider
         self._expected = expected
@@ -91,6 +89,11 @@ class AnswerMonitor:
     @property
     def usage(self) -> dict[str, int]:
         return self._usage or self._stream.usage
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """What of the request the provider named in refusing it, if it is one to learn from."""
+        return self.judgement.refusal if self.judgement is not None and self._provider.learns else None
 
     @property
     def complete(self) -> bool:
@@ -127,7 +130,6 @@ class AnswerMonitor:
             self._on_first_event()
             return True
         self.judgement = self._judge(self._stream.failure, "the stream does not begin with a Messages event")
-        self._read_refusal(self._stream.failure)
         return False
 
     def relay(self, data: bytes) -> list[bytes]:
@@ -185,15 +187,10 @@ class AnswerMonitor:
             if told is not content:
                 response.content = told
             return True
-        self._read_refusal(content)
         if self.judgement.verdict is Verdict.REQUEST and not succeeded and self.refusal is None:
             self.shape_error(response)
             return True
         return False
-
-    def _read_refusal(self, content: bytes) -> None:
-        if self._provider.learns and self.judgement is not None and self.judgement.verdict is Verdict.REQUEST:
-            self.refusal = read_refusal(self._status if self._status >= 400 else 400, content)
 
     def _reply(self, content: bytes) -> bytes:
         """A good answer as the client is to read it; the same object when it may stay as it is."""

@@ -14,7 +14,7 @@ from turnout.health.cooldown import Cooldowns
 from turnout.journey.state import Blocked, Candidate, Journey
 from turnout.routing.names import upstream_name
 from turnout.settings.load import DEFAULT_PROVIDER
-from turnout.settings.model import CountTokens, Provider
+from turnout.settings.model import Provider
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Candidates:
         self, journey: Journey, obstacles: Obstacles, target: Target, provider: Provider
     ) -> AsyncGenerator[Candidate, None]:
         """Who counts the tokens of a request to this target."""
-        how: CountTokens = provider.count_tokens
+        how = provider.count_tokens
         if how == "estimate":
             obstacles.estimate = True
         elif how == "provider":
@@ -64,12 +64,9 @@ class Candidates:
         elif how == "anthropic":
             anthropic = journey.setup.settings.providers[DEFAULT_PROVIDER]
             counter = Target(DEFAULT_PROVIDER, _counting_model(journey.exchange.request.model, anthropic))
-            found = False
             async for candidate in self._of_target(journey, Obstacles(), counter, anthropic):
-                found = True
                 yield candidate
-            if not found:
-                obstacles.counts["unsupported"] += 1
+            obstacles.counts["unsupported"] += 1  # by this target itself; nobody else is left to ask for it
         else:
             obstacles.counts["unsupported"] += 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
-from turnout.health.verdict import Judgement, Verdict
+from turnout.health.lessons import LIFETIME
 from turnout.journey.candidates import context_length, has_larger
 from turnout.journey.knowledge import Knowledge
 from turnout.journey.state import Candidate, Journey
@@ -34,11 +34,12 @@ def correct(journey: Journey, candidate: Candidate, refusal: Refusal, knowledge:
         lessons = knowledge.learn(candidate.provider, journey.exchange.endpoint, candidate.model, refusal.lessons)
         if not lessons:
             return "stop"
-        journey.exchange.learned += tuple(lesson.line for lesson in lessons)
-        for lesson in lessons:
+        lines = tuple(lesson.line(candidate.model) for lesson in lessons)
+        journey.exchange.learned += lines
+        for line in lines:
             logger.warning(
-                "%s refuses something of this request; it is changed for 24 h. To keep it so: [providers.%s] %s",
-                candidate.target, candidate.provider.name, lesson.line,
+                "%s refused a part of the request. For %d h this is in force: [providers.%s] %s",
+                candidate.target, LIFETIME // 3600, candidate.provider.name, line,
             )  # fmt: skip
     journey.corrections += 1
     return "again"
@@ -54,7 +55,7 @@ def _make_room(journey: Journey, candidate: Candidate, overflow: Overflow) -> Ac
     return "next"
 
 
-def described(judgement: Judgement, refusal: Refusal, status: int | None) -> str:
+def described(refusal: Refusal, status: int | None) -> str:
     """The refusal in a few words, for notes."""
     if isinstance(refusal, Overflow):
         words = "prompt too long"
@@ -62,4 +63,4 @@ def described(judgement: Judgement, refusal: Refusal, status: int | None) -> str
         words = "refuses a thinking signature"
     else:
         words = "refuses " + ", ".join(str(lesson.value) for lesson in refusal.lessons)
-    return f"{status} {words}" if judgement.verdict is Verdict.REQUEST and status is not None else judgement.reason
+    return words if status is None else f"{status} {words}"

@@ -165,7 +165,7 @@ class Dispatcher:
         self._recent[candidate.provider.name].append(attempt.status or judgement.reason)
         journey.failures.append(Failure(candidate, judgement, answer))
         if refusal is not None:
-            attempt.reason = described(judgement, refusal, attempt.status)
+            attempt.reason = described(refusal, attempt.status)
             action = correct(journey, candidate, refusal, self.knowledge)
             journey.repeat = action == "again"
             if action != "again":

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from turnout.errors import AuthUnavailable, ModelCooldown, NotAuthenticated, NotSupported, RequestError, error_body
+from turnout.errors import (
+    STATUS_OF_TYPE,
+    AuthUnavailable,
+    ModelCooldown,
+    NotAuthenticated,
+    NotSupported,
+    RequestError,
+    error_body,
+)
 from turnout.exchange import Exchange, LocalAnswer
 from turnout.health.verdict import Verdict
-from turnout.journey.foreign import STATUS_OF_TYPE, shaped_error, whole_message
+from turnout.journey.foreign import shaped_error, whole_message
 from turnout.journey.state import Blocked, Failure
 
 _WAITING_HELPS = {Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT}
@@ -71,7 +79,8 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]
         message = judgement.message or judgement.reason
     told = dict.fromkeys(f"{failure.candidate.target}: {failure.judgement.reason}" for failure in failures)
     text = f"{message} (all targets failed: {'; '.join(told)})" if len(told) > 1 else f"{candidate.target}: {message}"
-    return STATUS_OF_TYPE.get(kind, 502), error_body("anthropic", kind, text)
+    # "api_error" without an answer of the provider's own is about the way to it.
+    return 502 if kind == "api_error" else STATUS_OF_TYPE.get(kind, 502), error_body("anthropic", kind, text)
 
 
 def nothing_to_try(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[int | str]]) -> LocalAnswer:

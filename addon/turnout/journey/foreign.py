@@ -6,26 +6,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnout.errors import error_body
+from turnout.errors import STATUS_OF_TYPE, error_body
 from turnout.health.fault import read_fault
 from turnout.health.verdict import Judgement
 from turnout.wire.refusal import Overflow
 from turnout.wire.splice import UNREADABLE
-
-STATUS_OF_TYPE = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "conflict_error": 409,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 502,
-    "not_supported": 501,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
 
 # What clients of Anthropic have a meaning for: https://docs.claude.com/en/api/errors, 408 and 503 of its SDKs.
 _KNOWN_STATUSES = frozenset((400, 401, 402, 403, 404, 408, 409, 413, 429, 500, 501, 503, 504, 529))

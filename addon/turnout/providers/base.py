@@ -29,5 +29,5 @@ class ProviderKind(Protocol):
     ) -> Outgoing:
         """The attempt as it goes on the wire. `model` is the name to send.
 
-        Sets `exchange.body` and `exchange.rules` to what was changed.
+        Sets `exchange.rules` to what was changed.
         """

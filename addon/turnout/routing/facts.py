@@ -11,12 +11,11 @@ import msgspec
 
 from turnout.exchange import ClientRequest
 from turnout.wire.messages import estimate_tokens
+from turnout.wire.rewrite.tools import typed_tools
 from turnout.wire.splice import UNREADABLE
 
 _TRUE = b"true"
 
-# The types of Anthropic's own tools end in a date; those of JSON schemas never do.
-_TYPED_TOOL = re.compile(rb'"type"\s*:\s*"([a-z_]+_\d{8})"')
 _IMAGE = re.compile(rb'"type"\s*:\s*"image"')
 
 
@@ -62,8 +61,11 @@ class Facts:
 
     @cached_property
     def server_tools(self) -> tuple[str, ...]:
-        """Types of the tools that Anthropic executes itself, or has built in: `web_search_20250305`."""
-        return tuple(found.decode() for found in dict.fromkeys(_TYPED_TOOL.findall(self._raw("tools"))))
+        """Types of the tools that Anthropic defines: `web_search_20250305`."""
+        try:
+            return typed_tools(self._request.fields.get("tools"))
+        except UNREADABLE:
+            return ()
 
     @property
     def request_class(self) -> str:

@@ -38,13 +38,6 @@ def asked(model: str) -> Asked:
     return Asked(name, long_context, cast(Effort, efforts[-1]) if efforts else None)
 
 
-def split_long_context(model: str) -> tuple[str, bool]:
-    """The name without its `[1m]` and `-1m` suffixes, and whether it had one."""
-    name, suffixes = _split(model)
-    efforts = [suffix for suffix in suffixes if suffix.startswith(_REASONING)]
-    return (name + "".join(efforts), True) if len(efforts) < len(suffixes) else (model, False)
-
-
 def _split(model: str) -> tuple[str, tuple[str, ...]]:
     """The name and its suffixes, these in lower case and in their order."""
     found: list[str] = []

@@ -11,7 +11,6 @@ from turnout.routing.facts import Facts
 from turnout.routing.names import asked, matches
 from turnout.settings.load import DEFAULT_PROVIDER
 from turnout.settings.model import Condition, Settings
-from turnout.settings.rewriting import Rewrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +41,14 @@ def make_plan(facts: Facts, settings: Settings, pinned: str | None = None) -> Pl
 
 
 def with_tools_first(targets: tuple[Target, ...], facts: Facts, settings: Settings) -> tuple[Target, ...]:
-    """The targets with those first that execute the server tools of the request; else their order is kept."""
+    """The targets with those first that have Anthropic's tools in the request; else their order is kept."""
     if len(targets) < 2 or not (wanted := facts.server_tools):
         return targets
-    return tuple(sorted(targets, key=lambda target: not _executes(settings.providers[target.provider].rewrite, wanted)))
 
+    def lacks(target: Target) -> bool:
+        return not all(map(settings.providers[target.provider].rewrite.executes, wanted))
 
-def _executes(rules: Rewrite, types: tuple[str, ...]) -> bool:
-    globs = rules.server_tools
-    return all(
-        kind not in rules.refused_tools and (globs is None or any(fnmatchcase(kind, glob) for glob in globs))
-        for kind in types
-    )
+    return tuple(sorted(targets, key=lacks))
 
 
 def _matching(facts: Facts, settings: Settings) -> Plan:

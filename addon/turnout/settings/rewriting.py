@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
@@ -20,10 +20,14 @@ ThinkingType = Literal["adaptive", "enabled", "disabled", "between_tools"]
 EACH = "*"
 """The step of a path that stands for every element of a list."""
 
+MARKED = ("system[*]", "tools[*]", "messages[*].content[*]", "messages[*].content[*].content[*]")
+"""Where blocks with a `cache_control` marker stand; a request may have one at its top level, too."""
+
 _PATH = re.compile(r"[^.\[\]\s]+(?:\[\*\])*(?:\.[^.\[\]\s]+(?:\[\*\])*)*")
 _STEP = re.compile(r"[^.\[\]]+|\[\*\]")
 
 
+@lru_cache(maxsize=1024)
 def parse_path(text: str) -> tuple[str, ...]:
     """`messages[*].content` as ("messages", EACH, "content"). A key named `*` cannot be written.
 
@@ -95,7 +99,7 @@ class Rewrite(BaseModel):
     tool_fields: Words | None = None
     """The fields of a client tool it takes. None: all."""
     server_tools: Words | None = None
-    """Globs on the types of the tools that it executes itself; others are removed. None: all."""
+    """Globs on the types of those of Anthropic's tools that it has; others are removed. None: all."""
     refused_tools: Words = ()
     """Types of tools that are removed, whatever `server_tools` says."""
     tool_choice: dict[Literal["any", "tool", "none"], Literal["keep", "auto", "drop", "without_thinking"]] = Field(
@@ -121,6 +125,12 @@ class Rewrite(BaseModel):
 
     models: dict[str, Rewrite] = Field(default_factory=dict)
     """Further rules for upstream models that match a glob."""
+
+    def executes(self, tool_type: str) -> bool:
+        """Whether the provider has this tool of Anthropic's."""
+        if tool_type in self.refused_tools:
+            return False
+        return self.server_tools is None or any(fnmatchcase(tool_type, glob) for glob in self.server_tools)
 
     @model_validator(mode="after")
     def _models_are_one_level_deep(self) -> Rewrite:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -19,6 +20,7 @@ _INDISPENSABLE = frozenset({"text", "tool_use", "tool_result", "custom", "functi
 """Types without which there is no conversation with tools; images have a rule of their own."""
 
 _LISTS = frozenset({"drop", "drop_betas", "refused_blocks", "refused_tools"})
+_OF_MODELS = frozenset({"images", "max_tokens"})
 _WORDS = {
     "system_role": frozenset({"user"}),
     "images": frozenset({"note"}),
@@ -66,8 +68,11 @@ class Lesson:
         value = [self.value] if self.is_list else self.value
         return {name: {below: value} if below else value}
 
-    @property
-    def line(self) -> str:
-        """The line of TOML that makes it permanent, to be put under `[providers.NAME]`."""
+    def line(self, model: str) -> str:
+        """The line of TOML that makes it permanent, to be put under `[providers.NAME]`.
+
+        What one model cannot do need not be true of the provider's others; what the provider does not know is.
+        """
         value = str(self.value) if isinstance(self.value, int) else f'"{self.value}"'
-        return f"rewrite.{self.rule} = {f'[{value}]' if self.is_list else value}"
+        place = f"models.{json.dumps(model)}." if self.rule in _OF_MODELS or "." in self.rule else ""
+        return f"rewrite.{place}{self.rule} = {f'[{value}]' if self.is_list else value}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from turnout.settings.rewriting import EACH, parse_path
+from turnout.settings.rewriting import EACH, MARKED, parse_path
 
 LONGEST_PATH = 200
 _MOST_STEPS = 16
@@ -34,9 +34,6 @@ _TAGS = {
     "source": re.compile("base64|url|text|content|file"),
 }
 _LISTS = frozenset({"tools", "content", "system"})
-
-MARKED = ("system[*]", "tools[*]", "messages[*].content[*]", "messages[*].content[*].content[*]")
-"""Where a `cache_control` marker can stand, apart from the top level."""
 
 # Fields that no request, message or tool can do without. A tool's `type` is not one: client tools have none.
 _NEEDED_ON_TOP = frozenset({"model", "messages", "max_tokens", "system", "tools", "stream"})

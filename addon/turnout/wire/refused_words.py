@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import get_args
 
-from turnout.settings.rewriting import EACH
+from turnout.settings.rewriting import EACH, MARKED, ThinkingType
 from turnout.wire.lesson import Lesson
 from turnout.wire.refused_path import (
-    MARKED,
     is_place,
     paths_of_location,
     paths_of_name,
@@ -21,7 +21,7 @@ from turnout.wire.refused_path import (
 )
 from turnout.wire.told import Placed, Told
 
-_THINKING = ("adaptive", "enabled", "disabled", "between_tools")
+_THINKING = get_args(ThinkingType)
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _QUOTE = "[`'\"]"
 _WHERE = r"(?<![\w.\[\]])(?P<where>[A-Za-z_][\w.\[\]]{0,200})"

@@ -101,7 +101,7 @@ def test_a_reasoning_suffix_asks_for_thinking_unless_the_client_did(
 def test_a_reasoning_suffix_brings_its_betas() -> None:
     """E5."""
     found = rewritten(body_of(), None, Subject("claude-opus-5-5", "x", ("mine-2026-01-01",), effort="low"))
-    assert found.betas == ("mine-2026-01-01", "interleaved-thinking-2025-05-14")
+    assert found.betas == ("mine-2026-01-01", "interleaved-thinking-2025-05-14", "effort-2025-11-24")
 
 
 def test_a_reasoning_suffix_reaches_a_foreign_provider_as_a_budget() -> None:

@@ -48,10 +48,10 @@ def _apply(document: Document, rules: Rewrite, subject: Subject) -> tuple[str, .
     blocks.note_images(document, rules)
     tools.fit_tools(document, rules)
     tools.fit_tool_choice(document, rules)
-    needed = [*thinking.think_as_asked(document, rules, subject), thinking.fit_thinking(document, rules, subject)]
+    needed = (*thinking.think_as_asked(document, rules, subject), *thinking.fit_thinking(document, rules, subject))
     thinking.fit_sampling(document, subject)
     caching.fit_markers(document, rules)
     caching.set_breakpoints(document, rules)
-    betas = (*subject.betas, *(beta for beta in dict.fromkeys(needed) if beta and beta not in subject.betas))
+    betas = (*subject.betas, *(beta for beta in dict.fromkeys(needed) if beta not in subject.betas))
     apply_paths(document, rules)
     return fit_betas(document, betas, rules)

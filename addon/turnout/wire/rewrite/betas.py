@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from turnout.settings.rewriting import Pair, Rewrite, pairs
+from turnout.settings.rewriting import Pair, Rewrite, pairs, parse_path
 from turnout.wire.rewrite.document import Document
-from turnout.wire.rewrite.tree import steps
 
 
 def fit_betas(document: Document, betas: tuple[str, ...], rules: Rewrite) -> tuple[str, ...]:
@@ -16,7 +15,7 @@ def fit_betas(document: Document, betas: tuple[str, ...], rules: Rewrite) -> tup
     for pair in pairs():
         if _is_refused(pair, kept, rules):
             for path in pair.fields:
-                if document.drop(steps(path)):
+                if document.drop(parse_path(path)):
                     document.note(f"drop {path}")
         elif _lost_its_fields(pair, document):
             kept = tuple(beta for beta in kept if not _matches(beta, pair.betas))
@@ -25,12 +24,9 @@ def fit_betas(document: Document, betas: tuple[str, ...], rules: Rewrite) -> tup
     return kept
 
 
-def header_for(path: str, rules: Rewrite) -> str | None:
-    """The beta that must be sent with a field that Turnout sets; None when the provider does not take the field."""
-    for pair in pairs():
-        if path in pair.fields:
-            return None if _is_refused(pair, (), rules) else pair.header
-    return ""
+def header_for(path: str) -> tuple[str, ...]:
+    """The beta to send with a field that Turnout sets, if the field has one. `fit_betas` takes back what is refused."""
+    return tuple(pair.header for pair in pairs() if path in pair.fields and pair.header)
 
 
 def _allowed(beta: str, rules: Rewrite) -> bool:
@@ -64,5 +60,5 @@ def _overlap(globs: Iterable[str], others: tuple[str, ...]) -> bool:
 def _lost_its_fields(pair: Pair, document: Document) -> bool:
     if not document.removed:
         return False
-    lost = [path for path in pair.fields if ".".join(steps(path)) in document.removed]
-    return bool(lost) and not any(document.has(steps(path)) for path in pair.fields)
+    lost = [path for path in pair.fields if ".".join(parse_path(path)) in document.removed]
+    return bool(lost) and not any(document.has(parse_path(path)) for path in pair.fields)

@@ -7,18 +7,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from turnout.settings.rewriting import EACH, Rewrite
+from turnout.settings.rewriting import MARKED, Rewrite, parse_path
 from turnout.wire.rewrite.conversation import content_blocks, kind, role
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.tree import DROP, Node, opened, plain
 
-_MARKED = (
-    ("system", EACH),
-    ("tools", EACH),
-    ("messages", EACH, "content", EACH),
-    ("messages", EACH, "content", EACH, "content", EACH),
-)
-"""Where blocks with a marker stand."""
+_MARKED = tuple(parse_path(f"{place}.cache_control") for place in MARKED)
 
 _BREAKPOINT = {"type": "ephemeral"}
 _UNMARKABLE = ("thinking", "redacted_thinking")
@@ -31,8 +25,7 @@ def fit_markers(document: Document, rules: Rewrite) -> None:
     if rules.cache_fields is None:
         return
     known = frozenset(rules.cache_fields)
-    for path in _MARKED:
-        marker = (*path, "cache_control")
+    for marker in _MARKED:
         lost: set[str] = set()
         if document.edit(marker, partial(_fitted, known=known, lost=lost)):
             document.note("cache_control")
@@ -50,7 +43,7 @@ def _fitted(marker: Node, known: frozenset[str], lost: set[str]) -> Node:
 
 def set_breakpoints(document: Document, rules: Rewrite) -> None:
     """Breakpoints on the system prompt and the last two user messages, for a body that has none at all (E6)."""
-    if not rules.auto_cache or "cache_control" in document or any(_has_marker(document, path) for path in _MARKED):
+    if not rules.auto_cache or "cache_control" in document or any(document.has(path) for path in _MARKED):
         return
     system = document.node("system")
     if system is not None and (blocks := content_blocks({"content": system})):
@@ -64,10 +57,6 @@ def set_breakpoints(document: Document, rules: Rewrite) -> None:
             messages[place] = {**messages[place], "content": _marked(blocks)}
             document.note("auto_cache")
     document.messages = messages
-
-
-def _has_marker(document: Document, path: tuple[str, ...]) -> bool:
-    return document.has((*path, "cache_control"))
 
 
 def _marked(blocks: list[Node]) -> list[Node]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -142,8 +142,7 @@ class Document:
 
     # --- the result ---
 
-    @property
-    def changed(self) -> bool:
+    def _changed(self) -> bool:
         if self._fields.keys() != self._before.keys():
             return True
         return any(self._differs(name, node) for name, node in self._fields.items())
@@ -153,7 +152,7 @@ class Document:
 
     def encoded(self, body: bytes) -> bytes:
         """The body with what changed written anew and everything else byte for byte; the same object if nothing did."""
-        if not self.changed:
+        if not self._changed():
             return body
         names = [name for name, node in self._fields.items() if name not in self._before or self._differs(name, node)]
         if len(names) == 1 and self._fields.keys() == self._before.keys():
@@ -170,5 +169,3 @@ class Document:
             node = [self._as_sent[id(message)][1] if id(message) in self._as_sent else message for message in node]
         return msgspec.json.encode(node)
 
-
-Rule = Callable[[Document], None]

@@ -5,27 +5,27 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from turnout.settings.rewriting import Rewrite
+from turnout.settings.rewriting import Rewrite, parse_path
 from turnout.wire.rewrite.document import Document
-from turnout.wire.rewrite.tree import Node, Object, opened, plain, steps
+from turnout.wire.rewrite.tree import Node, Object, opened, plain
 
 
 def apply_paths(document: Document, rules: Rewrite) -> None:
     """In this order: drop, rename, map, clamp, set. Only what is there is changed; `set` may add."""
     for path in rules.drop:
-        if document.drop(steps(path)):
+        if document.drop(parse_path(path)):
             document.note(f"drop {path}")
     for path, name in rules.rename.items():
-        if _rename(document, steps(path), name):
+        if _rename(document, parse_path(path), name):
             document.note(f"rename {path}")
     for path, values in rules.map.items():
-        if document.edit(steps(path), partial(_mapped, values=values)):
+        if document.edit(parse_path(path), partial(_mapped, values=values)):
             document.note(f"map {path}")
     for path, bounds in rules.clamp.items():
-        if document.edit(steps(path), partial(_clamped, bounds=bounds)):
+        if document.edit(parse_path(path), partial(_clamped, bounds=bounds)):
             document.note(f"clamp {path}")
     for path, value in rules.set.items():
-        if document.set(steps(path), value):
+        if document.set(parse_path(path), value):
             document.note(f"set {path}")
 
 

@@ -6,7 +6,7 @@ from turnout.settings.rewriting import Rewrite
 from turnout.wire.rewrite.conversation import content_blocks, kind, role, text_block
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.flatten import as_text
-from turnout.wire.rewrite.tree import Node, Object, is_list, opened, plain, text
+from turnout.wire.rewrite.tree import Node, Object, is_list, opened, text
 
 _ATTRIBUTION = "x-anthropic-billing-header:"
 _REMINDER = "<system-reminder>\n{}\n</system-reminder>"
@@ -103,8 +103,10 @@ def _with_waiting(message: Node, waiting: list[Node]) -> tuple[Node, list[Node]]
 def _texts(message: Object) -> list[Node]:
     found: list[Node] = []
     for block in content_blocks(message):
+        if not isinstance(block, dict):
+            continue  # no API takes it
         if kind(block) == "text":
-            found += [block] if plain(block.get("text")) else []
+            found += [block] if text(block.get("text")) else []
         elif words := as_text(block):
             found.append(text_block(words, block))
     return found

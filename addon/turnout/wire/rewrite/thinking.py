@@ -39,15 +39,17 @@ def think_as_asked(document: Document, rules: Rewrite, subject: Subject) -> tupl
     if _forces_tool(document) or (known is not None and known < FIRST_WITH_THINKING):
         return ()
     document.note(f"thinking {effort}")
+    betas: tuple[str, ...] = (INTERLEAVED_BETA,)
     if known is None or known >= FIRST_ADAPTIVE:
         document.put("thinking", {"type": "adaptive"})
         document.set(("output_config", "effort"), effort)
+        betas += header_for("output_config.effort")
     else:
         document.put("thinking", {"type": "enabled", "budget_tokens": BUDGETS[effort]})
     if "budget_tokens" in document.table("thinking") or rules.thinking.get("adaptive") == "enabled":
         _raise_max_tokens(document, BUDGETS[effort])
     _drop_sampling(document)
-    return (INTERLEAVED_BETA,)
+    return betas
 
 
 def _forces_tool(document: Document) -> bool:
@@ -69,59 +71,58 @@ def _drop_sampling(document: Document) -> None:
             document.note(f"drop {name}")
 
 
-def fit_thinking(document: Document, rules: Rewrite, subject: Subject) -> str | None:
-    """Make thinking, effort and max_tokens what the target takes. The beta that this makes necessary, if any."""
+def fit_thinking(document: Document, rules: Rewrite, subject: Subject) -> tuple[str, ...]:
+    """Make thinking, effort and max_tokens what the target takes. The betas this needs."""
     _limit_max_tokens(document, rules)
     thinking = document.value("thinking")
     if not isinstance(thinking, dict):
-        return None
-    kind = str(thinking.get("type"))
-    action = _action(kind, rules, subject)
-    beta = None
+        return ()
+    mode = str(thinking.get("type"))
+    action = _action(mode, rules, subject)
+    betas: tuple[str, ...] = ()
     if action == "drop":
         document.remove("thinking")
-        document.note(f"thinking {kind} dropped")
-        return None
-    if action is not None and action != kind:
-        beta = _convert(document, thinking, kind, action, rules)
-        document.note(f"thinking {kind}→{action}")
+        document.note(f"thinking {mode} dropped")
+        return ()
+    if action is not None and action != mode:
+        betas = _convert(document, thinking, mode, action)
+        document.note(f"thinking {mode}→{action}")
     if rules.thinking or rules.thinking_budget or rules.max_tokens or action == "enabled":
         _limit_budget(document, rules)
-    return beta
+    return betas
 
 
-def _action(kind: str, rules: Rewrite, subject: Subject) -> str | None:
+def _action(mode: str, rules: Rewrite, subject: Subject) -> str | None:
     for name, action in rules.thinking.items():
-        if name == kind:
+        if name == mode:
             return None if action == "keep" else action
     if subject.model == subject.client_model and subject.effort is None:
         return None  # the client knows what the model it asked for takes
     known = generation(subject.model)
     if known is None:
         return None
-    if kind == "adaptive" and known < FIRST_ADAPTIVE:
+    if mode == "adaptive" and known < FIRST_ADAPTIVE:
         return "enabled" if known >= FIRST_WITH_THINKING else "drop"
-    if kind == "enabled":
+    if mode == "enabled":
         return "adaptive" if known >= FIRST_ONLY_ADAPTIVE else "drop" if known < FIRST_WITH_THINKING else None
     return None
 
 
-def _convert(document: Document, thinking: dict[str, Any], kind: str, action: str, rules: Rewrite) -> str | None:
+def _convert(document: Document, thinking: dict[str, Any], mode: str, action: str) -> tuple[str, ...]:
     effort = document.table("output_config").get("effort")
     display = {"display": thinking["display"]} if thinking.get("display") in _DISPLAYS else {}
     if action == "enabled":
-        budget = BUDGETS.get(str(effort), DEFAULT_BUDGET) if kind == "adaptive" else DEFAULT_BUDGET
+        budget = BUDGETS.get(str(effort), DEFAULT_BUDGET) if mode == "adaptive" else DEFAULT_BUDGET
         document.put("thinking", {"type": "enabled", "budget_tokens": budget, **display})
-        return None
+        return ()
     if action == "adaptive":
         document.put("thinking", {"type": "adaptive", **display})
-        header = header_for("output_config.effort", rules)
-        if effort is None and header is not None:
-            document.set(("output_config", "effort"), _effort(thinking.get("budget_tokens")))
-            return header
-        return None
+        if effort is not None:
+            return ()
+        document.set(("output_config", "effort"), _effort(thinking.get("budget_tokens")))
+        return header_for("output_config.effort")
     document.put("thinking", {"type": action})
-    return None
+    return ()
 
 
 def _effort(budget: Any) -> str:

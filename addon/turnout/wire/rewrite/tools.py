@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from turnout.settings.rewriting import Rewrite
 from turnout.wire.rewrite.document import Document
-from turnout.wire.rewrite.tree import Node, opened, text
+from turnout.wire.rewrite.tree import Node, is_list, opened, opened_elements, text
 
 
 def fit_tools(document: Document, rules: Rewrite) -> None:
@@ -31,21 +29,26 @@ def fit_tools(document: Document, rules: Rewrite) -> None:
     _drop_idle_choice(document, {text(tool.get("name")) for _, tool in kept if isinstance(tool, dict)})
 
 
-def _is_client_tool(tool: Node) -> bool:
-    return not isinstance(tool, dict) or text(tool.get("type")) in ("", "custom")
+def typed_tools(tools: Node) -> tuple[str, ...]:
+    """The types of the tools that Anthropic defines, such as `web_search_20250305`; a client's own have none."""
+    if tools is None or not is_list(tools):
+        return ()
+    return tuple(dict.fromkeys(filter(None, map(_typed, opened_elements(tools)))))
+
+
+def _typed(tool: Node) -> str:
+    """The type of a tool that Anthropic defines; empty for a client's own."""
+    name = text(tool.get("type")) if isinstance(tool, dict) else ""
+    return "" if name == "custom" else name
 
 
 def _is_offered(tool: Node, rules: Rewrite) -> bool:
-    if _is_client_tool(tool):
-        return True
-    kind = text(tool["type"])
-    if kind in rules.refused_tools:
-        return False
-    return rules.server_tools is None or any(fnmatchcase(kind, glob) for glob in rules.server_tools)
+    name = _typed(tool)
+    return not name or rules.executes(name)
 
 
 def _known_fields(raw: Node, tool: Node, rules: Rewrite) -> Node:
-    if rules.tool_fields is None or not isinstance(tool, dict) or not _is_client_tool(tool):
+    if rules.tool_fields is None or not isinstance(tool, dict) or _typed(tool):
         return raw
     known = {name: value for name, value in tool.items() if name in rules.tool_fields}
     return raw if len(known) == len(tool) else known

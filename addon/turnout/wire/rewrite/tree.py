@@ -7,13 +7,12 @@ back a new one, or the very same object when there was nothing to do. What nobod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from operator import is_
 from typing import Any
 
 import msgspec
 
-from turnout.settings.rewriting import EACH, parse_path
+from turnout.settings.rewriting import EACH
 
 Node = Any
 Object = dict[str, Node]
@@ -31,12 +30,6 @@ _ONE_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | s
 _OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _STRING = msgspec.json.Decoder(str)
 _BRACKET = ord("[")
-
-
-@lru_cache(maxsize=1024)
-def steps(path: str) -> tuple[str, ...]:
-    """The steps of a path as rules write it. The same few are asked for with every request."""
-    return parse_path(path)
 
 
 def opened(node: Node) -> Node:
