@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from turnout.health.state_file import write_atomically
+from turnout.health.state_file import StateWriter
 from turnout.wire.refusal import Lesson
 from turnout.wire.splice import UNREADABLE
 
@@ -53,7 +53,8 @@ class LessonBook:
         self._clock = clock
         self._capacity = capacity
         self._lessons: dict[_Place, dict[_Slot, tuple[Lesson, float]]] = {}
-        self._warned = False
+        self.write = StateWriter("what was learned about providers").write
+        """Replaces the file by what `encoded` gave. Blocks on the disk, and never raises."""
 
     def __len__(self) -> int:
         return sum(map(len, self._lessons.values()))
@@ -167,12 +168,3 @@ class LessonBook:
         if now < entry.until and slot not in self._lessons.get(place, {}):
             self._put(place, lesson, min(entry.until, now + LIFETIME))
         return True
-
-    def write(self, file: Path, data: bytes) -> None:
-        """Replace the file by `data`, which comes from `encoded`. Blocks on the disk. A failure is told once."""
-        try:
-            write_atomically(file, data)
-        except OSError as error:
-            if not self._warned:
-                self._warned = True
-                logger.warning("%s: what was learned about providers cannot be kept (%s)", file, error)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from turnout.health.state_file import write_atomically
+from turnout.health.state_file import StateWriter
 from turnout.wire.signatures import FINGERPRINT_LENGTH
 from turnout.wire.splice import UNREADABLE
 
@@ -33,7 +33,8 @@ class SignatureLedger:
         self._capacity = capacity
         self._signers: OrderedDict[str, str] = OrderedDict()
         self._counts: Counter[str] = Counter()
-        self._warned = False
+        self.write = StateWriter("known thinking signatures").write
+        """Replaces the file by what `encoded` gave. Blocks on the disk, and never raises."""
 
     def __len__(self) -> int:
         return len(self._signers)
@@ -88,12 +89,3 @@ class SignatureLedger:
         known = list(self._signers.items())
         for fingerprint, signer in (*found.items(), *known):
             self.note((fingerprint,), signer)
-
-    def write(self, file: Path, data: bytes) -> None:
-        """Replace the file by `data`, which comes from `encoded`. Blocks on the disk. A failure is told once."""
-        try:
-            write_atomically(file, data)
-        except OSError as error:
-            if not self._warned:
-                self._warned = True
-                logger.warning("%s: known thinking signatures cannot be kept (%s)", file, error)

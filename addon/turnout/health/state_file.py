@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+logger = logging.getLogger("turnout")
+
+
+class StateWriter:
+    """Writes one kind of state file. A place that cannot be written to is told once, and work goes on without it."""
+
+    def __init__(self, content: str) -> None:
+        self._content = content
+        self._warned = False
+
+    def write(self, file: Path, data: bytes) -> None:
+        """Replace the file by `data`. Blocks on the disk."""
+        try:
+            write_atomically(file, data)
+        except OSError as error:
+            if not self._warned:
+                self._warned = True
+                logger.warning("%s: %s cannot be kept (%s)", file, self._content, error)
 
 
 def write_atomically(file: Path, data: bytes) -> None:

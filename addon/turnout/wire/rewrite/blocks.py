@@ -7,9 +7,9 @@ from operator import is_
 from turnout.settings.rewriting import Rewrite
 from turnout.wire.rewrite.conversation import (
     BlockEdit,
+    block_type,
     content_blocks,
     inside_results,
-    kind,
     role,
     text_block,
     with_blocks,
@@ -32,7 +32,7 @@ def drop_foreign_thinking(document: Document, rules: Rewrite, subject: Subject) 
         return
 
     def edit(block: Object) -> list[Node]:
-        return [] if kind(block) in _SILENT and _is_foreign(block, rules, subject) else [block]
+        return [] if block_type(block) in _SILENT and _is_foreign(block, rules, subject) else [block]
 
     if _edit_messages(document, edit, roles=("assistant",)):
         document.note("signatures")
@@ -51,9 +51,9 @@ def _turn_began_without_thought(messages: list[Node]) -> bool:
     for message in messages:
         if role(message) == "assistant":
             began = began or message
-        elif not any(kind(block) == "tool_result" for block in content_blocks(message)):
+        elif not any(block_type(block) == "tool_result" for block in content_blocks(message)):
             began = None
-    return began is not None and kind(next(iter(content_blocks(began)), None)) not in _SILENT
+    return began is not None and block_type(next(iter(content_blocks(began)), None)) not in _SILENT
 
 
 def _is_foreign(block: Object, rules: Rewrite, subject: Subject) -> bool:
@@ -73,7 +73,7 @@ def flatten_blocks(document: Document, rules: Rewrite) -> None:
         return
 
     def edit(block: Object) -> list[Node]:
-        name = kind(block)
+        name = block_type(block)
         if name == "text" or ((known is None or name in known) and name not in refused):
             return [block]
         return [] if name in _SILENT else [text_block(as_text(block), block)]
@@ -88,7 +88,8 @@ def note_images(document: Document, rules: Rewrite) -> None:
         return
 
     def edit(block: Object) -> list[Node]:
-        return [text_block(IMAGE_NOTE, block)] if kind(block) == "image" and not _is_seen(block, rules) else [block]
+        unseen = block_type(block) == "image" and not _is_seen(block, rules)
+        return [text_block(IMAGE_NOTE, block)] if unseen else [block]
 
     if _edit_messages(document, edit):
         document.note("images")
@@ -97,7 +98,7 @@ def note_images(document: Document, rules: Rewrite) -> None:
 def _is_seen(block: Object, rules: Rewrite) -> bool:
     source = opened(block.get("source"))
     kept = rules.image_sources
-    return rules.images == "keep" and (kept is None or (isinstance(source, dict) and kind(source) in kept))
+    return rules.images == "keep" and (kept is None or (isinstance(source, dict) and block_type(source) in kept))
 
 
 def _edit_messages(document: Document, edit: BlockEdit, roles: tuple[str, ...] = ("user", "assistant")) -> bool:

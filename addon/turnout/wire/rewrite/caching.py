@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from turnout.settings.rewriting import MARKED, Rewrite, parse_path
-from turnout.wire.rewrite.conversation import content_blocks, kind, role
+from turnout.wire.rewrite.conversation import block_type, content_blocks, role
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.tree import DROP, Node, opened, plain
 
@@ -53,7 +53,7 @@ def set_breakpoints(document: Document, rules: Rewrite) -> None:
     users = [place for place, message in enumerate(messages) if role(message) == "user"]
     for place in users[-MARKED_MESSAGES:]:
         blocks = content_blocks(messages[place])
-        if blocks and kind(blocks[-1]) not in _UNMARKABLE:
+        if blocks and block_type(blocks[-1]) not in _UNMARKABLE:
             messages[place] = {**messages[place], "content": _marked(blocks)}
             document.note("auto_cache")
     document.messages = messages
@@ -61,7 +61,7 @@ def set_breakpoints(document: Document, rules: Rewrite) -> None:
 
 def _marked(blocks: list[Node]) -> list[Node]:
     last = opened(blocks[-1])
-    if not isinstance(last, dict) or (kind(last) == "text" and not plain(last.get("text"))):
+    if not isinstance(last, dict) or (block_type(last) == "text" and not plain(last.get("text"))):
         return blocks
     return [*blocks[:-1], {**last, "cache_control": _BREAKPOINT}]
 

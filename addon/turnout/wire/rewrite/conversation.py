@@ -15,7 +15,7 @@ def role(message: Node) -> str:
     return text(message.get("role")) if isinstance(message, dict) else ""
 
 
-def kind(block: Node) -> str:
+def block_type(block: Node) -> str:
     """The block's `type`; empty when it is no block."""
     return text(block.get("type")) if isinstance(block, dict) else ""
 
@@ -66,7 +66,7 @@ def inside_results(edit: BlockEdit) -> BlockEdit:
 
     def edit_result(block: Object) -> list[Node]:
         content = block.get("content")
-        if kind(block) != "tool_result" or not is_list(content):
+        if block_type(block) != "tool_result" or not is_list(content):
             return [block]
         inner = opened_elements(content)
         edited = replaced(inner, edit)

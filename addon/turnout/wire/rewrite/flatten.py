@@ -16,15 +16,15 @@ _LONGEST_PART = 200_000
 
 def as_text(block: Object) -> str:
     """What a block says, as text; a note that it was left out when it says nothing in words."""
-    kind = plain(block.get("type"))
-    if kind == "image":
+    block_type = plain(block.get("type"))
+    if block_type == "image":
         return IMAGE_NOTE
-    if kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
+    if block_type in ("tool_use", "server_tool_use", "mcp_tool_use"):
         return f"[{plain(block.get('name'))}: {msgspec.json.encode(block.get('input')).decode()}]"
     members = {key: plain(value) for key, value in block.items() if key != "source"}
-    source = plain(block["source"]) if "source" in block and kind != "container_upload" else None
+    source = plain(block["source"]) if "source" in block and block_type != "container_upload" else None
     words = _words(members, source)
-    return words[:_LONGEST_PART] if words.strip() else f"[A block of type {kind} was left out.]"
+    return words[:_LONGEST_PART] if words.strip() else f"[A block of type {block_type} was left out.]"
 
 
 def _words(members: Mapping[str, Any], source: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from turnout.settings.rewriting import Rewrite
-from turnout.wire.rewrite.conversation import content_blocks, kind, role, text_block
+from turnout.wire.rewrite.conversation import block_type, content_blocks, role, text_block
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.flatten import as_text
 from turnout.wire.rewrite.tree import Node, Object, is_list, opened, text
@@ -96,7 +96,7 @@ def _with_waiting(message: Node, waiting: list[Node]) -> tuple[Node, list[Node]]
     if role(message) != "user":
         return message, [{"role": "user", "content": waiting}]
     blocks = content_blocks(message)
-    results = next((place for place, block in enumerate(blocks) if kind(block) != "tool_result"), len(blocks))
+    results = next((place for place, block in enumerate(blocks) if block_type(block) != "tool_result"), len(blocks))
     return {**message, "content": [*blocks[:results], *waiting, *blocks[results:]]}, []
 
 
@@ -105,7 +105,7 @@ def _texts(message: Object) -> list[Node]:
     for block in content_blocks(message):
         if not isinstance(block, dict):
             continue  # no API takes it
-        if kind(block) == "text":
+        if block_type(block) == "text":
             found += [block] if text(block.get("text")) else []
         elif words := as_text(block):
             found.append(text_block(words, block))
