@@ -16,6 +16,7 @@ from turnout.exchange import ClientRequest, LocalAnswer, Outgoing
 from turnout.gate import local
 from turnout.gate.access import too_large
 from turnout.gate.paths import Known, dialect_of, recognise
+from turnout.health.verdict import Verdict
 from turnout.inspect import notes
 from turnout.inspect.attempts import failed_attempt
 from turnout.inspect.masking import mask_request
@@ -199,6 +200,8 @@ class Conductor:
         await publish(failed_attempt(flow, journey.exchange))
         if guide.again:
             return
+        if judgement.verdict is Verdict.REQUEST:
+            journey.exchange.ending = judgement.message
         if flow.response is None or flow.response.status_code < 400:
             answer_with(flow, self.dispatcher.last_word(journey))
         else:
@@ -278,6 +281,18 @@ class Conductor:
         flow.comment = f"refused: {redact(error.message)}"
         logger.info("%s %s · %d %s", flow.request.method, notes.one_line(flow.request.path), error.status, flow.comment)
 
+    def _outcome(self, passage: Passage, journey: Journey, served: bool) -> str:
+        """How an exchange ended that nothing broke off, where the steps do not tell it. Foreign words are cut short."""
+        response, exchange = passage.flow.response, journey.exchange
+        if response is None or (served and response.status_code < 400):
+            return ""
+        refused = passage.monitor.judgement if passage.monitor is not None else None
+        words = refused.message if refused is not None else exchange.ending
+        words = notes.one_line(redact(words, journey.setup.chain.secrets()))
+        if served or response.status_code < 400:
+            return words
+        return ": ".join(filter(None, (f"gave up with {response.status_code}", words)))
+
     def _end(self, passage: Passage, ending: str = "", *, served: bool) -> None:
         journey, flow = passage.journey, passage.flow
         if journey is None:
@@ -293,8 +308,7 @@ class Conductor:
             elif not served:
                 self.dispatcher.cancelled(journey)
             self.usage.add(journey.provider.name, exchange.attempt.model, exchange.usage)
-        if not served and not ending and flow.response is not None:
-            ending = ": ".join(filter(None, (f"gave up with {flow.response.status_code}", exchange.ending)))
+        ending = ending or self._outcome(passage, journey, served)
         self.dispatcher.close(journey, "served" if served else "failed")
         flow.metadata.update(notes.metadata(exchange))
         flow.comment = notes.comment(exchange, ending)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,14 @@ BODY: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def config(home: Path) -> None:
     (home / "mitm.conf").write_text(CONFIG)
+
+
+@pytest.fixture(autouse=True)
+def _digits() -> Iterator[None]:
+    """The command lifts a limit of its whole process."""
+    before = sys.get_int_max_str_digits()
+    yield
+    sys.set_int_max_str_digits(before)
 
 
 def body_file(home: Path, body: Any = BODY) -> str:
@@ -114,6 +125,31 @@ def test_a_pin_is_the_plan(turnout: Turnout, home: Path) -> None:
     head, open_ = blocks(turnout("explain", body_file(home)).out)
     assert head[0].endswith(" · route pinned → open")
     assert open_[-1] == "body: identical"
+
+
+def test_learned_rules_are_told(turnout: Turnout, home: Path) -> None:
+    place = {"provider": "picky", "endpoint": "messages", "model": "small", "until": time.time() + 3600}
+    lessons = [
+        place | {"rule": "drop", "value": "context_management"},
+        place | {"rule": "drop", "value": "thinking.display"},
+        place | {"rule": "images", "value": "note"},
+        place | {"rule": "drop", "value": "speed", "model": "large"},
+        place | {"rule": "drop", "value": "speed", "provider": "anthropic", "model": "claude-opus-4-6"},
+    ]
+    file = home / ".local/state/turnout/learned.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"version": 1, "lessons": lessons}))
+    _, picky, open_, anthropic = blocks(turnout("explain", body_file(home)).out)
+    expected = 'rewrite.drop = ["context_management", "thinking.display"]; rewrite.models.small.images = "note"'
+    assert f"learned: {expected}" in picky
+    assert not any(line.startswith("learned") for line in open_ + anthropic)
+
+
+def test_an_integer_of_any_length(turnout: Turnout, home: Path) -> None:
+    (home / "body.json").write_text(json.dumps(BODY)[:-1] + f', "metadata2": {"9" * 5000}}}')
+    outcome = turnout("explain", "body.json")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert '-   "model": "claude-opus-4-6",' in outcome.out
 
 
 def test_another_configuration(turnout: Turnout, home: Path) -> None:
@@ -204,6 +240,10 @@ def test_each_region_has_the_path_of_its_first_change() -> None:
         '+   "d": {}',
         "  }",
     ]
+
+
+def test_the_comma_before_a_removed_last_member_is_kept() -> None:
+    assert changes({"a": 1, "b": 2}, {"a": 1}) == ["@@ b @@", "  {", '    "a": 1,', '-   "b": 2', "  }"]
 
 
 def test_a_body_that_is_no_object() -> None:

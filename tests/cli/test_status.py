@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import HealthServer, Turnout
-from turnout.cli.status import page, time_left
+from turnout.cli.status import merged_rules, page, time_left
 
 HEALTH: dict[str, Any] = {
     "status": "ok",
@@ -134,6 +135,92 @@ def test_a_broken_config_leads_to_the_default_address(turnout: Turnout, home: Pa
         f"turnout: {home / 'mitm.conf'}: listen.prot: unknown key. Did you mean port? "
         "It is not in force; asking http://127.0.0.1:8082, or name another with --url"
     )
+
+
+def test_a_mistake_elsewhere_does_not_hide_the_address_and_the_key(
+    turnout: Turnout, health_server: HealthServer, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = health_server.url.rpartition(":")[2]
+    config = f'[listen]\nport = {port}\n[access]\nkeys = ["env:TEAM_KEY"]\n[retry]\nmulti = 1\n'
+    (home / "mitm.conf").write_text(config)
+    monkeypatch.setenv("TEAM_KEY", "team-key-0123456789")
+    health_server.tell(HEALTH)
+    outcome = turnout("status")
+    assert outcome.code == 0 and outcome.out.startswith(f"Turnout 0.1.0 at {health_server.url}: ok")
+    assert "retry.multi: unknown key" in outcome.err and f"asking {health_server.url}, " in outcome.err
+    assert health_server.key == "team-key-0123456789"
+
+
+def test_a_client_key_that_is_missing_does_not_hide_the_address(
+    turnout: Turnout, health_server: HealthServer, home: Path
+) -> None:
+    port = health_server.url.rpartition(":")[2]
+    (home / "mitm.conf").write_text(f'[listen]\nport = {port}\n[access]\nkeys = ["env:TEAM_KEY"]\n')
+    health_server.tell(HEALTH)
+    outcome = turnout("status")
+    assert (outcome.code, health_server.key) == (0, None)
+    assert "the variable TEAM_KEY is not set" in outcome.err
+
+
+def learned(model: str, suggestion: str) -> dict[str, Any]:
+    return {"provider": "p", "endpoint": "messages", "model": model, "suggestion": suggestion, "expires": 60}
+
+
+def test_lessons_are_shown_one_by_one_and_as_a_block_to_paste() -> None:
+    lessons = [
+        learned("M", 'rewrite.drop = ["context_management"]'),
+        learned("M", 'rewrite.models."M.1".max_tokens = 8192'),
+        learned("N", 'rewrite.drop = ["metadata"]'),
+        learned("N", "of another version"),
+    ]
+    text = page("http://x", HEALTH | {"providers": {"p": {"learned": lessons, "recent": [400]}, "q": {"learned": []}}})
+    assert squeezed(text)[-15:] == [
+        "p",
+        "credentials none",
+        "slots 0 in use",
+        'learned M: rewrite.drop = ["context_management"], 1 min 0 s left',
+        'learned M: rewrite.models."M.1".max_tokens = 8192, 1 min 0 s left',
+        'learned N: rewrite.drop = ["metadata"], 1 min 0 s left',
+        "learned N: of another version, 1 min 0 s left",
+        "last statuses 400",
+        "to keep it so, under [providers.p]:",
+        'rewrite.drop = ["context_management", "metadata"]',
+        'rewrite.models."M.1".max_tokens = 8192',
+        "",
+        "q",
+        "credentials none",
+        "slots 0 in use",
+    ]
+
+
+def test_a_provider_whose_name_needs_quotes() -> None:
+    lessons = [learned("M", 'rewrite.system_role = "user"')]
+    text = page("http://x", HEALTH | {"providers": {"my.own": {"learned": lessons}}})
+    assert 'under [providers."my.own"]:' in text
+
+
+def test_merged_rules_say_the_same_as_the_single_ones() -> None:
+    lines = merged_rules(
+        [
+            r'rewrite.models."a b\u007f\"é".thinking.adaptive = "enabled"',
+            'rewrite.drop = ["a"]',
+            r'rewrite.models."a b\u007f\"é".thinking.enabled = "drop"',
+            'rewrite.drop = ["a"]',
+            'rewrite.drop = ["b.c", "a"]',
+            "rewrite.auto_cache = true",
+            "rewrite.max_tokens = 2",
+            "rewrite.max_tokens = 1",
+        ]
+    )
+    assert tomllib.loads("\n".join(lines)) == {
+        "rewrite": {
+            "models": {'a b\x7f"é': {"thinking": {"adaptive": "enabled", "enabled": "drop"}}},
+            "drop": ["a", "b.c"],
+            "auto_cache": True,
+            "max_tokens": 1,
+        }
+    }
+    assert len(lines) == 5
 
 
 def test_a_cooldown_of_a_credential_that_is_gone() -> None:

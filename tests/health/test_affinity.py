@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.health.conftest import Clock
 from turnout.exchange import Target
 from turnout.health.affinity import Affinity
 
 FIRST, SECOND, THIRD = Target("anthropic"), Target("minimax", "MiniMax-M2.5"), Target("zai", "glm-5")
 PLAN = (FIRST, SECOND, THIRD)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -59,11 +48,11 @@ def test_requests_without_a_session(affinity: Affinity) -> None:
 
 def test_it_lasts_an_hour_from_the_last_time(affinity: Affinity, clock: Clock) -> None:
     affinity.served("s", "opus", SECOND)
-    clock.now = 3000.0
+    clock.now += 3000
     affinity.served("s", "opus", SECOND)
-    clock.now = 6600.0
+    clock.now += 3600
     assert affinity.prefer("s", "opus", PLAN)[0] == SECOND
-    clock.now = 6600.1
+    clock.now += 0.1
     assert affinity.prefer("s", "opus", PLAN) == PLAN
 
 

@@ -7,27 +7,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.health.conftest import START, Clock
 from turnout.health.cooldown import QUOTA_DEFAULT, TRANSIENT_DEFAULT, Claim, Cooldowns, CooldownState
 from turnout.health.verdict import Judgement, Verdict
 
-START = 1_790_000_000.0
 DAY = 86400.0
 OPUS = ("anthropic", "env:KEY", "opus")
 HAIKU = ("anthropic", "env:KEY", "haiku")
 OTHER = ("anthropic", "client", "opus")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -13,25 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.health.conftest import START, Clock
 from turnout.health.lessons import LIFETIME, MOST_KEPT, LessonBook
 from turnout.wire.refusal import Lesson
 
 PLACE = ("minimax", "messages", "MiniMax-M3")
 TAGS = Lesson("drop", "tags")
 SPEED = Lesson("drop", "speed")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -46,7 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 def entry(**changes: object) -> dict[str, object]:
     plain = {"provider": "minimax", "endpoint": "messages", "model": "MiniMax-M3", "rule": "drop", "value": "tags"}
-    return {**plain, "until": 1_790_000_100.0, **changes}
+    return {**plain, "until": START + 100, **changes}
 
 
 def written(file: Path, *entries: object, version: object = 1) -> Path:

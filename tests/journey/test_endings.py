@@ -207,7 +207,7 @@ def test_no_target_counts_tokens() -> None:
     """A9."""
     answer, error = ending(unsupported=2)
     assert answer.status == 501 and error["type"] == "not_supported" and answer.headers["x-should-retry"] == "false"
-    assert error["message"] == "a, b: does not count tokens"
+    assert error["message"] == "a, b: does not count tokens, and no credential was found for a (env:A), b (env:B)"
 
 
 @pytest.mark.parametrize("counts", [{"no_credential": 2}, {"no_credential": 1, "unsupported": 1}])

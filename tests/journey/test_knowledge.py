@@ -30,22 +30,22 @@ def test_lessons_become_rules_of_that_model_and_endpoint_alone() -> None:
     mine = provider(rewrite=rules)
     knowledge = knowing(mine)
     knowledge.lessons.learn("mine", "messages", "Big-1", [DROP, LIMIT])
-    shaped = knowledge.shaping(mine, "messages", "Big-1", only_own=False).rules
+    shaped = knowledge.shaping(mine, "Big-1", knowledge.known(mine, "messages", "Big-1")).rules
     assert (shaped.drop, shaped.max_tokens, shaped.images) == (("speed", "metadata"), 8192, "note")
-    assert knowledge.shaping(mine, "count_tokens", "Big-1", only_own=False).rules.drop == ("speed",)
-    assert knowledge.shaping(mine, "messages", "small", only_own=False).rules is rules
+    assert knowledge.known(mine, "count_tokens", "Big-1") == knowledge.known(mine, "messages", "small") == ()
+    assert knowledge.shaping(mine, "small").rules is rules
 
 
 def test_a_provider_that_does_not_learn_uses_no_lessons() -> None:
     first = provider(first_party=True)
     knowledge = knowing(first)
     knowledge.lessons.learn("mine", "messages", "m", [DROP])
-    assert knowledge.shaping(first, "messages", "m", only_own=False).rules is first.rewrite
+    assert knowledge.known(first, "messages", "m") == ()
 
 
 def test_after_a_refused_signature_only_known_ones_go() -> None:
     mine = provider(rewrite=Rewrite())
-    shaping = knowing(mine).shaping(mine, "messages", "m", only_own=True)
+    shaping = knowing(mine).shaping(mine, "m", only_own=True)
     assert shaping.rules.signatures == "own"
     assert shaping.minted_by is not None
 
@@ -55,9 +55,9 @@ def test_the_ledger_is_asked_only_when_another_provider_has_signed() -> None:
     mine, other = provider(first_party=True), provider("other", rewrite=Rewrite())
     knowledge = knowing(mine, other)
     knowledge.minted(mine, ["a" * 16])
-    assert knowledge.shaping(mine, "messages", "m", only_own=False).minted_by is None
+    assert knowledge.shaping(mine, "m").minted_by is None
     knowledge.minted(other, ["b" * 16])
-    asked = knowledge.shaping(mine, "messages", "m", only_own=False).minted_by
+    asked = knowledge.shaping(mine, "m").minted_by
     assert asked is not None
     assert (asked("a" * 16), asked("b" * 16), asked("c" * 16)) == ("anthropic", "other", None)
 
@@ -85,16 +85,47 @@ async def test_signatures_are_kept_only_when_asked_for(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
-async def test_an_edited_provider_starts_anew(tmp_path: Path) -> None:
-    """The line that makes a lesson permanent takes its place."""
+async def test_another_address_starts_anew(tmp_path: Path) -> None:
     mine, other = provider(), provider("other")
     knowledge = knowing(mine, other)
     knowledge.keep_in(tmp_path / "state", signatures=False)
     for each in (mine, other):
         knowledge.learn(each, "messages", "m", [DROP])
-    knowledge.configure({"mine": provider(rewrite=Rewrite(drop=("metadata",))), "other": other})
+    knowledge.configure({"mine": provider(base_url="http://127.0.0.1:2"), "other": other})
     assert knowledge.lessons.known("mine", "messages", "m") == ()
     assert knowledge.lessons.known("other", "messages", "m") == (DROP,)
     await knowledge.written()
     kept = json.loads((tmp_path / "state" / "learned.json").read_text())
     assert [entry["provider"] for entry in kept["lessons"]] == ["other"]
+
+
+def test_an_edit_outdates_what_it_contradicts() -> None:
+    """Pasting one of the suggested lines does not cost the other lessons."""
+    knowledge = knowing(provider())
+    knowledge.lessons.learn("mine", "messages", "m", [DROP, LIMIT])
+    knowledge.configure({"mine": provider(rewrite=Rewrite(drop=("speed",)))})
+    assert knowledge.lessons.known("mine", "messages", "m") == (DROP, LIMIT)
+    knowledge.configure({"mine": provider(rewrite=Rewrite(drop=("speed",), max_tokens=50_000))})
+    assert knowledge.lessons.known("mine", "messages", "m") == (DROP,)
+    knowledge.configure({})
+    assert knowledge.lessons.known("mine", "messages", "m") == ()
+
+
+def test_what_the_window_leaves_for_the_answer_limits_this_request_alone() -> None:
+    mine = provider(rewrite=Rewrite(max_tokens=8192))
+    knowledge = knowing(mine)
+    assert knowledge.shaping(mine, "m", output_limit=2000).rules.max_tokens == 2000
+    assert knowledge.shaping(mine, "m", output_limit=20_000).rules.max_tokens == 8192
+    assert knowledge.shaping(mine, "m").rules.max_tokens == 8192
+
+
+async def test_a_lesson_that_did_not_help_is_forgotten(tmp_path: Path) -> None:
+    mine = provider()
+    knowledge = knowing(mine)
+    knowledge.keep_in(tmp_path / "state", signatures=False)
+    knowledge.learn(mine, "messages", "m", [DROP, LIMIT])
+    knowledge.unlearn(mine, "messages", "m", [DROP])
+    assert knowledge.known(mine, "messages", "m") == (LIMIT,)
+    await knowledge.written()
+    kept = json.loads((tmp_path / "state" / "learned.json").read_text())
+    assert [entry["rule"] for entry in kept["lessons"]] == ["max_tokens"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -91,9 +92,32 @@ async def test_a_refusal_that_was_learned_in_vain_goes_to_the_client(
     async with ScriptedProvider(error(400, "invalid_request_error", message), strict="nothing") as upstream:
         running = await proxy(own("mine", upstream, UNREWRITTEN) + route("mine"))
         answer = await ask(client, running.url, {"metadata": {}})
+        state = await health(client, running.url)
         assert len(upstream.messages) == 2
+        comments = [flow.comment for flow in await running.finished(4)]
     assert answer.status_code == 400
     assert answer.json()["error"]["message"] == message
+    assert state["providers"]["mine"]["learned"] == [], "what did not help is forgotten"
+    assert any(comment.endswith(f"gave up with 400: {message}") for comment in comments)
+
+
+async def test_requests_that_were_under_way_together_are_all_corrected(
+    proxy: StartProxy, client: httpx.AsyncClient
+) -> None:
+    gate = asyncio.Event()
+    body = {"type": "error", "error": {"type": "x", "message": "metadata: Extra inputs are not permitted"}}
+    refusal = json_reply(400, body, gate=gate)
+
+    def reply(request: RecordedRequest) -> Reply:
+        return refusal if "metadata" in request.json else sse()
+
+    async with ScriptedProvider(reply, strict="nothing") as upstream:
+        running = await proxy(own("mine", upstream, UNREWRITTEN) + route("mine"))
+        asking = [asyncio.ensure_future(ask(client, running.url, {"metadata": {}})) for _ in range(3)]
+        await upstream.arrived(3)
+        gate.set()
+        answers = await asyncio.gather(*asking)
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
 
 
 @pytest.mark.parametrize(("extra", "attempts", "status"), [("", 1, 400), ("rewrite.learn = true", 2, 200)])
@@ -186,6 +210,33 @@ async def test_a_request_that_is_too_long_moves_on_only_to_a_larger_window(
         assert told["error"]["message"] == f"prompt is too long: {TOO_LONG}"
 
 
+WINDOW = 32_768
+
+
+def small_window(request: RecordedRequest) -> Reply:
+    """Refuses as vLLM does when prompt and answer together do not fit."""
+    output = request.json["max_tokens"]
+    if 20_000 + output <= WINDOW:
+        return sse()
+    text = f"""'max_tokens' or 'max_completion_tokens' is too large: {output}. This model's maximum context length is
+ {WINDOW} tokens and your request has 20000 input tokens ({output} > {WINDOW} - 20000)."""
+    return json_reply(400, {"error": {"message": text.replace("\n", ""), "type": "BadRequestError", "code": 400}})
+
+
+async def test_a_prompt_that_fits_is_not_called_too_long(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    """The window decides how much output can be asked for; from then on half of it is the most."""
+    async with ScriptedProvider(small_window, strict="nothing") as upstream:
+        running = await proxy(own("mine", upstream) + route("mine"))
+        first = await ask(client, running.url, {"max_tokens": 64_000})
+        second = await ask(client, running.url, {"max_tokens": 64_000})
+        state = await health(client, running.url)
+        asked = [request.json["max_tokens"] for request in upstream.messages]
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert asked == [64_000, WINDOW - 20_000 - 64, WINDOW // 2, WINDOW - 20_000 - 64]
+    (lesson,) = state["providers"]["mine"]["learned"]
+    assert lesson["suggestion"] == f'rewrite.models."claude-opus-4-6".max_tokens = {WINDOW // 2}'
+
+
 async def test_anthropics_own_overflow_is_the_clients(proxy: StartProxy, client: httpx.AsyncClient) -> None:
     refusal = error(400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum")
     async with ScriptedProvider(refusal) as first, ScriptedProvider(strict="nothing") as second:
@@ -258,6 +309,7 @@ async def test_without_a_credential_for_anthropic_nobody_counts(proxy: StartProx
         body = {"model": "m", "messages": BODY["messages"]}
         answer = await client.post(f"{running.url}/v1/messages/count_tokens", json=body)
     assert answer.status_code == 501
+    assert "no credential was found for anthropic" in answer.json()["error"]["message"]
     assert not anthropic.requests
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from turnout.errors import ConfigError
 from turnout.settings import exposure
 from turnout.settings.exposure import exposed_secrets
-from turnout.settings.load import DEFAULT_PROVIDER, load, merge, presets
+from turnout.settings.load import DEFAULT_PROVIDER, load, merge, presets, salvage
 from turnout.settings.model import CredentialReference, Meaning, Provider, Settings
 from turnout.settings.secret import Secret
 
@@ -200,6 +200,8 @@ def test_permission_bits_mean_nothing_elsewhere(written: Load, tmp_path: Path, m
         ("providers = 5", "providers", "a table is expected"),
         ("providers.x = 5", "providers.x", "a table is expected"),
         ('[providers.x]\nkind = "anthropic"', "providers.x.base_url", "a value is missing. A provider that is not"),
+        ("[providers.minmax]", "providers.minmax.base_url", "is missing. Did you mean minimax? A provider that is"),
+        ("[providers.minmax.rewrite]", "providers.minmax.base_url", "Did you mean minimax?"),
         ('[providers.x]\nbase_url = "x"', "providers.x.base_url", "'x' is not an http(s) URL; write for example"),
         ('[providers.minimax]\nkind = "openai"', "providers.minimax.kind", "is not supported; known: anthropic"),
         ("[providers.minimax]\ncredentials = 5", "providers.minimax.credentials", "a list is expected"),
@@ -276,6 +278,36 @@ def test_five_mistakes_are_enough(written: Load) -> None:
     with pytest.raises(ConfigError) as caught:
         written("\n".join(f"unknown{number} = 1" for number in range(9)))
     assert str(caught.value).count("unknown key") == 5
+
+
+@pytest.mark.parametrize(
+    ("config", "host", "port", "keys"),
+    [
+        ('[listen]\nport = 9\nhost = "::1"\n[access]\nkeys = "env:A"\n[providers]\nx = 1', "::1", 9, ["env:A"]),
+        ('[listen]\nport = 9\nprot = 1\nhost = 5\n[access]\nkyes = 1\nkeys = ["env:A"]', "127.0.0.1", 9, ["env:A"]),
+        ("listen = 5\naccess = []", "127.0.0.1", 8082, []),
+        ('[listen]\nport = 70000\n[access]\nkeys = ["env:"]', "127.0.0.1", 8082, []),
+        ("[listen]\nport = ", "127.0.0.1", 8082, []),
+    ],
+)
+def test_what_is_sound_of_a_configuration_with_mistakes(
+    written: Load, tmp_path: Path, config: str, host: str, port: int, keys: list[str]
+) -> None:
+    with pytest.raises(ConfigError):
+        written(config)
+    settings = salvage(str(tmp_path / "mitm.conf"), {})
+    assert (settings.listen.host, settings.listen.port) == (host, port)
+    assert [str(key) for key in settings.access.keys] == keys
+
+
+def test_what_is_sound_comes_from_the_sources_that_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "mitm.conf").write_text("[listen]\nport = 7")
+    (tmp_path / ".env").write_bytes(b"A=\xff\n")
+    file = str(tmp_path / "mitm.conf")
+    assert salvage(file, {}).listen.port == 7
+    assert salvage(file, {"TURNOUT_LISTEN__PORT": "8"}).listen.port == 8
+    assert salvage(file, {"TURNOUT_LISTEN": "{"}).listen.port == 7
+    assert salvage(str(tmp_path / "no.conf"), {}).listen.port == 8082
 
 
 def test_one_name_need_not_be_a_list(written: Load) -> None:

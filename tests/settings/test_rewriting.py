@@ -95,9 +95,28 @@ def test_rules_for_a_model() -> None:
         ('rewrite.dropp = ["a"]', "rewrite.dropp: unknown key. Did you mean drop?"),
         ('rewrite.drop = ["a b"]', "'a b' is not a path"),
         ('rewrite.clamp = { t = [2, 1] }', "the lowest value comes first"),
-        ('rewrite.profile = "saef"', "rewrite.profile: no such profile. Did you mean safe?"),
+        ('rewrite.profile = "saef"', "mitm.conf: providers.mine.rewrite.profile: no such profile. Did you mean safe?"),
+        ('rewrite.profile = "x"', "no such profile. Known profiles: none, safe, claude"),
+        ("rewrite.profile = 3", "rewrite.profile: is not a text in quotes. Known profiles: none, safe, claude"),
+        ('rewrite.profile = ["safe"]', "rewrite.profile: is not a text in quotes"),
+        ("rewrite.drop = [1]", "rewrite.drop: is not a text in quotes"),
+        ('rewrite.models."a".drop = ["x", 1]', "rewrite.models.a.drop: is not a text in quotes"),
+        ('rewrite.clamp = { t = [0, "x"] }', "rewrite.clamp.t.1: is not a number"),
+        ('rewrite.thinking = { adaptiv = "drop" }', "rewrite.thinking.adaptiv: unknown key. Did you mean adaptive?"),
+        ('rewrite.tool_choice = { x = "drop" }', "rewrite.tool_choice.x: unknown key. Known keys: any, tool, none"),
+        ('rewrite.set = { "messages[" = 1 }', "rewrite.set.messages[: 'messages[' is not a path"),
+        ('rewrite.set = { "[key]" = 1 }', "rewrite.set.[key]: '[key]' is not a path"),
+        ('rewrite."[key]" = 1', "rewrite.[key]: unknown key. Known keys: "),
+        ('context_lengths = { "a[" = 1 }', "context_lengths.a[: 'a[' is not a valid glob"),
+        ('rewrite.drop = "model"', "rewrite.drop: 'model' must stay: no request can do without model and messages"),
+        ('rewrite.drop = ["metadata", "messages"]', "rewrite.drop: 'messages' must stay"),
+        ('rewrite.models."a".drop = ["messages[*]"]', "rewrite.models.a.drop: 'messages[*]' must stay"),
+        ('rewrite.rename = { model = "modell" }', "rewrite.rename.model: 'model' must stay"),
+        ('rewrite.rename = { messages = "prompt" }', "rewrite.rename.messages: 'messages' must stay"),
         ('rewrite.thinking = { adaptive = "off" }', "known: keep, adaptive, enabled, disabled or drop"),
-        ('rewrite.models."a*" = { profile = "safe" }', "hold neither models nor profile nor learn"),
+        ('rewrite.models."a*" = { profile = "safe" }', "rules for single models hold no models, profile or learn"),
+        ('rewrite.models."a*".learn = false', "mine.rewrite.models: rules for single models hold no models"),
+        ('rewrite.models.a.models.b.drop = "x"', "rewrite.models: rules for single models hold no models"),
         ('rewrite = "safe"', "a table is expected"),
         ('rewrite.max_tokens = 0', "must be at least 1"),
         ('count_tokens = "yes"', "is not supported; known: provider, anthropic, estimate or none"),
@@ -108,7 +127,24 @@ def test_mistakes_are_told_with_their_key(table: str, told: str) -> None:
     with pytest.raises(ConfigError) as caught:
         provider(MINE + table)
     assert told in str(caught.value)
-    assert "providers.mine" in str(caught.value)
+    assert "mitm.conf: providers.mine" in str(caught.value)
+
+
+def test_a_profile_of_the_environment_is_told_with_its_variable() -> None:
+    with pytest.raises(ConfigError) as caught:
+        provider(MINE, TURNOUT_PROVIDERS__MINE__REWRITE__PROFILE="saef")
+    assert str(caught.value) == "TURNOUT_PROVIDERS__MINE__REWRITE__PROFILE: no such profile. Did you mean safe?"
+
+
+def test_the_same_mistake_is_told_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        provider(MINE + "rewrite.drop = [1, 2]")
+    assert "Also" not in str(caught.value)
+
+
+def test_fields_without_which_a_request_may_do() -> None:
+    rules = provider(MINE + 'rewrite.drop = "max_tokens"\nrewrite.rename = { max_tokens = "max_output" }').rewrite
+    assert "max_tokens" in rules.drop and rules.rename == {"max_tokens": "max_output"}
 
 
 def test_the_data_is_sound() -> None:

@@ -6,7 +6,6 @@ import base64
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import splintr
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -238,24 +238,38 @@ def test_threads_count_alike() -> None:
         assert set(pool.map(tokens, [body] * 32)) == {expected}
 
 
-def test_other_threads_get_their_turn_while_it_counts() -> None:
-    """A body of megabytes is counted piece by piece."""
-    turns = 0
-    done = threading.Event()
+@pytest.fixture
+def lengths(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The lengths of the texts that the encoder is given, one after the other. It encodes as ever."""
+    encode = splintr.Tokenizer.from_pretrained(TOKENIZER).encode_ordinary
+    given_lengths: list[int] = []
 
-    def work() -> None:
-        nonlocal turns
-        while not done.wait(0.0005):
-            turns += 1
+    class Recorded:
+        @classmethod
+        def from_pretrained(cls, name: str) -> Recorded:
+            return cls()
 
-    body = {"system": "".join(chr(97 + (number * number + number // 7) % 26) for number in range(2_000_000))}
-    of("warm")
-    other = threading.Thread(target=work)
-    other.start()
-    tokens(body)
-    done.set()
-    other.join()
-    assert turns >= 3
+        def encode_ordinary(self, text: str) -> list[int]:
+            given_lengths.append(len(text))
+            return encode(text)
+
+    monkeypatch.setattr(splintr, "Tokenizer", Recorded)
+    tokenizer.cache_clear()
+    yield given_lengths
+    tokenizer.cache_clear()
+
+
+def test_other_threads_get_their_turn_while_it_counts(lengths: list[int]) -> None:
+    """The encoder keeps the interpreter to itself, so it is never given more than a piece, wherever a text stands."""
+    long = "some words of a long text " * (3 * PIECE // 26)
+    tool = {"name": long, "description": long, "input_schema": {"type": "object", "title": long}}
+    blocks = [{"type": "text", "text": long}, {"type": "tool_use", "name": "weather", "input": {"city": long}}]
+    whole = {"system": long, "messages": [{"role": "user", "content": blocks}], "tools": [tool, {"name": long}]}
+    unreadable = long.encode()
+    tokens(whole)
+    count({"system": msgspec.Raw(unreadable)})
+    assert sum(lengths) > 8 * len(long)
+    assert max(lengths) <= PIECE
 
 
 @pytest.fixture

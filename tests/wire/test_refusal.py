@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.settings.rewriting import EACH, Rewrite, extended, parse_path
+from turnout.settings.rewriting import EACH, MARKED, Rewrite, extended, parse_path
 from turnout.wire.lesson import Lesson
 from turnout.wire.refusal import Lessons, Overflow, Refusal, SignatureRefused, read_refusal
-from turnout.wire.refused_path import MARKED, is_droppable
+from turnout.wire.refused_path import is_droppable
 from turnout.wire.told import MOST_BYTES
 
 
@@ -111,6 +111,7 @@ class TestFields:
             (f"{AXUM}messages[0].content[1].cache_control.scope: unknown field `scope`, expected `type`",
              marks("scope")),
             (f"{AXUM}thinking: unknown field `display`, expected `type` or `budget_tokens`", drops("thinking.display")),
+            ("unknown field `tool_count`, expected one of `model`, `tools`, `function`", drops("tool_count")),
             # MiniMax
             ("invalid params, tools.0.strict: unknown field 'strict' (2013)", drops("tools[*].strict")),
             # zod
@@ -152,6 +153,11 @@ class TestFields:
             "  Input should be 'user' or 'assistant' [type=literal_error, input_value='system', input_type=str]\n"
         )
         assert taught(read(message)) == [*drops("context_management"), *marks("scope"), ("system_role", "user")]
+
+    def test_what_is_needed_in_a_list_of_errors(self) -> None:
+        places: list[list[str | int]] = [["tools", 0, "type"], ["thinking", "budget_tokens"], ["thinking", "type"]]
+        detail = [{"type": "extra_forbidden", "loc": ["body", *place], "msg": "Extra inputs"} for place in places]
+        assert read_refusal(422, encode({"detail": detail})) is None
 
     def test_pydantic_through_fastapi(self) -> None:
         detail = [
@@ -255,6 +261,12 @@ class TestValues:
             ("thinking: Input tag 'between_tools' found using 'type' does not match any of the expected tags:"
              " 'disabled', 'enabled'", [("thinking.between_tools", "disabled")]),
             ("thinking.type: Input should be 'enabled' or 'disabled'", [("thinking.adaptive", "enabled")]),
+            ("thinking.type: Input should be 'enabled' or 'disabled' (got 'adaptive')",
+             [("thinking.adaptive", "enabled")]),
+            ("thinking.type: Input should be 'adaptive' or 'disabled', but got 'enabled'",
+             [("thinking.enabled", "adaptive")]),
+            ("thinking.type: unsupported value 'adaptive'", [("thinking.adaptive", "enabled")]),
+            ("thinking.type: Invalid value: 'enabled'", [("thinking.enabled", "adaptive")]),
             (f"{AXUM}thinking.type: unknown variant `adaptive`, expected `enabled` or `disabled` at line 1 column 9",
              [("thinking.adaptive", "enabled")]),
             # Effort
@@ -271,6 +283,7 @@ class TestValues:
              [("system_role", "user")]),
             ("Invalid value: 'system'. Supported values are: 'user' and 'assistant'.", [("system_role", "user")]),
             ("Invalid role: system", [("system_role", "user")]),
+            ("messages.2.role: Input should be 'user' or 'assistant' (got 'system')", [("system_role", "user")]),
             # Types of content
             (f"{AXUM}messages[2].content: unknown variant `search_result`, expected one of `text`, `image` at line 1",
              [("refused_blocks", "search_result")]),
@@ -356,6 +369,31 @@ class TestUnsure:
             "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024",
             "max_tokens: 64000 > 3, which is the maximum allowed number of output tokens for x",
             "max_tokens must be greater than thinking.budget_tokens",
+            # What is left of the context for one answer
+            "max_tokens must be at most 300",
+            "max_tokens must be at most 30000, the remaining tokens",
+            "max_tokens must be at most 30000: the context holds 32768 tokens",
+            "max_tokens must be less than or equal to 30000 with a prompt of 2000 tokens",
+            "Your input has 2000 tokens, so max_tokens must be at most 30000",
+            "max_tokens (64000) exceeds the maximum of 30000 (context 32768 - input_tokens 2768)",
+            # Needed
+            "tools.0.type: Extra inputs are not permitted",
+            "tools.0.custom.type: Extra inputs are not permitted",
+            "thinking.budget_tokens: Extra inputs are not permitted",
+            "thinking.enabled.budget_tokens: Extra inputs are not permitted",
+            "thinking.type: Extra inputs are not permitted",
+            'json: unknown field "budget_tokens"',
+            "tools.0: unknown field `type`",
+            # A field of a tool's schema, or of what a model gave the tool
+            "Tool Bash: Unrecognized keys: 'format'",
+            "Invalid schema for tool 'x': unknown field \"format\"",
+            "Invalid arguments for 'x': unknown field `effort`",
+            "function x: json: unknown field \"strict\"",
+            "Unrecognized field \"format\" (class a.ToolDefinition), not marked as ignorable",
+            # Unsure
+            "thinking.type: Input should be 'enabled' or 'disabled' (got 'other')",
+            "thinking.type: unsupported value 'other'",
+            "messages.0.role: Input should be 'user' or 'assistant' (got 'developer')",
             "Invalid request",
             "messages: roles must alternate between \"user\" and \"assistant\"",
             "temperature: range: 0..1",
@@ -397,14 +435,39 @@ class TestOverflow:
             ("prompt is too long: 210000 tokens > 200000 maximum", Overflow(210_000, 200_000)),
             ("prompt is too long", Overflow()),
             ("input length and `max_tokens` exceed context limit: 180000 + 64000 > 200000, decrease input length or"
-             " `max_tokens` and try again", Overflow(244_000, 200_000)),
+             " `max_tokens` and try again", Overflow(244_000, 200_000, 64_000)),
             ("This model's maximum context length is 8192 tokens. However, you requested 9000 tokens (8000 in the"
              " messages, 1000 in the completion). Please reduce the length of the messages or completion.",
-             Overflow(9000, 8192)),
+             Overflow(9000, 8192, 1000)),
             ("This model's maximum context length is 131072 tokens. However, your messages resulted in 140000 tokens.",
              Overflow(140_000, 131_072)),
             ("'max_tokens' or 'max_completion_tokens' is too large: 64000. This model's maximum context length is 32768"
-             " tokens and your request has 1000 input tokens (64000 > 32768 - 1000).", Overflow(65_000, 32_768)),
+             " tokens and your request has 1000 input tokens (64000 > 32768 - 1000).",
+             Overflow(65_000, 32_768, 64_000)),
+            ("'max_tokens' or 'max_completion_tokens' is too large: 64000. This model's maximum context length is 32768"
+             " tokens and your request has 20 input tokens (64000 > 32768 - 20). None",
+             Overflow(64_020, 32_768, 64_000)),
+            ("This model's maximum context length is 32768 tokens. However, you requested 64000 output tokens and your"
+             " prompt contains at least 20 input tokens, for a total of at least 64020 tokens.",
+             Overflow(64_020, 32_768, 64_000)),
+            ("This model's maximum context length is 32768 tokens. However, you requested 64020 tokens (20 in your"
+             " prompt; 64000 for the completion).", Overflow(64_020, 32_768, 64_000)),
+            ("This endpoint's maximum context length is 32768 tokens. However, you requested about 64020 tokens (20 of"
+             " text input, 64000 in the output). Please reduce the length of either one, or use the \"middle-out\""
+             " transform.", Overflow(64_020, 32_768, 64_000)),
+            ("This endpoint's maximum context length is 32768 tokens. However, you requested about 64030 tokens (20 of"
+             " text input, 10 of tool input, 64000 in the output).", Overflow(64_030, 32_768, 64_000)),
+            ("This model's maximum context length is 32768 tokens. However, you requested 20 tokens (20 in the"
+             " messages, 64000 in the completion).", Overflow(20, 32_768)),
+            # Errors inside of errors have quotation marks, too
+            ("Error code: 400 - {'error': {'message': 'prompt is too long: 5 tokens > 3 maximum', 'code': None}}",
+             Overflow(5, 3)),
+            ("Error code: 400 - {'error': {'message': \"This model's maximum context length is 3 tokens.\"}}",
+             Overflow(None, 3)),
+            ("BadRequestError('prompt is too long: 5 tokens > 3 maximum')", Overflow(5, 3)),
+            ("The input 'tell me a story' and the system prompt exceed: prompt is too long: 5 tokens > 3 maximum",
+             Overflow(5, 3)),
+            ("Users' input: prompt is too long, don't send more than the model's limit", Overflow()),
             ("This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
              Overflow(537_812, 131_072)),
             ("Invalid request: Your request exceeded model token limit: 131072 (requested: 200000)",
@@ -458,10 +521,29 @@ class TestOverflow:
             "Input is too long. Please shorten your search.",
             "Request too large on tokens per minute (TPM): Limit 6000, please reduce the length of the messages",
             "x" * 2000 + " prompt is too long",
+            # What a user wrote
+            "Content policy: the input 'explain maximum context length to me' was flagged",
+            'Content policy: the input "what\'s the maximum context length?" was flagged',
+            "Content policy: the input “explain maximum context length to me” was flagged",
+            "Content policy: the input 'explain maximum context length" + " to me" * 200 + "' was flagged",
+            "Content policy: the input 'explain maximum context length" + " to me" * 2000 + "' was flagged",
+            'Content policy: the input "explain maximum context length' + " to me" * 2000 + '" was flagged',
+            "Content policy: the input `prompt is too long` was flagged",
+            "messages.2.content.0.text: Invalid text: 'the error was prompt is too long: 5 tokens > 3 maximum'",
+            "Error code: 400 - {'error': {'message': \"the input 'explain maximum context length' was flagged\"}}",
+            "Invalid text: 'it\'s that the model's prompt is too long'",
         ],
     )
     def test_what_is_none(self, message: str) -> None:
         assert read(message) is None
+
+
+    @pytest.mark.parametrize(
+        ("overflow", "prompt"),
+        [(Overflow(64_020, 32_768, 64_000), 20), (Overflow(9, 8), 9), (Overflow(), None), (Overflow(None, 8, 3), None)],
+    )
+    def test_prompt(self, overflow: Overflow, prompt: int | None) -> None:
+        assert overflow.prompt == prompt
 
 
 class TestLesson:
@@ -472,8 +554,14 @@ class TestLesson:
              'rewrite.drop = ["context_management"]'),
             (Lesson("drop_betas", "effort-2025-11-24"), {"drop_betas": ["effort-2025-11-24"]},
              'rewrite.drop_betas = ["effort-2025-11-24"]'),
-            (Lesson("thinking.adaptive", "enabled"), {"thinking": {"adaptive": "enabled"}},
-             'rewrite.models."m".thinking.adaptive = "enabled"'),
+            (Lesson("thinking.adaptive", "enabled"), {"thinking": {"adaptive": "enabled", "enabled": "keep"}},
+             'rewrite.models."m".thinking = { adaptive = "enabled", enabled = "keep" }'),
+            (Lesson("thinking.enabled", "adaptive"), {"thinking": {"enabled": "adaptive", "adaptive": "keep"}},
+             'rewrite.models."m".thinking = { enabled = "adaptive", adaptive = "keep" }'),
+            (Lesson("thinking.adaptive", "disabled"), {"thinking": {"adaptive": "disabled"}},
+             'rewrite.models."m".thinking.adaptive = "disabled"'),
+            (Lesson("thinking.adaptive", "drop"), {"thinking": {"adaptive": "drop"}},
+             'rewrite.models."m".thinking.adaptive = "drop"'),
             (Lesson("max_tokens", 8192), {"max_tokens": 8192}, 'rewrite.models."m".max_tokens = 8192'),
             (Lesson("system_role", "user"), {"system_role": "user"}, 'rewrite.system_role = "user"'),
             (Lesson("images", "note"), {"images": "note"}, 'rewrite.models."m".images = "note"'),
@@ -507,7 +595,14 @@ class TestLesson:
             Lesson("max_tokens", "8192"),
             Lesson("max_tokens", True),
             Lesson("max_tokens", 0),
+            Lesson("max_tokens", 2047),
             Lesson("max_tokens", 10**9),
+            Lesson("drop", "tools[*].type"),
+            Lesson("drop", "thinking.type"),
+            Lesson("drop", "thinking.budget_tokens"),
+            Lesson("drop_betas", "sk-ant-api03-abcdefgh"),
+            Lesson("drop_betas", "AKIAABCDEFGHIJKLMNOP"),
+            Lesson("drop", "AKIAABCDEFGHIJKLMNOP"),
             Lesson("system_role", "hoist"),
             Lesson("thinking.adaptive", "keep"),
             Lesson("thinking.other", "drop"),
@@ -520,6 +615,38 @@ class TestLesson:
     )
     def test_unsound(self, lesson: Lesson) -> None:
         assert not lesson.is_sound
+
+    def test_two_lessons_swap_no_modes(self) -> None:
+        """The later one has the last word; no request is sent with a mode that it has just lost."""
+        first, second = Lesson("thinking.adaptive", "enabled"), Lesson("thinking.enabled", "adaptive")
+        rules = Rewrite.model_validate(extended(first.table, second.table))
+        assert rules.thinking == {"adaptive": "keep", "enabled": "adaptive"}
+
+    @pytest.mark.parametrize(
+        ("lesson", "refused"),
+        [
+            (Lesson("drop", "context_management"), "context_management"),
+            (Lesson("drop", "thinking.display"), "thinking.display"),
+            (Lesson("drop", "messages[*].content[*].cache_control.scope"), "cache_control.scope"),
+            (Lesson("drop", "tools[*].strict"), "strict"),
+            (Lesson("drop_betas", "effort-2025-11-24"), "effort-2025-11-24"),
+            (Lesson("system_role", "user"), "role system in messages"),
+            (Lesson("thinking.adaptive", "enabled"), "adaptive thinking"),
+            (Lesson("max_tokens", 8192), "more than 8192 max_tokens"),
+            (Lesson("images", "note"), "images"),
+            (Lesson("refused_blocks", "search_result"), "search_result blocks"),
+            (Lesson("refused_tools", "web_search_20250305"), "web_search_20250305"),
+        ],
+    )
+    def test_refused(self, lesson: Lesson, refused: str) -> None:
+        assert lesson.refused == refused
+
+    def test_all_that_is_refused(self) -> None:
+        refusal = read("system.2.cache_control.scope: Extra inputs are not permitted, tags: Extra inputs are not"
+                       " permitted, adaptive thinking is not supported on this model")  # fmt: skip
+        assert isinstance(refusal, Lessons)
+        assert len(refusal.lessons) > 3
+        assert refusal.refused == "cache_control.scope, tags, adaptive thinking"
 
 
 # --- garbage ---
@@ -587,7 +714,9 @@ def check_path(path: str) -> None:
         assert not {"role", "type", "text", "id", "name", "input", "source", "thinking", "signature"} & set(keys)
         assert keys[-1] not in {"content", "tool_use_id"}
     if keys[0] == "tools":
-        assert not {"name", "description", "input_schema"} & set(keys)
+        assert not {"name", "type", "description", "input_schema"} & set(keys)
+    if keys[0] == "thinking":
+        assert not {"type", "budget_tokens"} & set(keys)
 
 
 @given(st.integers(0, 999), st.binary())

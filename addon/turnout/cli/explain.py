@@ -39,6 +39,7 @@ def explain(
     """Show what each target of a request's plan would be sent. Nothing is sent."""
     from turnout.settings.load import load
 
+    sys.set_int_max_str_digits(0)  # the proxy passes integers of any length on
     settings = load(config)
     body = read_body(file)
     betas = [value.strip() for text in beta or () for value in text.split(",") if value.strip()]

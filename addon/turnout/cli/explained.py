@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,12 +37,13 @@ class Explanation:
     """The `anthropic-beta` header as the client sends it and as it goes on; None where there is none."""
     body: tuple[bytes, bytes]
     """As the client sends it and as it goes on."""
+    learned: tuple[str, ...] = ()
+    """Lines of configuration for what the provider has refused before."""
 
 
-def explain_target(
-    request: ClientRequest, target: Target, settings: Settings, knowledge: Knowledge
-) -> Explanation:
+def explain_target(request: ClientRequest, target: Target, settings: Settings, knowledge: Knowledge) -> Explanation:
     """Prepares the request for a target as the proxy does, and compares."""
+    from turnout.cli.status import merged_rules
     from turnout.credentials.chain import NO_KEY
     from turnout.exchange import Exchange
     from turnout.journey.candidates import model_of
@@ -50,16 +51,18 @@ def explain_target(
 
     provider = settings.providers[target.provider]
     model = model_of(target, provider, request.model)
-    shaping = knowledge.shaping(provider, "messages", model, only_own=False)
+    shaping = knowledge.shaping(provider, model, knowledge.known(provider, "messages", model))
     exchange = Exchange(request=request, endpoint="messages", plan=(target,))
     outgoing = KINDS[provider.kind].prepare(exchange, provider, model, NO_KEY, shaping)
     sent = request.headers.get(BETA_HEADER)
+    lessons = knowledge.lessons.known(provider.name, "messages", model) if provider.learns else ()
     return Explanation(
         target=str(target),
         url=_url(outgoing),
         rules=exchange.rules,
         betas=(sent, _header(outgoing, BETA_HEADER, sent)),
         body=(request.body, outgoing.body),
+        learned=tuple(merged_rules(lesson.line(model) for lesson in lessons)),
     )
 
 
@@ -79,6 +82,8 @@ def lines(explanation: Explanation) -> Iterator[str]:
     yield f"{explanation.target}: POST {explanation.url}"
     if explanation.rules:
         yield f"rules: {', '.join(explanation.rules)}"
+    if explanation.learned:
+        yield f"learned: {'; '.join(explanation.learned)}"
     before, after = explanation.betas
     if before != after:
         yield from (f"{sign} {BETA_HEADER}: {value}" for sign, value in (("-", before), ("+", after)) if value)
@@ -109,7 +114,8 @@ def diff(old: bytes, new: bytes) -> Iterator[str]:
         for tag, a, b, c, d in group:
             removed, added = before[a:b], after[c:d]
             if tag == "equal":
-                yield from (f"  {_shown(line)}" for line in added)
+                same = zip(removed, added, strict=True)
+                yield from (f"  {_shown(replace(one, comma=one.comma or other.comma))}" for one, other in same)
                 continue
             pairs = list(zip(removed, added, strict=True)) if len(removed) == len(added) else []
             starts = [_first_difference(*pair) for pair in pairs] or [0] * max(len(removed), len(added))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +21,7 @@ TIMEOUT = 5.0
 
 
 _FINGERPRINT = re.compile("[0-9a-f]{12}")
+_BARE_KEY = re.compile("[A-Za-z0-9_-]+")
 
 
 class NotRunning(TurnoutError):
@@ -78,7 +81,23 @@ def page(address: str, health: Mapping[str, Any]) -> str:
     for name, provider in _table_of(health.get("providers")).items():
         provider = _table_of(provider)
         lines += ["", f"{name}  {provider.get('base_url', '')}", *table(_provider_rows(provider))]
+        learned = merged_rules(str(entry.get("suggestion")) for entry in _tables_of(provider.get("learned")))
+        if learned:
+            lines += [f"  to keep it so, under [providers.{_toml_key(name)}]:", *(f"    {line}" for line in learned)]
     return "\n".join(lines)
+
+
+def merged_rules(suggestions: Iterable[str]) -> list[str]:
+    """Lines of TOML such as `rewrite.drop = ["metadata"]`, those for the same rule joined into one."""
+    from turnout.settings.rewriting import extended
+
+    whole: dict[str, Any] = {}
+    for suggestion in suggestions:
+        try:
+            whole = extended(whole, tomllib.loads(suggestion))
+        except ValueError:  # of another version
+            continue
+    return list(_toml_lines(whole))
 
 
 def time_left(seconds: float) -> str:
@@ -91,25 +110,27 @@ def time_left(seconds: float) -> str:
 
 
 def address_and_key(url: str | None, config: str | None) -> tuple[str, str | None]:
-    """Where Turnout listens, and a client key for it if it wants one; the default address when the config is broken."""
+    """Where Turnout listens, and a client key for it if it wants one, as far as the configuration can be read."""
     from turnout.gate.access import client_keys
-    from turnout.settings.load import load
-    from turnout.settings.model import Listen
+    from turnout.settings.load import load, salvage
 
+    mistake = ""
     try:
         settings = load(config)
         keys = client_keys(settings)
     except ConfigError as error:
         # A running Turnout keeps its last good configuration.
-        address = (url or client_url(Listen())).rstrip("/")
         mistake = redact(str(error))
+        settings, keys = salvage(config), ()
+        with suppress(ConfigError):
+            keys = client_keys(settings)
+    address = (url or client_url(listen_address(settings))).rstrip("/")
+    if mistake:
         end = "" if mistake.endswith(("?", ".")) else "."
         typer.echo(
             f"turnout: {mistake}{end} It is not in force; asking {address}, or name another with --url", err=True
         )
-        return address, None
-    address = url or client_url(listen_address(settings))
-    return address.rstrip("/"), keys[0].reveal() if keys else None
+    return address, keys[0].reveal() if keys else None
 
 
 def _provider_rows(provider: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -148,6 +169,27 @@ def _learned(entry: Mapping[str, Any]) -> str:
     expires = entry.get("expires")
     left = f", {time_left(expires)} left" if isinstance(expires, int | float) else ""
     return f"{entry.get('model')}: {entry.get('suggestion')}{left}"
+
+
+def _toml_lines(table: Mapping[str, Any], lead: str = "") -> Iterator[str]:
+    """A table as lines with dotted keys."""
+    for key, value in table.items():
+        name = lead + _toml_key(key)
+        if isinstance(value, Mapping):
+            yield from _toml_lines(value, f"{name}.")
+        else:
+            yield f"{name} = {_toml_value(value)}"
+
+
+def _toml_key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _toml_value(key)
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    # A basic string of TOML is one of JSON, but for this character.
+    return json.dumps(value, ensure_ascii=False, default=str).replace("\x7f", "\\u007f")
 
 
 def _counts(counts: Any) -> str:

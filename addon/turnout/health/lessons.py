@@ -73,6 +73,15 @@ class LessonBook:
         self._make_room()
         return tuple(lesson for lesson in sound if lesson not in before)
 
+    def unlearn(self, provider: str, endpoint: str, model: str, lessons: Iterable[Lesson]) -> bool:
+        """Forget single lessons; whether any was known."""
+        useless = frozenset(lessons)
+        kept = self._lessons.get((provider, endpoint, model), {})
+        found = [entry for entry, (lesson, _) in kept.items() if lesson in useless]
+        for entry in found:
+            del kept[entry]
+        return bool(found)
+
     def known(self, provider: str, endpoint: str, model: str) -> tuple[Lesson, ...]:
         """The lessons in force, the latest learned last."""
         kept = self._lessons.get((provider, endpoint, model))
@@ -81,10 +90,13 @@ class LessonBook:
         now = self._clock()
         return tuple(lesson for lesson, until in kept.values() if now < until)
 
-    def forget(self, provider: str) -> None:
-        """Forget all that is known about a provider, for example after its table was edited."""
+    def forget(self, provider: str, concerning: Callable[[Lesson], bool] = lambda _: True) -> None:
+        """Forget what is known about a provider, or of that what `concerning` picks."""
         for place in [place for place in self._lessons if place[0] == provider]:
-            del self._lessons[place]
+            kept = {entry: known for entry, known in self._lessons[place].items() if not concerning(known[0])}
+            self._lessons[place] = kept
+            if not kept:
+                del self._lessons[place]
 
     def snapshot(self) -> list[dict[str, object]]:
         """For /health: what is known, where, the line of configuration that makes it permanent, seconds to expiry."""

@@ -64,8 +64,10 @@ class Candidates:
         elif how == "anthropic":
             anthropic = journey.setup.settings.providers[DEFAULT_PROVIDER]
             counter = Target(DEFAULT_PROVIDER, _counting_model(journey.exchange.request.model, anthropic))
-            async for candidate in self._of_target(journey, Obstacles(), counter, anthropic):
+            there = Obstacles()
+            async for candidate in self._of_target(journey, there, counter, anthropic):
                 yield candidate
+            obstacles.missing += there.missing
             obstacles.counts["unsupported"] += 1  # by this target itself; nobody else is left to ask for it
         else:
             obstacles.counts["unsupported"] += 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Literal
 
 from turnout.health.lessons import LIFETIME
 from turnout.journey.candidates import context_length, has_larger
 from turnout.journey.knowledge import Knowledge
 from turnout.journey.state import Candidate, Journey
+from turnout.wire.lesson import Lesson
 from turnout.wire.messages import estimate_tokens
 from turnout.wire.refusal import Overflow, Refusal, SignatureRefused
 
@@ -17,31 +19,59 @@ logger = logging.getLogger("turnout")
 MOST_CORRECTIONS = 16
 """In one exchange. Strict servers name one thing at a time; of what Claude Code sends, ten have been seen refused."""
 
+SLACK = 64
+"""Tokens by which two counts of one prompt may differ."""
+SMALLEST_ANSWER = 1024
+"""Tokens: with less left for the answer the conversation has to be shortened."""
+
 Action = Literal["again", "next", "stop"]
 
 
 def correct(journey: Journey, candidate: Candidate, refusal: Refusal, knowledge: Knowledge) -> Action:
     """Learn from a refusal. `again`: the same target gets the request without what it refused."""
     if isinstance(refusal, Overflow):
-        return _make_room(journey, candidate, refusal)
+        return _ask_for_less(journey, candidate, refusal, knowledge) or _make_room(journey, candidate, refusal)
     if journey.corrections >= MOST_CORRECTIONS:
         return "stop"
     if isinstance(refusal, SignatureRefused):
         if journey.only_own_thinking:
             return "stop"
         journey.only_own_thinking = True
-    else:
-        lessons = knowledge.learn(candidate.provider, journey.exchange.endpoint, candidate.model, refusal.lessons)
-        if not lessons:
-            return "stop"
-        lines = tuple(lesson.line(candidate.model) for lesson in lessons)
-        journey.exchange.learned += lines
-        for line in lines:
-            logger.warning(
-                "%s refused a part of the request. For %d h this is in force: [providers.%s] %s",
-                candidate.target, LIFETIME // 3600, candidate.provider.name, line,
-            )  # fmt: skip
+    elif not _learn(journey, candidate, refusal.lessons, knowledge):
+        return "stop"
     journey.corrections += 1
+    return "again"
+
+
+def _learn(journey: Journey, candidate: Candidate, lessons: Sequence[Lesson], knowledge: Knowledge) -> bool:
+    """Whether anything of it had not been heeded by the refused attempt; another request may have learned it since."""
+    provider, endpoint, model = candidate.provider, journey.exchange.endpoint, candidate.model
+    useless = [lesson for lesson in lessons if lesson in journey.lessons]
+    unheeded = [lesson for lesson in lessons if lesson not in journey.lessons]
+    knowledge.unlearn(provider, endpoint, model, useless)
+    lines = tuple(lesson.line(model) for lesson in knowledge.learn(provider, endpoint, model, unheeded))
+    journey.exchange.learned += lines
+    for line in lines:
+        logger.warning(
+            "%s refused a part of the request. For %d h this is in force: [providers.%s] %s",
+            candidate.target, LIFETIME // 3600, provider.name, line,
+        )  # fmt: skip
+    return bool(unheeded)
+
+
+def _ask_for_less(journey: Journey, candidate: Candidate, overflow: Overflow, knowledge: Knowledge) -> Action | None:
+    """The prompt fits, but not with all the output that was asked for: what is left of the window is enough.
+
+    From then on no request asks this model for more output than half of its window.
+    """
+    if overflow.output is None or overflow.prompt is None or overflow.limit is None:
+        return None
+    room = overflow.limit - overflow.prompt - SLACK
+    if room < SMALLEST_ANSWER or journey.output_limit is not None:
+        return None
+    journey.output_limit = room
+    if overflow.output > overflow.limit // 2:
+        _learn(journey, candidate, (Lesson("max_tokens", overflow.limit // 2),), knowledge)
     return "again"
 
 
@@ -62,5 +92,5 @@ def described(refusal: Refusal, status: int | None) -> str:
     elif isinstance(refusal, SignatureRefused):
         words = "refuses a thinking signature"
     else:
-        words = "refuses " + ", ".join(str(lesson.value) for lesson in refusal.lessons)
+        words = f"refuses {refusal.refused}"
     return words if status is None else f"{status} {words}"

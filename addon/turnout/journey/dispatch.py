@@ -83,13 +83,19 @@ class Dispatcher:
                 return await self._ending(journey, found)
             candidate = found
             journey.retries = 0
+            journey.output_limit = None
         journey.current, journey.repeat = candidate, False
         journey.tried.add(candidate.key)
         exchange = journey.exchange
         number = len(exchange.attempts) + 1
         exchange.attempts.append(Attempt(number, candidate.target, candidate.model, candidate.credential.label))
+        journey.lessons = self.knowledge.known(candidate.provider, exchange.endpoint, candidate.model)
         shaping = self.knowledge.shaping(
-            candidate.provider, exchange.endpoint, candidate.model, only_own=journey.only_own_thinking
+            candidate.provider,
+            candidate.model,
+            journey.lessons,
+            only_own=journey.only_own_thinking,
+            output_limit=journey.output_limit,
         )
         kind = KINDS[candidate.provider.kind]
         return kind.prepare(exchange, candidate.provider, candidate.model, candidate.credential, shaping)

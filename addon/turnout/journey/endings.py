@@ -15,7 +15,7 @@ from turnout.errors import (
 )
 from turnout.exchange import Exchange, LocalAnswer
 from turnout.health.verdict import Verdict
-from turnout.journey.foreign import shaped_error, whole_message
+from turnout.journey.foreign import shaped_error, too_long_words, whole_message
 from turnout.journey.state import Blocked, Failure
 
 _WAITING_HELPS = {Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT}
@@ -77,6 +77,8 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]
     else:
         kind = judgement.error_type
         message = judgement.message or judgement.reason
+    if judgement.overflow is not None:
+        return 400, error_body("anthropic", kind, too_long_words(message, judgement.overflow))
     told = dict.fromkeys(f"{failure.candidate.target}: {failure.judgement.reason}" for failure in failures)
     text = f"{message} (all targets failed: {'; '.join(told)})" if len(told) > 1 else f"{candidate.target}: {message}"
     # "api_error" without an answer of the provider's own is about the way to it.
@@ -95,7 +97,8 @@ def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[
     providers = ", ".join(target.provider for target in exchange.plan)
     kinds = set(blocked.counts)
     if kinds == {"unsupported"}:
-        return NotSupported(f"{providers}: does not count tokens")
+        missing = f", and no credential was found for {', '.join(blocked.missing)}" if blocked.missing else ""
+        return NotSupported(f"{providers}: does not count tokens{missing}")
     kinds.discard("unsupported")
     if kinds == {"no credential"}:
         looked_for = ", ".join(dict.fromkeys(blocked.missing))

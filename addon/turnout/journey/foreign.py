@@ -19,8 +19,9 @@ _STATUS_FOR = {434: 403, 498: 529, 424: 500, 499: 500}
 
 _SAYING = ("message", "msg", "detail", "error", "errors", "details")
 """Keys that hold a message or lead to one, in this order."""
-_TOO_MUCH_OUTPUT = "exceed context limit"
+# On the first Claude Code compacts, on the second it asks for less output.
 _TOO_LONG = "prompt is too long:"
+_TOO_MUCH = "input length and `max_tokens` exceed context limit"
 
 _DEEPEST = 6
 """Levels of lists and objects that are searched for messages."""
@@ -53,7 +54,7 @@ def shaped_error(status: int, body: bytes, judgement: Judgement) -> tuple[int, b
     One that is an error of Anthropic's already is returned as it is. A status that clients know stays.
     """
     if judgement.overflow is not None:
-        return 400, too_long_body(body, judgement.overflow)
+        return 400, shaped_body(body, judgement)
     if status >= 400 and is_shaped(body):
         return status, body
     if status < 400:
@@ -65,6 +66,8 @@ def shaped_error(status: int, body: bytes, judgement: Judgement) -> tuple[int, b
 
 def shaped_body(body: bytes, judgement: Judgement) -> bytes:
     """An error, of a stream or of a whole answer, in Anthropic's shape."""
+    if judgement.overflow is not None:
+        return too_long_body(body, judgement.overflow)
     if is_shaped(body):
         return body
     message = whole_message(body) or judgement.message or judgement.reason
@@ -72,16 +75,27 @@ def shaped_body(body: bytes, judgement: Judgement) -> bytes:
 
 
 def too_long_body(body: bytes, overflow: Overflow) -> bytes:
-    """The error on which Claude Code compacts the conversation, in Anthropic's words, with the provider's behind."""
+    """The error on which Claude Code compacts the conversation, or asks for less output where that is enough.
+
+    In Anthropic's words, with the provider's own behind them.
+    """
     message = whole_message(body)
-    if _TOO_MUCH_OUTPUT in message:  # Claude Code then asks for less output, and loses nothing
-        return body if is_shaped(body) else error_body("anthropic", "invalid_request_error", message)
-    if not message.startswith(_TOO_LONG):
-        counts = f"{overflow.used} tokens > {overflow.limit} maximum " if overflow.used and overflow.limit else ""
-        message = f"{_TOO_LONG} {counts}({message})" if counts else f"{_TOO_LONG} {message}"
-    elif is_shaped(body):
+    words = too_long_words(message, overflow)
+    if words is message and is_shaped(body):
         return body
-    return error_body("anthropic", "invalid_request_error", message.encode(errors="replace").decode())
+    return error_body("anthropic", "invalid_request_error", words.encode(errors="replace").decode())
+
+
+def too_long_words(message: str, overflow: Overflow) -> str:
+    """Anthropic's words for an overflow that a provider told in its own; the same object when they are."""
+    if _TOO_LONG in message or _TOO_MUCH in message:
+        return message
+    prompt, output, limit = overflow.prompt, overflow.output, overflow.limit
+    if prompt is not None and output is not None and limit is not None and prompt < limit:
+        return f"{_TOO_MUCH}: {prompt} + {output} > {limit}, decrease input length or `max_tokens` ({message})"
+    if overflow.used and limit:
+        return f"{_TOO_LONG} {overflow.used} tokens > {limit} maximum ({message})"
+    return f"{_TOO_LONG} {message}"
 
 
 def whole_message(body: bytes) -> str:

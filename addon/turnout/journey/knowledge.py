@@ -33,15 +33,24 @@ class Knowledge:
         self._last_write: asyncio.Task[None] | None = None
 
     def configure(self, providers: Mapping[str, Provider]) -> None:
-        """New settings: what was learned of a provider whose table was edited is forgotten."""
+        """New settings: what was learned of a provider is forgotten as far as an edit of its table outdates it."""
         known = len(self.lessons)
         for name, provider in self._providers.items():
-            if providers.get(name) != provider:
-                self.lessons.forget(name)
+            self._forget_outdated(provider, providers.get(name))
         if len(self.lessons) != known:
             self._keep_lessons()
         self._providers = providers
         self._rules.clear()
+
+    def _forget_outdated(self, old: Provider, new: Provider | None) -> None:
+        if new is None or new.base_url != old.base_url:
+            self.lessons.forget(old.name)
+        elif new.rewrite != old.rewrite:
+            # What was added to a list contradicts no lesson; another value must not be outvoted by one.
+            edited = {name for name, value in new.rewrite if value != getattr(old.rewrite, name)}
+            self.lessons.forget(
+                old.name, lambda lesson: not lesson.is_list and not edited.isdisjoint({*lesson.table, "models"})
+            )
 
     def keep_in(self, directory: Path, *, signatures: bool) -> None:
         """Where to keep what is learned. Reads what an earlier run left there; from then on changes are written."""
@@ -55,12 +64,24 @@ class Knowledge:
 
     # --- what requests need of it ---
 
-    def shaping(self, provider: Provider, endpoint: Endpoint, model: str, *, only_own: bool) -> Shaping:
+    def known(self, provider: Provider, endpoint: Endpoint, model: str) -> tuple[Lesson, ...]:
+        """The lessons in force for this model."""
+        return self.lessons.known(provider.name, endpoint, model) if provider.learns else ()
+
+    def shaping(
+        self,
+        provider: Provider,
+        model: str,
+        lessons: tuple[Lesson, ...] = (),
+        *,
+        only_own: bool = False,
+        output_limit: int | None = None,
+    ) -> Shaping:
         """How a body is to be changed on its way to this model.
 
-        `only_own`: the provider refused a signature; it gets none but those it is known to have made.
+        `only_own`: the provider refused a signature; it gets none but those it is known to have made. `output_limit`:
+        tokens that are left for the answer to this one request.
         """
-        lessons = self.lessons.known(provider.name, endpoint, model) if provider.learns else ()
         key = (provider.name, model, lessons, only_own)
         rules = self._rules.get(key)
         if rules is None:
@@ -69,6 +90,8 @@ class Knowledge:
             if len(self._rules) >= _CACHED_RULES:
                 self._rules.clear()
             self._rules[key] = rules
+        if output_limit is not None:
+            rules = rules.model_copy(update={"max_tokens": min(output_limit, rules.max_tokens or output_limit)})
         others = self.signatures.knows_others_than(provider.signs_as)
         return Shaping(rules, self.signatures.minted_by if others or rules.signatures == "own" else None)
 
@@ -77,11 +100,16 @@ class Knowledge:
     def learn(
         self, provider: Provider, endpoint: Endpoint, model: str, lessons: Sequence[Lesson]
     ) -> tuple[Lesson, ...]:
-        """Remember what a model refuses. Returns what was not known yet: without any, trying again is of no use."""
+        """Remember what a model refuses. Returns what was not known before."""
         new = self.lessons.learn(provider.name, endpoint, model, lessons)
         if new:
             self._keep_lessons()
         return new
+
+    def unlearn(self, provider: Provider, endpoint: Endpoint, model: str, lessons: Sequence[Lesson]) -> None:
+        """Forget lessons that did not help: the same was refused again."""
+        if self.lessons.unlearn(provider.name, endpoint, model, lessons):
+            self._keep_lessons()
 
     def minted(self, provider: Provider, fingerprints: Sequence[str]) -> None:
         """A provider has signed these thinking blocks."""

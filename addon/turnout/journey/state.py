@@ -13,6 +13,7 @@ from turnout.health.cooldown import Claim
 from turnout.health.slots import Lease
 from turnout.health.verdict import Judgement
 from turnout.settings.model import Provider, Settings
+from turnout.wire.lesson import Lesson
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,10 @@ class Journey:
     lease: Lease | None = None
     tried: set[tuple[str, str, str]] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
+    lessons: tuple[Lesson, ...] = ()
+    """What was known of the current target when the attempt under way was made."""
+    output_limit: int | None = None
+    """Output tokens that the context window leaves for this request, once its provider has told."""
     corrections: int = 0
     """How often the same target got the request again without something that it had refused."""
     only_own_thinking: bool = False

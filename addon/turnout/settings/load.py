@@ -6,21 +6,20 @@ Values: process environment > `.env` beside the config file > the file > presets
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from turnout.errors import ConfigError
-from turnout.settings.mistakes import explained, nearest
+from turnout.settings.mistakes import explained, mistake, nearest, similar
 from turnout.settings.model import Access, Listen, Provider, Retry, Settings, Store, Timeouts, UnknownProvider
 from turnout.settings.places import dotenv_file, find_config
 from turnout.settings.rewriting import complete, profiles
@@ -60,7 +59,38 @@ def load(chosen: str | None = None, process: Mapping[str, str] | None = None) ->
     overlay = _from_environment(environment)
     table = merge(table, overlay)
     _refuse_hidden_keys(table, file)
-    return _validate(_with_presets(table), file, environment, overlay)
+    return _validate(_with_presets(table, file, overlay), file, environment, overlay)
+
+
+def salvage(chosen: str | None = None, process: Mapping[str, str] | None = None) -> Settings:
+    """Of a configuration with mistakes: what is sound in `[listen]` and `[access]`. All else is at its default."""
+    process = os.environ if process is None else process
+    file = find_config(chosen, process)
+    table = _if_readable(partial(_read, file)) if file else {}
+    environment = {**_if_readable(partial(_variables, dotenv_file(file))), **process}
+    overlay = _if_readable(partial(_from_environment, environment))
+    table = merge(table, overlay)
+    kept = {"listen": _sound(Listen, table.get("listen")), "access": _sound(Access, table.get("access"))}
+    return _validate(kept, file, environment, overlay)
+
+
+def _if_readable(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return read()
+    except ConfigError:
+        return {}
+
+
+def _sound(model: type[BaseModel], table: Any) -> dict[str, Any]:
+    """The keys of a table that are known and have a valid value."""
+    found: dict[str, Any] = {}
+    for key, value in table.items() if isinstance(table, Mapping) else ():
+        try:
+            model.model_validate({key: value})
+        except ValidationError:
+            continue
+        found[key] = value
+    return found
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +143,7 @@ def _refuse_hidden_keys(table: Mapping[str, Any], file: Path | None) -> None:
             raise ConfigError("unknown key", file=file, key=key, suggestion=nearest(key, Settings))
 
 
-def _with_presets(table: Mapping[str, Any]) -> dict[str, Any]:
+def _with_presets(table: Mapping[str, Any], file: Path | None, overlay: Mapping[str, Any]) -> dict[str, Any]:
     """Lay each provider's table upon its preset, and add the presets that targets name."""
     result = dict(table)
     given = table.get("providers", {})
@@ -123,9 +153,20 @@ def _with_presets(table: Mapping[str, Any]) -> dict[str, Any]:
     providers: dict[str, Any] = {}
     for name in dict.fromkeys(names):
         own = given.get(name, {})
-        providers[name] = _with_preset(name, own) if isinstance(own, Mapping) else own
+        try:
+            providers[name] = _with_preset(name, own) if isinstance(own, Mapping) else own
+        except _WrongProfile as error:
+            path = ["providers", name, "rewrite", "profile"]
+            raise mistake(path, error.reason, file, overlay, error.suggestion) from None
     result["providers"] = providers
     return result
+
+
+class _WrongProfile(Exception):
+    def __init__(self, reason: str, suggestion: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.suggestion = suggestion
 
 
 def _with_preset(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,13 +175,13 @@ def _with_preset(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
     rules = own.get("rewrite", {})
     if isinstance(rules, Mapping):
         first_party = bool(table.get("first_party"))
+        known = f"Known profiles: {', '.join(profiles())}"
+        if not isinstance(rules.get("profile", ""), str):
+            raise _WrongProfile("is not a text in quotes", known)
         try:
             table["rewrite"] = complete(rules, preset.get("rewrite", {}), first_party=first_party)
         except KeyError as error:
-            key = f"providers.{name}.rewrite.profile"
-            close = difflib.get_close_matches(str(error.args[0]), profiles(), n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"Known profiles: {', '.join(profiles())}"
-            raise ConfigError("no such profile", key=key, suggestion=hint) from None
+            raise _WrongProfile("no such profile", similar(error.args[0], profiles()) or known) from None
     return table
 
 
@@ -162,10 +203,10 @@ def _validate(
     try:
         return Settings.model_validate({**table, "file": file, "environment": secrets})
     except UnknownProvider as error:
-        close = difflib.get_close_matches(error.target.partition("/")[0], [*error.known, *presets()], n=1)
-        hint = f"Did you mean {close[0]}?" if close else "Add a [providers.NAME] table with its base_url"
+        close = similar(error.target.partition("/")[0], [*error.known, *presets()])
+        hint = close or "Add a [providers.NAME] table with its base_url"
         raise ConfigError(
             f"{error.target!r} names no known provider", file=file, key=error.key, suggestion=hint
         ) from None
     except ValidationError as error:
-        raise explained(error, file, overlay) from None
+        raise explained(error, file, overlay, presets()) from None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,35 +69,56 @@ _REASONS = {
 }
 """By pydantic's type of the error: its own words speak of Python's types."""
 
+_OF_A_KEY = "[key]"
+"""What pydantic adds to the path when not the value is wrong but the key it stands under."""
 
-def explained(error: ValidationError, file: Path | None, overlay: Mapping[str, Any]) -> ConfigError:
+
+def explained(
+    error: ValidationError, file: Path | None, overlay: Mapping[str, Any], presets: Collection[str]
+) -> ConfigError:
     """The problems of a ValidationError: the first in the fields of the ConfigError, others in its suggestion.
 
-    `overlay` is what came from TURNOUT_… variables; a mistake in one of those is told with its name and no file.
+    `overlay` is what came from TURNOUT_… variables; `presets` are the names of providers that need no table.
     """
-    first, *others = error.errors(include_url=False, include_input=False)[:MISTAKES_TOLD]
-    path = _path(first)
+    problems = error.errors(include_url=False, include_input=False)[:MISTAKES_TOLD]
+    _, *others = dict.fromkeys(f"{_key(each, overlay)}: {_sentence(each, presets)}" for each in problems)
+    also = others and f"Also: {'; '.join(others)}"
+    first = problems[0]
+    suggestion = ". ".join(part.removesuffix(".") for part in (_suggestion(first, presets), also) if part)
+    return mistake(_path(first), _reason(first), file, overlay, suggestion.replace("?. ", "? "))
+
+
+def mistake(
+    path: Sequence[str], reason: str, file: Path | None, overlay: Mapping[str, Any], suggestion: str
+) -> ConfigError:
+    """What is wrong with the value at this path: told with the TURNOUT_… variable it came from, or with the file."""
     variable = _variable(overlay, path)
-    also = "; ".join(f"{_key(other, overlay)}: {_sentence(other)}" for other in others)
-    suggestion = ". ".join(part.removesuffix(".") for part in (_suggestion(first), also and f"Also: {also}") if part)
-    return ConfigError(
-        _reason(first),
-        file=None if variable else file,
-        key=variable or redact(".".join(path)),
-        suggestion=suggestion.replace("?. ", "? "),
-    )
+    key = variable or redact(".".join(path))
+    return ConfigError(reason, file=None if variable else file, key=key, suggestion=suggestion)
 
 
 def nearest(key: str, model: type[BaseModel]) -> str:
     """A suggestion for a key that a table of the configuration does not have."""
     hidden = {"name", "file", "environment"}
     known = [field.alias or name for name, field in model.model_fields.items() if name not in hidden]
-    close = difflib.get_close_matches(key, known, n=1)
-    return f"Did you mean {close[0]}?" if close else f"Known keys: {', '.join(known)}"
+    return similar(key, known) or f"Known keys: {', '.join(known)}"
+
+
+def similar(name: str, known: Iterable[str]) -> str:
+    """The question whether one of the known names was meant; empty when none is close."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]}?" if close else ""
 
 
 def _path(problem: ErrorDetails) -> list[str]:
-    return [str(part) for part in problem["loc"]]
+    path = list(problem["loc"])
+    # A list of rules holds those of profile and preset, too: the number of one is not that in the file.
+    in_rules = "rewrite" in path[:-2] and path[-2] in Rewrite.model_fields and isinstance(path[-1], int)
+    return [str(part) for part in (path[:-1] if in_rules or _is_of_a_key(problem) else path)]
+
+
+def _is_of_a_key(problem: ErrorDetails) -> bool:
+    return problem["loc"][-1:] == (_OF_A_KEY,) and problem["type"] != "extra_forbidden"
 
 
 def _key(problem: ErrorDetails, overlay: Mapping[str, Any]) -> str:
@@ -104,13 +126,13 @@ def _key(problem: ErrorDetails, overlay: Mapping[str, Any]) -> str:
     return _variable(overlay, path) or redact(".".join(path))
 
 
-def _sentence(problem: ErrorDetails) -> str:
-    suggestion = _suggestion(problem)
+def _sentence(problem: ErrorDetails, presets: Collection[str]) -> str:
+    suggestion = _suggestion(problem, presets)
     return f"{_reason(problem)} ({suggestion})" if suggestion else _reason(problem)
 
 
 def _reason(problem: ErrorDetails) -> str:
-    if problem["type"] == "extra_forbidden":
+    if problem["type"] == "extra_forbidden" or _known_keys(problem):
         return "unknown key"
     reason = _REASONS.get(problem["type"])
     if reason is None:
@@ -123,12 +145,21 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).replace("'", "")
 
 
-def _suggestion(problem: ErrorDetails) -> str:
+def _known_keys(problem: ErrorDetails) -> list[str]:
+    """The keys of a table that takes only some, when the problem is another one; otherwise none."""
+    if problem["type"] != "literal_error" or not _is_of_a_key(problem):
+        return []
+    return re.findall("'([^']*)'", problem["ctx"]["expected"])
+
+
+def _suggestion(problem: ErrorDetails, presets: Collection[str]) -> str:
     path = _path(problem)
     if problem["type"] == "extra_forbidden":
         return nearest(path[-1], _MODELS[_table(path)])
+    if known := _known_keys(problem):
+        return similar(path[-1], known) or f"Known keys: {', '.join(known)}"
     if problem["type"] == "missing" and path[0] == "providers":
-        return "A provider that is not a preset needs it"
+        return f"{similar(path[1], presets)} A provider that is not a preset needs it".lstrip()
     if path == ["routes"]:
         return "Write every route as [[routes]]"
     return ""

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 ThinkingType = Literal["adaptive", "enabled", "disabled", "between_tools"]
 EACH = "*"
@@ -25,6 +25,7 @@ MARKED = ("system[*]", "tools[*]", "messages[*].content[*]", "messages[*].conten
 
 _PATH = re.compile(r"[^.\[\]\s]+(?:\[\*\])*(?:\.[^.\[\]\s]+(?:\[\*\])*)*")
 _STEP = re.compile(r"[^.\[\]]+|\[\*\]")
+_INDISPENSABLE = frozenset({"model", "messages", "messages[*]"})
 
 
 @lru_cache(maxsize=1024)
@@ -43,6 +44,12 @@ def _check_path(text: str) -> str:
     return text
 
 
+def _check_dispensable(path: str) -> str:
+    if path in _INDISPENSABLE:
+        raise ValueError(f"{path!r} must stay: no request can do without model and messages")
+    return path
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -54,7 +61,8 @@ def _check_range(value: tuple[float, float]) -> tuple[float, float]:
 
 
 Path = Annotated[str, AfterValidator(_check_path)]
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_list)]
+Dispensable = Annotated[Path, AfterValidator(_check_dispensable)]
+Paths = Annotated[tuple[Dispensable, ...], BeforeValidator(_as_list)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 Range = Annotated[tuple[float, float], AfterValidator(_check_range)]
 
@@ -117,7 +125,7 @@ class Rewrite(BaseModel):
     drop_betas: Words = ()
     drop: Paths = ()
     set: dict[Path, Any] = Field(default_factory=dict)
-    rename: dict[Path, str] = Field(default_factory=dict)
+    rename: dict[Dispensable, str] = Field(default_factory=dict)
     """From a path to the new name of its last key."""
     clamp: dict[Path, Range] = Field(default_factory=dict)
     map: dict[Path, dict[str, Any]] = Field(default_factory=dict)
@@ -132,12 +140,12 @@ class Rewrite(BaseModel):
             return False
         return self.server_tools is None or any(fnmatchcase(tool_type, glob) for glob in self.server_tools)
 
-    @model_validator(mode="after")
-    def _models_are_one_level_deep(self) -> Rewrite:
-        for glob, rules in self.models.items():
-            if rules.models or rules.profile or rules.learn is not None:
-                raise ValueError(f"rules for {glob!r} hold neither models nor profile nor learn")
-        return self
+    @field_validator("models")
+    @classmethod
+    def _models_are_one_level_deep(cls, models: dict[str, Rewrite]) -> dict[str, Rewrite]:
+        if any(rules.models or rules.profile or rules.learn is not None for rules in models.values()):
+            raise ValueError("rules for single models hold no models, profile or learn")
+        return models
 
 
 class Pair(BaseModel):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from turnout.settings.rewriting import ThinkingType
+from turnout.settings.secret import redact
 from turnout.wire.refused_path import is_droppable
 
-LEAST_OUTPUT = 256
+LEAST_OUTPUT = 2048
 MOST_OUTPUT = 10_000_000
 """Tokens; a limit for `max_tokens` outside of this range is what is left of a full context, or a mistake."""
 
@@ -20,7 +21,8 @@ _INDISPENSABLE = frozenset({"text", "tool_use", "tool_result", "custom", "functi
 """Types without which there is no conversation with tools; images have a rule of their own."""
 
 _LISTS = frozenset({"drop", "drop_betas", "refused_blocks", "refused_tools"})
-_OF_MODELS = frozenset({"images", "max_tokens"})
+_OF_MODELS = frozenset({"images", "max_tokens", "thinking"})
+_KEPT = frozenset({"adaptive", "enabled"})
 _WORDS = {
     "system_role": frozenset({"user"}),
     "images": frozenset({"note"}),
@@ -50,7 +52,7 @@ class Lesson:
         value = self.value
         if self.rule == "max_tokens":
             return type(value) is int and LEAST_OUTPUT <= value <= MOST_OUTPUT
-        if not isinstance(value, str):
+        if not isinstance(value, str) or redact(value) != value:
             return False
         match self.rule:
             case "drop":
@@ -63,16 +65,41 @@ class Lesson:
 
     @property
     def table(self) -> dict[str, Any]:
-        """The lesson as a `rewrite` table: {"drop": ["metadata"]}, {"thinking": {"adaptive": "enabled"}}."""
-        name, _, below = self.rule.partition(".")
-        value = [self.value] if self.is_list else self.value
-        return {name: {below: value} if below else value}
+        """The lesson as a `rewrite` table: {"drop": ["metadata"]}, {"thinking": {"adaptive": "enabled", "enabled":
+        "keep"}}. The mode of thinking that takes the place of another is kept, so that two lessons swap no modes."""
+        name, _, mode = self.rule.partition(".")
+        if not mode:
+            return {name: [self.value] if self.is_list else self.value}
+        kept = {self.value: "keep"} if self.value in _KEPT - {mode} else {}
+        return {name: {mode: self.value, **kept}}
+
+    @property
+    def refused(self) -> str:
+        """What the provider refused, in words that follow "refuses"."""
+        name, _, mode = self.rule.partition(".")
+        match name:
+            case "drop":  # the same field of several places has one name
+                return str(self.value).rpartition("[*].")[2]
+            case "thinking":
+                return f"{mode} thinking"
+            case "system_role":
+                return "role system in messages"
+            case "max_tokens":
+                return f"more than {self.value} max_tokens"
+            case "images":
+                return "images"
+            case "refused_blocks":
+                return f"{self.value} blocks"
+        return str(self.value)
 
     def line(self, model: str) -> str:
         """The line of TOML that makes it permanent, to be put under `[providers.NAME]`.
 
         What one model cannot do need not be true of the provider's others; what the provider does not know is.
         """
-        value = str(self.value) if isinstance(self.value, int) else f'"{self.value}"'
-        place = f"models.{json.dumps(model)}." if self.rule in _OF_MODELS or "." in self.rule else ""
-        return f"rewrite.{place}{self.rule} = {f'[{value}]' if self.is_list else value}"
+        rule, value = next(iter(self.table.items()))
+        place = f"models.{json.dumps(model)}." if rule in _OF_MODELS else ""
+        if not isinstance(value, dict):
+            return f"rewrite.{place}{rule} = {json.dumps(value)}"
+        modes = [f'{mode} = "{made}"' for mode, made in value.items()]
+        return f"rewrite.{place}{rule}" + (f".{modes[0]}" if len(modes) == 1 else f" = {{ {', '.join(modes)} }}")

@@ -11,7 +11,7 @@ from itertools import islice
 
 from turnout.wire.lesson import Lesson
 from turnout.wire.refused_words import lessons_told
-from turnout.wire.told import Told, read_told
+from turnout.wire.told import Told, read_told, without_quotations
 
 __all__ = ["Lesson", "Lessons", "Overflow", "Refusal", "SignatureRefused", "read_refusal"]
 
@@ -27,6 +27,11 @@ class Lessons:
 
     lessons: tuple[Lesson, ...]
 
+    @property
+    def refused(self) -> str:
+        """What is refused, in words that follow "refuses": "context_management, adaptive thinking"."""
+        return ", ".join(dict.fromkeys(lesson.refused for lesson in self.lessons))
+
 
 @dataclass(frozen=True, slots=True)
 class SignatureRefused:
@@ -37,11 +42,17 @@ class SignatureRefused:
 class Overflow:
     """The request does not fit the context window. Tokens, where the provider gives them.
 
-    `used` is what was asked for; it holds `max_tokens` where the provider counts them in.
+    `used` is what was asked for; it holds `max_tokens` where the provider counts them in. `output` is this part of it.
     """
 
     used: int | None = None
     limit: int | None = None
+    output: int | None = None
+
+    @property
+    def prompt(self) -> int | None:
+        """Tokens of the prompt; as far as the provider tells, all that was asked for."""
+        return self.used if self.used is None or self.output is None else self.used - self.output
 
 
 Refusal = Lessons | SignatureRefused | Overflow
@@ -98,12 +109,14 @@ _LIMIT_FIRST = re.compile(
 )
 _SUM = re.compile(rf"exceed context limit: {_N} \+ {_N} > {_N}")
 _DIFFERENCE = re.compile(rf"\({_N} > {_N} - {_N}\)")
+_PARTS = re.compile(rf"{_N} output tokens and your prompt contains (?:at least )?{_N} input tokens", re.IGNORECASE)
+_OUTPUT = re.compile(rf"\(.{{0,120}}?\b{_N} (?:in|for) the (?:completion|output)\)", re.IGNORECASE)
 _MODEL_LIMIT = re.compile(rf"exceeded model token limit ?: ?{_N}(?: \(requested: ?{_N}\))?", re.IGNORECASE)
 _RANGE = re.compile(rf"range of input length should be \[\d+, ?{_N}\]", re.IGNORECASE)
 
 
 def _overflow(status: int, told: Told) -> Overflow | None:
-    texts = [text[:_READ] for text in told.texts]
+    texts = [without_quotations(text, 2 * _READ)[:_READ] for text in told.texts]
     if any(_RATE.search(text) for text in texts):
         return None
     said = [text for text in (*texts, *told.codes) if _OVERFLOW.search(text)]
@@ -118,19 +131,28 @@ def _overflow(status: int, told: Told) -> Overflow | None:
 
 def _counts(text: str) -> Overflow | None:
     if found := _SUM.search(text):
-        parts = [_number(group) for group in found.groups()]
-        return Overflow((parts[0] or 0) + (parts[1] or 0), parts[2])
+        prompt, output, limit = (_number(group) for group in found.groups())
+        return _of_parts(prompt, output, limit)
     if found := _DIFFERENCE.search(text):
-        asked, limit, prompt = (_number(group) for group in found.groups())
-        return Overflow((asked or 0) + (prompt or 0), limit)
+        output, limit, prompt = (_number(group) for group in found.groups())
+        return _of_parts(prompt, output, limit)
     if found := _USED_FIRST.search(text):
         used, limit = (_number(group) for group in found.groups() if group is not None)
         return Overflow(used, limit)
     if found := _LIMIT_FIRST.search(text) or _MODEL_LIMIT.search(text):
-        return Overflow(_number(found[2]), _number(found[1]))
+        limit, used = _number(found[1]), _number(found[2])
+        if parts := _PARTS.search(text):
+            return _of_parts(_number(parts[2]), _number(parts[1]), limit)
+        told = _OUTPUT.search(text)
+        output = _number(told[1]) if told else None
+        return Overflow(used, limit, output if output is not None and output <= (used or 0) else None)
     if found := _RANGE.search(text):
         return Overflow(None, _number(found[1]))
     return None
+
+
+def _of_parts(prompt: int | None, output: int | None, limit: int | None) -> Overflow:
+    return Overflow((prompt or 0) + (output or 0), limit, output)
 
 
 def _number(digits: str | None) -> int | None:

@@ -35,14 +35,16 @@ _TAGS = {
 }
 _LISTS = frozenset({"tools", "content", "system"})
 
-# Fields that no request, message or tool can do without. A tool's `type` is not one: client tools have none.
+# Fields that no request, message, tool or mode of thinking can do without. Client tools have no `type`, but without it
+# a tool of Anthropic's would become one of them.
 _NEEDED_ON_TOP = frozenset({"model", "messages", "max_tokens", "system", "tools", "stream"})
 _NEEDED_IN_MESSAGES = frozenset(
     {"role", "type", "text", "id", "name", "input", "tool_use_id", "source", "thinking", "signature", "data", "title"}
     | {"url", "media_type", "file_id"}
 )
-_NEEDED_IN_TOOLS = frozenset({"name", "description", "input_schema"})
-_NEEDED = _NEEDED_ON_TOP | _NEEDED_IN_MESSAGES | _NEEDED_IN_TOOLS | {"content"}
+_NEEDED_IN_TOOLS = frozenset({"name", "type", "description", "input_schema"})
+_NEEDED_IN_OTHERS = frozenset({"name", "type", "budget_tokens"})
+_NEEDED = _NEEDED_ON_TOP | _NEEDED_IN_MESSAGES | _NEEDED_IN_TOOLS | _NEEDED_IN_OTHERS | {"content"}
 
 # Objects whose members are dropped one by one; of any other top-level field a part makes no sense without the rest.
 _DIVISIBLE = frozenset({"messages", "system", "tools", "thinking", "output_config", "tool_choice", "cache_control"})
@@ -56,7 +58,7 @@ _OBJECTS = _DIVISIBLE | {
 _IN_BLOCKS = ("messages[*].content[*].{}", "messages[*].content[*].content[*].{}")
 _HOMES = {
     **dict.fromkeys(("effort", "task_budget", "format"), ("output_config.{}",)),
-    **dict.fromkeys(("display", "block_binding", "budget_tokens"), ("thinking.{}",)),
+    **dict.fromkeys(("display", "block_binding"), ("thinking.{}",)),
     **dict.fromkeys(
         ("defer_loading", "eager_input_streaming", "strict", "input_examples", "allowed_callers"), ("tools[*].{}",)
     ),
@@ -122,7 +124,7 @@ def is_droppable(path: str) -> bool:
     if top in _NEEDED_ON_TOP - _LISTS - {"messages"} or keys[-2:] == ["cache_control", "type"]:
         return False
     if top not in _NEEDED_ON_TOP:
-        return below[-1] not in ("type", "name")
+        return below[-1] not in _NEEDED_IN_OTHERS
     # In a list of blocks, `content` leads on to blocks; as the last step it is the text itself.
     needed = _NEEDED_IN_TOOLS if top == "tools" else _NEEDED_IN_MESSAGES
     return needed.isdisjoint(below) and below[-1] != "content"

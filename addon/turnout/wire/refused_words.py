@@ -66,13 +66,27 @@ def _dropped_name(match: re.Match[str]) -> Iterator[Lesson]:
     name = match["name"]
     if len(place) > 1 and not is_place(place):
         return iter(())
-    inside = is_place(place) and place != (name,)
-    return _drop_exactly(place if place[-1:] == (name,) else (*place, name)) if inside else _drop(name)
+    if is_place(place) and place != (name,):
+        return _drop_exactly(place if place[-1:] == (name,) else (*place, name))
+    return iter(()) if _is_about_tool(match) else _drop(name)
+
+
+def _dropped_arguments(match: re.Match[str]) -> Iterator[Lesson]:
+    for name in re.findall(r"\w[\w.\[\]]*", match["names"])[:16]:
+        yield from _drop(name)
 
 
 def _dropped_names(match: re.Match[str]) -> Iterator[Lesson]:
-    for name in re.findall(r"\w[\w.\[\]]*", match["names"])[:16]:
-        yield from _drop(name)
+    return iter(()) if _is_about_tool(match) else _dropped_arguments(match)
+
+
+def _is_about_tool(match: re.Match[str]) -> bool:
+    """Whether a field without a place may be one of a tool's schema or of what a model gave the tool."""
+    return _OF_TOOL.search(_QUOTED_WORD.sub("", _around(match))) is not None
+
+
+def _around(match: re.Match[str]) -> str:
+    return match.string[max(0, match.start() - _AROUND) : match.end() + _AROUND]
 
 
 def _dropped_key(match: re.Match[str]) -> Iterator[Lesson]:
@@ -84,6 +98,12 @@ def _dropped_reference(match: re.Match[str]) -> Iterator[Lesson]:
     """Jackson names the way to the field in full: `Request["messages"]->java.util.ArrayList[0]->…["scope"]`."""
     return _drop_exactly([word or number for word, number in re.findall(r'\["(\w+)"\]|\[(\d+)\]', match["chain"])])
 
+
+_AROUND = 500
+"""Characters on both sides of a wording that belong to it."""
+
+_QUOTED_WORD = re.compile(rf"{_QUOTE}[\w.\[\]-]{{1,64}}{_QUOTE}")
+_OF_TOOL = re.compile(r"(?i:schema|\b(?:tool|function|argument)s?\b)|Tool[A-Z]")
 
 _OPTIONAL = (
     r"(?P<where>temperature|top_p|top_k|stop_sequences|metadata|service_tier|thinking|context_management|container"
@@ -133,7 +153,10 @@ def _chosen(match: re.Match[str]) -> Iterator[Lesson]:
     place = split_location(found.get("where") or "")
     if len(place) < 2 and not is_place(place):
         place = ()  # a word before the colon: "… into the target type: unknown variant …"
-    return _of_choice(found.get("word") or "", match["expected"], place)
+    expected, word = match["expected"], found.get("word") or ""
+    if not word and (given := _GIVEN.search(expected)):
+        expected, word = expected[: given.start()], given["word"]
+    return _of_choice(word, expected, place)
 
 
 def _of_placed(error: Placed) -> Iterator[Lesson]:
@@ -169,7 +192,9 @@ def _refused_mode(match: re.Match[str]) -> Iterator[Lesson]:
 
 
 def _limit(match: re.Match[str]) -> Iterator[Lesson]:
-    yield Lesson("max_tokens", int(match["limit"].replace(",", "")))
+    """The most that a model writes; not what the prompt of this one request has left of the context."""
+    if not _OF_PROMPT.search(_around(match)):
+        yield Lesson("max_tokens", int(match["limit"].replace(",", "")))
 
 
 def _of_class(match: re.Match[str]) -> Iterator[Lesson]:
@@ -193,6 +218,9 @@ def _of_class(match: re.Match[str]) -> Iterator[Lesson]:
 _INPUT_TAG = re.compile(
     rf"Input tag '{_WORD}' found using '?'?type'?'? does not match any of the expected tags: {_EXPECTED}"
 )
+_GIVEN = re.compile(rf"[(,;] ?(?:but )?(?:got|received):? {_QUOTE}{_WORD}{_QUOTE}")
+# Groq says of a limit of its own that it "is less than the `context_window`".
+_OF_PROMPT = re.compile(r"remain|\bcontext\b|prompt|\binputs?\b(?! should be)|input_tokens", re.IGNORECASE)
 _MAX_TOKENS = r"\b(?:max_tokens|max_completion_tokens)\b"
 _NUMBER = r"(?P<limit>\d[\d,]{1,11})"
 
@@ -206,6 +234,8 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[Lesso
         (rf"{_WHERE}: Input should be {_EXPECTED}", _chosen),
         (r"\bmessages: Unexpected role \"system\"", _fixed("system_role", "user")),
         (rf"\"thinking\.type\.(?P<mode>{'|'.join(_THINKING)})\" is not supported", _refused_mode),
+        (rf"\bthinking\.type{_QUOTE}?: (?i:unsupported|invalid|unknown) (?:value|type):? {_QUOTE}"
+         rf"(?P<mode>{'|'.join(_THINKING)}){_QUOTE}", _refused_mode),
         (r"(?i)\b(?P<mode>adaptive) thinking is not supported (?:on|by|for|with) this model", _refused_mode),
         (r"does not support the effort parameter", _fixed("drop", "output_config.effort")),
         (r"does not support thinking(?=[.`'\"]|$)", _fixed("drop", "thinking")),
@@ -221,7 +251,7 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[Lesso
         (r"Unsupported value: 'messages\[\d+\]\.role' does not support 'system'", _fixed("system_role", "user")),
         (rf"Invalid value: '{_WORD}'\. Supported values are: {_EXPECTED}", _chosen),
         (r"Unrecognized request arguments? supplied: (?P<names>[\w.\[\]]{1,200}(?:, ?[\w.\[\]]{1,200}){0,15})",
-         _dropped_names),
+         _dropped_arguments),
         (rf"{_MAX_TOKENS} is too large: \d+\. This model supports at most {_NUMBER} (?:completion|output) tokens",
          _limit),
         # serde: the place is given by those who use serde_path_to_error; Go's encoding/json; MiniMax

@@ -30,7 +30,8 @@ def fingerprint(signature: str, thinking: str) -> str:
 def minted(answer: bytes) -> list[str]:
     """The fingerprints of all thinking blocks in an answer: server-sent events, or one message as JSON.
 
-    Blocks with neither signature nor text have none. Never raises; what cannot be read is passed over.
+    A block that came in pieces has one for every form in which a client may send it back. Blocks with neither
+    signature nor text have none. Never raises; what cannot be read is passed over.
     """
     if _MARK not in answer:
         return []
@@ -85,29 +86,46 @@ def _of_message(body: bytes) -> Iterator[tuple[str, str]]:
 class _Traced:
     """A thinking block of a stream."""
 
-    signature: str = ""
+    seal: str = ""
+    """The signature that content_block_start holds."""
+    opening: str = ""
+    """The text that content_block_start holds."""
+    seals: list[str] = field(default_factory=list)
+    """Signature deltas, or the `data` of redacted thinking."""
     parts: list[str] = field(default_factory=list)
+    """Text deltas."""
+
+    def forms(self) -> Iterator[tuple[str, str]]:
+        """Signature or text as a client may send it back.
+
+        Clients put a block together in different ways: Claude Code (2.1) leaves out what content_block_start holds,
+        and of several signature deltas it keeps the last; others join all there is.
+        """
+        if self.seals:
+            joined = "".join(self.seals)
+            yield from ((joined, ""), (self.seals[-1], ""), (self.seal + joined, ""))
+        else:
+            text = "".join(self.parts)
+            yield from ((self.seal, ""), ("", text), ("", self.opening + text))
 
 
-def _of_events(answer: bytes) -> list[tuple[str, str]]:
+def _of_events(answer: bytes) -> Iterator[tuple[str, str]]:
     splitter = EventSplitter()
     frames = splitter.feed(answer)
     frames.append(splitter.flush())
     traced: dict[int, _Traced] = {}
     deltas: list[bytes] = []
     for frame in frames:
-        if b"signature_delta" in frame:
+        if b'"thinking_delta"' in frame:
+            deltas.append(frame)
+        elif b'"signature_delta"' in frame or _MARK in frame:
             _trace(frame, traced)
-        elif _MARK in frame:
-            if b"thinking_delta" in frame:
-                deltas.append(frame)
-            else:
-                _trace(frame, traced)
-    # The text is needed only of blocks without a signature. It comes in by far the most frames.
-    if not traced or not all(block.signature for block in traced.values()):
+    # The text is needed only of blocks without a signature of their own. It comes in by far the most frames.
+    if not traced or not all(block.seals for block in traced.values()):
         for frame in deltas:
             _trace(frame, traced)
-    return [(block.signature, "".join(block.parts)) for block in traced.values()]
+    for block in traced.values():
+        yield from block.forms()
 
 
 def _trace(frame: bytes, traced: dict[int, _Traced]) -> None:
@@ -124,5 +142,11 @@ def _trace(frame: bytes, traced: dict[int, _Traced]) -> None:
         return
     block = traced.setdefault(told.index, _Traced())
     seal = _text(part.get("data" if kind == "redacted_thinking" else "signature"))
-    block.signature = block.signature + seal if kind == "signature_delta" else seal or block.signature
-    block.parts.append(_text(part.get("thinking")))
+    text = _text(part.get("thinking"))
+    if kind in ("signature_delta", "redacted_thinking"):
+        block.seals += [seal] if seal else []
+    elif kind == "thinking_delta":
+        block.parts.append(text)
+    else:
+        block.seal = seal or block.seal
+        block.opening += text

@@ -34,6 +34,16 @@ _LISTED_ERROR = re.compile(
 )
 
 
+# Errors quote what a user wrote. Behind the word for a message, or in an exception as Python writes it, stands an error
+# again, with quotations of its own. An apostrophe has a letter on one side, and so neither opens nor closes one.
+_QUOTATION = re.compile(
+    r"(?P<error>['\"]?\b(?:message|msg|error|detail)\\?['\"]?\s?[:=]\s?\\?['\"]|(?:Error|Exception)\(['\"])"
+    r"|(?<!\w)(?:'.+?'|\".+?\"|`.+?`|‘.+?’)(?!\w)|“[^”]+”",
+    re.DOTALL,
+)
+_CLOSING = "'\"`’”"
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """One error with its place, as validators list them."""
@@ -73,6 +83,16 @@ def read_told(body: bytes) -> Told | None:
             return None
         _add_text(told, text, 0)
     return told
+
+
+def without_quotations(text: str, most: int) -> str:
+    """The first characters of a text, `most` of them, without what they quote.
+
+    A single word in quotation marks stays, as it may be a name or a code.
+    """
+    if len(text) > most:
+        text = f"{text[:most]} {_CLOSING}"  # of a quotation that goes on beyond
+    return _QUOTATION.sub(lambda match: match[0] if match["error"] or not re.search(r"\s", match[0]) else "''", text)
 
 
 def _collect(told: Told, value: Any, depth: int) -> None:

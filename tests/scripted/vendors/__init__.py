@@ -7,6 +7,8 @@ clients that the vendors name in their own guides would not work.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.scripted.vendors import phrases
 from tests.scripted.vendors.problem import Answer, Problem
 from tests.scripted.vendors.vendor import BLOCKS, FIELDS, TOOL_FIELDS, Vendor, markers
@@ -22,6 +24,35 @@ CHOICE_TYPE = frozenset(("type",))
 NO_PARALLEL_SWITCH = frozenset(("type", "name"))
 CLAUDE_FIELDS = FIELDS | {"context_management", "output_config"}
 THINKING_OF_CLAUDE = ("enabled", "adaptive", "disabled", "between_tools")
+
+_LITELLM = Vendor(
+    "litellm",
+    phrases.litellm,
+    counts_tokens=True,
+    fields=CLAUDE_FIELDS,
+    betas=None,
+    roles=("user", "assistant", "system"),
+    blocks=None,
+    image_sources=("base64", "url"),
+    tool_fields=None,
+    server_tools=("*",),
+    thinking=THINKING_OF_CLAUDE,
+    thinking_fields=frozenset(("type", "budget_tokens", "display")),
+    by_generation=True,
+    efforts=EFFORTS,
+    output_fields=frozenset(("format",)),
+    cache_keys=frozenset(("type", "ttl")),
+)
+"""Passes everything on to Claude."""
+
+_OPENROUTER = replace(
+    _LITELLM,
+    name="openrouter",
+    say=phrases.openrouter,
+    auth=("bearer",),
+    counts_tokens=False,
+    fields=CLAUDE_FIELDS | {"fallbacks", "cache_control"},
+)
 
 _ALL = (
     Vendor("generic", phrases.anthropic),
@@ -140,42 +171,8 @@ _ALL = (
         cache_keys=None,
         temperatures=(0, 2),
     ),
-    Vendor(
-        "litellm",
-        phrases.litellm,
-        counts_tokens=True,
-        fields=CLAUDE_FIELDS,
-        betas=None,
-        roles=("user", "assistant", "system"),
-        blocks=None,
-        image_sources=("base64", "url"),
-        tool_fields=None,
-        server_tools=("*",),
-        thinking=THINKING_OF_CLAUDE,
-        thinking_fields=frozenset(("type", "budget_tokens", "display")),
-        by_generation=True,
-        efforts=EFFORTS,
-        output_fields=frozenset(("format",)),
-        cache_keys=frozenset(("type", "ttl")),
-    ),
-    Vendor(
-        "openrouter",
-        phrases.openrouter,
-        auth=("bearer",),
-        fields=CLAUDE_FIELDS | {"fallbacks", "cache_control"},
-        betas=None,
-        roles=("user", "assistant", "system"),
-        blocks=None,
-        image_sources=("base64", "url"),
-        tool_fields=None,
-        server_tools=("*",),
-        thinking=THINKING_OF_CLAUDE,
-        thinking_fields=frozenset(("type", "budget_tokens", "display")),
-        by_generation=True,
-        efforts=EFFORTS,
-        output_fields=frozenset(("format",)),
-        cache_keys=frozenset(("type", "ttl")),
-    ),
+    _LITELLM,
+    _OPENROUTER,
 )
 
 VENDORS = {vendor.name: vendor for vendor in _ALL}

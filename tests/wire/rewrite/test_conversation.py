@@ -128,7 +128,7 @@ def test_only_thinking_that_another_provider_signed_is_dropped(signatures: str, 
 def test_a_message_of_nothing_but_foreign_thinking_goes() -> None:
     body = body_of(messages=[user("U"), assistant(thought("t", THEIRS)), user("V")])
     found = result_of(body, Subject(MODEL, MODEL, minted_by=LEDGER.get))
-    assert found["messages"] == [user("U"), user("V")]
+    assert found["messages"] == [user(said("U"), said("V"))], "turns of the same role side by side become one"
 
 
 def test_without_a_ledger_anthropic_gets_its_bytes() -> None:
@@ -225,3 +225,24 @@ def test_adaptive_thinking_needs_no_first_thought() -> None:
     messages = [user("U"), assistant(thought("t", THEIRS), call("a")), user(result("a"))]
     body = body_of(messages=messages, thinking={"type": "adaptive"})
     assert result_of(body, Subject(MODEL, MODEL, minted_by=LEDGER.get))["thinking"] == {"type": "adaptive"}
+
+
+def test_unsigned_thinking_never_reaches_anthropic() -> None:
+    """Also with an empty ledger, after a restart: Anthropic signs every block of its own."""
+    body = body_of(messages=[user("U"), assistant(thought("t", ""), said("A")), user("V")])
+    found = result_of(body)
+    assert found["messages"][1]["content"] == [said("A")]
+    assert rewritten(body, None, Subject(MODEL, MODEL, signs_as="other")).rules == ()
+
+
+def test_a_turn_of_the_user_is_never_lost() -> None:
+    body = body_of(messages=[user({"type": "redacted_thinking", "data": "x"}), assistant("A"), user("V")])
+    found = result_of(body, blocks=["text"])
+    assert found["messages"][0] == user(said("[What was here cannot be read by this model.]"))
+
+
+def test_a_long_document_is_not_cut() -> None:
+    text = "x" * 300_000
+    document = {"type": "document", "source": {"type": "text", "data": text}}
+    found = result_of(body_of(messages=[user(document)]), blocks=[])
+    assert found["messages"][0]["content"] == [said(text)]

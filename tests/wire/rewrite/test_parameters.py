@@ -225,3 +225,65 @@ def test_a_beta_and_its_field_go_together(rules: Any, betas: tuple[str, ...], le
 
 def test_a_field_goes_although_its_beta_was_not_even_sent() -> None:
     assert "speed" not in result_of(body_of(speed="fast"), keep_betas=["context-management-*"])
+
+
+CLEAR = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
+OTHER = {"type": "clear_tool_uses_20250919"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "model", "rules", "left"),
+    [
+        ({"thinking": ADAPTIVE}, "claude-3-5-haiku-20241022", {}, None),
+        ({"thinking": ADAPTIVE, "max_tokens": 500}, "claude-haiku-4-5", {}, None),
+        ({"thinking": ADAPTIVE}, "claude-haiku-4-5", {}, CLEAR),
+        ({"thinking": ADAPTIVE}, "m", {"thinking": {"adaptive": "drop"}}, None),
+        ({"thinking": ADAPTIVE}, "m", {"thinking": {"adaptive": "disabled"}}, None),
+        ({"tool_choice": {"type": "tool", "name": "B"}}, "m", {"tool_choice": {"tool": "without_thinking"}}, None),
+    ],
+)
+def test_an_edit_of_thinking_goes_with_the_thinking(fields: Any, model: str, rules: Any, left: Any) -> None:
+    subject = Subject(model, "claude-opus-4-8", (CONTEXT,))
+    found = rewritten(body_of(**fields, context_management=CLEAR), None, subject, **rules)
+    assert json.loads(found.body).get("context_management") == left
+    assert found.betas == ((CONTEXT,) if left else ())
+
+
+def test_other_edits_stay_when_thinking_goes() -> None:
+    edits = {"edits": [*CLEAR["edits"], OTHER]}
+    found = result_of(body_of(thinking=ADAPTIVE, context_management=edits), thinking={"adaptive": "drop"})
+    assert found["context_management"] == {"edits": [OTHER]}
+
+
+@pytest.mark.parametrize(
+    ("model", "kept"),
+    [("claude-haiku-4-5", False), ("claude-opus-4-5-20251101", True), ("claude-opus-4-6", True), ("glm-5", True)],
+)
+def test_an_older_claude_gets_no_effort(model: str, kept: bool) -> None:
+    subject = Subject(model, "claude-opus-4-8", ("effort-2025-11-24",))
+    found = rewritten(body_of(output_config=EFFORT), None, subject)
+    assert (json.loads(found.body).get("output_config") == EFFORT) == kept
+    assert bool(found.betas) == kept
+
+
+def test_the_table_of_a_provider_outranks_what_a_name_tells() -> None:
+    """A server may serve anything under a name of Claude's."""
+    found = rewritten(body_of(thinking=enabled(2000)), None, Subject("claude-opus-5-5", "claude-haiku-4-5"), **SAFE)
+    assert json.loads(found.body)["thinking"] == enabled(2000)
+
+
+@pytest.mark.parametrize("rules", [{"set": {"max_tokens": 4096}}, {"clamp": {"max_tokens": [1, 4096]}}])
+def test_a_budget_fits_max_tokens_that_a_rule_sets(rules: Any) -> None:
+    assert result_of(body_of(thinking=enabled(10000)), **rules)["thinking"] == enabled(3072)
+
+
+def test_a_budget_is_limited_where_tokens_are_only_counted() -> None:
+    body = body_of(thinking=ADAPTIVE, max_tokens=None)
+    assert result_of(body, **SAFE, thinking_budget=2000)["thinking"] == enabled(2000)
+
+
+def test_breakpoints_for_a_client_whose_own_did_not_stay() -> None:
+    """E6: a marker at the top level goes where the provider does not know it."""
+    body = body_of(cache_control={"type": "ephemeral"})
+    found = result_of(body, auto_cache=True, drop=["cache_control"])
+    assert found["messages"] == [user(said("hello", cache_control={"type": "ephemeral"}))]

@@ -19,6 +19,9 @@ from turnout.wire.rewrite.paths import apply_paths
 from turnout.wire.rewrite.subject import Rewritten, Subject
 from turnout.wire.splice import UNREADABLE, text_of
 
+_UNSIGNED = (b'"signature":""', b'"signature": ""')
+"""A thinking block of a provider that does not sign: never one of Anthropic's."""
+
 __all__ = ["Rewritten", "Subject", "rewrite"]
 
 
@@ -33,25 +36,27 @@ def rewrite(body: bytes, fields: Mapping[str, msgspec.Raw], rules: Rewrite, subj
         if text_of(fields["model"]) != subject.model:
             document.put("model", subject.model)
             document.note("model")
-        betas = _apply(document, rules, subject)
+        betas = _apply(document, rules, subject, any(mark in body for mark in _UNSIGNED))
         return Rewritten(document.encoded(body), betas, tuple(document.rules))
     except UNREADABLE as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
 
 
-def _apply(document: Document, rules: Rewrite, subject: Subject) -> tuple[str, ...]:
+def _apply(document: Document, rules: Rewrite, subject: Subject, unsigned: bool) -> tuple[str, ...]:
     system.drop_attribution(document, rules)
     system.move_system_roles(document, rules)
     system.prepend_system(document, rules)
-    blocks.drop_foreign_thinking(document, rules, subject)
+    blocks.drop_foreign_thinking(document, rules, subject, unsigned)
     blocks.flatten_blocks(document, rules)
     blocks.note_images(document, rules)
     tools.fit_tools(document, rules)
     tools.fit_tool_choice(document, rules)
     needed = (*thinking.think_as_asked(document, rules, subject), *thinking.fit_thinking(document, rules, subject))
+    thinking.fit_effort(document, subject)
     thinking.fit_sampling(document, subject)
     caching.fit_markers(document, rules)
+    apply_paths(document, rules)
+    thinking.limit_budget(document, rules)
     caching.set_breakpoints(document, rules)
     betas = (*subject.betas, *(beta for beta in dict.fromkeys(needed) if beta not in subject.betas))
-    apply_paths(document, rules)
     return fit_betas(document, betas, rules)

@@ -26,9 +26,12 @@ _SILENT = frozenset({"redacted_thinking", "thinking"})
 """Types that are never turned into text: what they hold was not said to the user."""
 
 
-def drop_foreign_thinking(document: Document, rules: Rewrite, subject: Subject) -> None:
-    """Thinking blocks that this provider did not sign and would refuse, or take for its own."""
-    if rules.signatures == "keep" and subject.minted_by is None:
+def drop_foreign_thinking(document: Document, rules: Rewrite, subject: Subject, unsigned: bool) -> None:
+    """Thinking blocks that this provider did not sign and would refuse, or take for its own.
+
+    `unsigned`: there may be some without any signature.
+    """
+    if rules.signatures == "keep" and subject.minted_by is None and not (unsigned and subject.signs_as == "anthropic"):
         return
 
     def edit(block: Object) -> list[Node]:
@@ -58,7 +61,8 @@ def _turn_began_without_thought(messages: list[Node]) -> bool:
 
 def _is_foreign(block: Object, rules: Rewrite, subject: Subject) -> bool:
     signature = text(block.get("signature") or block.get("data"))
-    minter = subject.minted_by and subject.minted_by(fingerprint(signature, text(block.get("thinking"))))
+    marks = signature, text(block.get("thinking"))
+    minter = subject.minted_by(fingerprint(*marks)) if subject.minted_by is not None else None
     if rules.signatures == "own":
         return minter != subject.signs_as
     # Anthropic signs every block of its own, so an empty signature is somebody else's.

@@ -7,6 +7,8 @@ from operator import is_
 
 from turnout.wire.rewrite.tree import Node, Object, is_list, opened_elements, plain, text
 
+LEFT_OUT = "[What was here cannot be read by this model.]"
+
 BlockEdit = Callable[[Object], list[Node]]
 """What takes the place of a block: itself, something else, or nothing."""
 
@@ -55,10 +57,23 @@ def replaced(blocks: list[Node], edit: BlockEdit) -> list[Node]:
 
 
 def without_empty(messages: list[Node], before: list[Node]) -> list[Node]:
-    """The messages without those that have lost all their content on the way from `before`, message by message."""
-    return [
-        message for message, old in zip(messages, before, strict=True) if message is old or message.get("content") != []
-    ]
+    """The messages without those that have lost all their content on the way from `before`, message by message.
+
+    What then stands side by side with the same role becomes one message; a turn of the user is never lost.
+    """
+    result: list[Node] = []
+    gap = False
+    for message, old in zip(messages, before, strict=True):
+        if message is not old and message.get("content") == []:
+            if role(message) != "user":
+                gap = True
+                continue
+            message = {**message, "content": [text_block(LEFT_OUT)]}
+        if gap and result and role(result[-1]) == role(message):
+            message = {**message, "content": [*content_blocks(result.pop()), *content_blocks(message)]}
+        result.append(message)
+        gap = False
+    return result
 
 
 def inside_results(edit: BlockEdit) -> BlockEdit:

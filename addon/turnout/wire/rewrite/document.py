@@ -65,6 +65,10 @@ class Document:
     def remove(self, name: str) -> None:
         self._fields.pop(name, None)
 
+    def differs(self, name: str) -> bool:
+        """Whether a top-level field is another than the client sent, or gone."""
+        return self._fields.get(name) is not self._before.get(name)
+
     # --- lists of blocks ---
 
     def blocks(self, name: str) -> list[Node] | None:

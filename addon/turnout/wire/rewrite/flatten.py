@@ -10,8 +10,6 @@ import msgspec
 from turnout.wire.rewrite.tree import Object, plain
 
 IMAGE_NOTE = "[An image was here; this model cannot see it.]"
-_LONGEST_PART = 200_000
-"""Characters of one block; a document of megabytes as text would not fit any context."""
 
 
 def as_text(block: Object) -> str:
@@ -24,7 +22,7 @@ def as_text(block: Object) -> str:
     members = {key: plain(value) for key, value in block.items() if key != "source"}
     source = plain(block["source"]) if "source" in block and block_type != "container_upload" else None
     words = _words(members, source)
-    return words[:_LONGEST_PART] if words.strip() else f"[A block of type {block_type} was left out.]"
+    return words if words.strip() else f"[A block of type {block_type} was left out.]"
 
 
 def _words(members: Mapping[str, Any], source: Any) -> str:

@@ -82,13 +82,12 @@ def fit_thinking(document: Document, rules: Rewrite, subject: Subject) -> tuple[
     betas: tuple[str, ...] = ()
     if action == "drop":
         document.remove("thinking")
+        drop_edits_of_thinking(document)
         document.note(f"thinking {mode} dropped")
         return ()
     if action is not None and action != mode:
         betas = _convert(document, thinking, mode, action)
         document.note(f"thinking {mode}→{action}")
-    if rules.thinking or rules.thinking_budget or rules.max_tokens or action == "enabled":
-        _limit_budget(document, rules)
     return betas
 
 
@@ -96,8 +95,8 @@ def _action(mode: str, rules: Rewrite, subject: Subject) -> str | None:
     for name, action in rules.thinking.items():
         if name == mode:
             return None if action == "keep" else action
-    if subject.model == subject.client_model and subject.effort is None:
-        return None  # the client knows what the model it asked for takes
+    if rules.thinking or (subject.model == subject.client_model and subject.effort is None):
+        return None  # the provider's table, or the client, knows better what the model takes than its name tells
     known = generation(subject.model)
     if known is None:
         return None
@@ -122,6 +121,7 @@ def _convert(document: Document, thinking: dict[str, Any], mode: str, action: st
         document.set(("output_config", "effort"), _effort(thinking.get("budget_tokens")))
         return header_for("output_config.effort")
     document.put("thinking", {"type": action})
+    drop_edits_of_thinking(document)
     return ()
 
 
@@ -140,19 +140,35 @@ def _limit_max_tokens(document: Document, rules: Rewrite) -> None:
         document.note(f"max_tokens {sent}→{rules.max_tokens}")
 
 
-def _limit_budget(document: Document, rules: Rewrite) -> None:
-    """A budget that leaves room to answer; thinking goes where there is none for it."""
+def limit_budget(document: Document, rules: Rewrite) -> None:
+    """A budget that leaves room to answer; thinking goes where there is none for it.
+
+    What the client sent and no rule has touched is between it and the provider.
+    """
+    if not (rules.thinking or rules.thinking_budget or document.differs("thinking") or document.differs("max_tokens")):
+        return
     thinking, most = document.table("thinking"), document.value("max_tokens")
     budget = thinking.get("budget_tokens")
-    if thinking.get("type") != "enabled" or not _is_count(budget) or not _is_count(most):
+    if thinking.get("type") != "enabled" or not isinstance(budget, int):
         return
-    fitting = min(budget, most - ROOM_TO_ANSWER, rules.thinking_budget or budget)
+    room = most - ROOM_TO_ANSWER if isinstance(most, int) else budget  # token counts are asked without max_tokens
+    fitting = min(budget, room, rules.thinking_budget or budget)
     if fitting < SMALLEST_BUDGET:
         document.remove("thinking")
+        drop_edits_of_thinking(document)
         document.note("thinking dropped")
     elif fitting != budget:
         document.put("thinking", {**thinking, "budget_tokens": fitting})
         document.note(f"budget_tokens {budget}→{fitting}")
+
+
+def fit_effort(document: Document, subject: Subject) -> None:
+    """Older models refuse the effort that the model the client asked for takes; Opus 4.5 was the first to know it."""
+    known = generation(subject.model)
+    if subject.model == subject.client_model or known is None or known >= FIRST_ADAPTIVE:
+        return
+    if "opus-4-5" not in subject.model and document.drop(("output_config", "effort")):
+        document.note("drop output_config.effort")
 
 
 def fit_sampling(document: Document, subject: Subject) -> None:
@@ -163,18 +179,23 @@ def fit_sampling(document: Document, subject: Subject) -> None:
 
 
 def stop_thinking(document: Document) -> None:
-    """Disable thinking on a budget for this request, with the edit that only goes with thinking."""
-    if document.table("thinking").get("type") != "enabled":
-        return
-    document.put("thinking", {"type": "disabled"})
-    document.note("thinking enabled→disabled")
+    """Disable thinking on a budget for this request."""
+    if document.table("thinking").get("type") == "enabled":
+        document.put("thinking", {"type": "disabled"})
+        drop_edits_of_thinking(document)
+        document.note("thinking enabled→disabled")
+
+
+def drop_edits_of_thinking(document: Document) -> None:
+    """Remove the context edits that are accepted only with thinking."""
     edits = document.table("context_management").get("edits")
-    if isinstance(edits, list):
-        kept = [edit for edit in edits if not (isinstance(edit, dict) and _is_about_thinking(edit))]
-        if not kept:
-            document.remove("context_management")
-        elif len(kept) < len(edits):
-            document.set(("context_management", "edits"), kept)
+    if not isinstance(edits, list):
+        return
+    kept = [edit for edit in edits if not (isinstance(edit, dict) and _is_about_thinking(edit))]
+    if not kept:
+        document.drop(("context_management",))
+    elif len(kept) < len(edits):
+        document.set(("context_management", "edits"), kept)
 
 
 def _is_about_thinking(edit: dict[str, Any]) -> bool:
