@@ -56,6 +56,8 @@ def test_the_ledger_is_asked_only_when_another_provider_has_signed() -> None:
     knowledge = knowing(mine, other)
     knowledge.minted(mine, ["a" * 16])
     assert knowledge.shaping(mine, "m").minted_by is None
+    assert knowledge.shaping(mine, "m").others_answer, "a block without a signature may be the other's"
+    assert not knowing(mine).shaping(mine, "m").others_answer
     knowledge.minted(other, ["b" * 16])
     asked = knowledge.shaping(mine, "m").minted_by
     assert asked is not None

@@ -125,5 +125,4 @@ def test_the_profiles_alone_keep_what_was_said(profile: str, case: Case, prepend
     assert is_subsequence(said(body), said(json.loads(done.body)))
     if profile == "none":
         subject = Subject(model="claude-opus-4-6", client_model="claude-opus-4-6", betas=betas)
-        done = rewrite(written, fields, Rewrite(), subject)
-        assert done.body is written or (done.rules == ("signatures",) and b'"signature": ""' in written)
+        assert rewrite(written, fields, Rewrite(), subject).body is written

@@ -28,6 +28,7 @@ class Knowledge:
         self.signatures = SignatureLedger()
         self._rules: dict[_Key, Rewrite] = {}
         self._providers: Mapping[str, Provider] = {}
+        self._signers: set[str] = set()
         self._lessons_file: Path | None = None
         self._signatures_file: Path | None = None
         self._last_write: asyncio.Task[None] | None = None
@@ -40,6 +41,7 @@ class Knowledge:
         if len(self.lessons) != known:
             self._keep_lessons()
         self._providers = providers
+        self._signers = {provider.signs_as for provider in providers.values()}
         self._rules.clear()
 
     def _forget_outdated(self, old: Provider, new: Provider | None) -> None:
@@ -92,8 +94,9 @@ class Knowledge:
             self._rules[key] = rules
         if output_limit is not None:
             rules = rules.model_copy(update={"max_tokens": min(output_limit, rules.max_tokens or output_limit)})
-        others = self.signatures.knows_others_than(provider.signs_as)
-        return Shaping(rules, self.signatures.minted_by if others or rules.signatures == "own" else None)
+        if rules.signatures == "own" or self.signatures.knows_others_than(provider.signs_as):
+            return Shaping(rules, self.signatures.minted_by)
+        return Shaping(rules, others_answer=bool(self._signers - {provider.signs_as}))
 
     # --- what answers teach ---
 

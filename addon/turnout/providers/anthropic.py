@@ -52,6 +52,7 @@ class AnthropicKind:
             betas=betas,
             effort=wanted.effort,
             minted_by=shaping.minted_by,
+            others_answer=shaping.others_answer,
             signs_as=provider.signs_as,
         )
         rewritten = rewrite(request.body, request.fields, shaping.rules, subject)

@@ -19,6 +19,8 @@ class Shaping:
     rules: Rewrite
     minted_by: Callable[[str], str | None] | None = None
     """Who signed a thinking block, by its fingerprint; None: no provider but this one is known to have signed any."""
+    others_answer: bool = False
+    """Other providers are configured, and may have answered before all of this was known."""
 
 
 class ProviderKind(Protocol):

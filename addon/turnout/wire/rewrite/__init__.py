@@ -36,7 +36,8 @@ def rewrite(body: bytes, fields: Mapping[str, msgspec.Raw], rules: Rewrite, subj
         if text_of(fields["model"]) != subject.model:
             document.put("model", subject.model)
             document.note("model")
-        betas = _apply(document, rules, subject, any(mark in body for mark in _UNSIGNED))
+        unsigned = subject.others_answer and any(mark in body for mark in _UNSIGNED)
+        betas = _apply(document, rules, subject, unsigned)
         return Rewritten(document.encoded(body), betas, tuple(document.rules))
     except UNREADABLE as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None

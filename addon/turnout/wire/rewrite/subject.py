@@ -24,6 +24,8 @@ class Subject:
     minted_by: Callable[[str], str | None] | None = None
     """From the fingerprint of a thinking block to who signed it, None when that is not known. None in place of the
     function: no other provider is known to have signed anything."""
+    others_answer: bool = False
+    """Other providers are configured, and may have answered earlier in this conversation."""
     signs_as: str = "anthropic"
     """What `minted_by` gives for blocks of the target itself."""
 
