@@ -41,7 +41,7 @@ max_elapsed = "0s"
 base_url = "http://127.0.0.1:{second}"
 credentials = ["client"]
 client_key_prefix = "sk-ant-"
-rewrite.profile = "none"
+first_party = true
 [providers.busy]
 base_url = "http://127.0.0.1:{first}/busy"
 credentials = ["client"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -581,3 +583,19 @@ def test_whatever_comes_is_judged(content: bytes, status: int, headers: dict[str
     accepted = watched.monitor.accepts(reply(content, status, headers))
     judgement = watched.monitor.failed("") if not accepted else None
     assert accepted or (judgement is not None and judgement.verdict is not Verdict.OK)
+
+
+def test_a_monitor_keeps_nothing_alive() -> None:
+    """It holds the request, by its callbacks: in a cycle those megabytes would wait for the garbage collector."""
+    gc.disable()
+    try:
+        monitor = AnswerMonitor(
+            Provider.model_validate({"name": "minimax", "base_url": "https://m"}),
+            TIMEOUTS,
+            Expectation("messages", True, "opus"),
+        )
+        known = weakref.ref(monitor)
+        del monitor
+        assert known() is None
+    finally:
+        gc.enable()

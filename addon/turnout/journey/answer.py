@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from turnout.errors import error_event
@@ -75,7 +76,7 @@ class AnswerMonitor:
         self._expected = expected
         self._shape: ForeignReply | None = None
         if expected.reply_model is not None and not provider.first_party:
-            self._shape = ForeignReply(expected.reply_model, self._shaped_event)
+            self._shape = ForeignReply(expected.reply_model, partial(_shaped_event, provider))
         self._stream = MessageStream(expected.reply_model, self._shape)
         self._on_first_event = on_first_event
         self._on_minted = on_minted
@@ -210,13 +211,6 @@ class AnswerMonitor:
             response.content = body
             response.headers["content-type"] = "application/json"
 
-    def _shaped_event(self, data: bytes) -> bytes:
-        """An error event as Anthropic would send it."""
-        judgement = self._judge(data, None)
-        if judgement.verdict is Verdict.OK:
-            judgement = Judgement(Verdict.TRANSIENT, f"{self._provider.name} reported an error without words")
-        return shaped_body(data, judgement)
-
     def _misfit(self, content: bytes) -> str:
         """Why a success is not the JSON answer that was asked for; empty when it is."""
         fields = top_level(content)
@@ -277,6 +271,18 @@ class AnswerMonitor:
         else:
             outcome = Outcome(error=error)
         return judge(outcome, error_codes=self._provider.error_codes, now=time.time())
+
+
+def _shaped_event(provider: Provider, data: bytes) -> bytes:
+    """An error event as Anthropic would send it.
+
+    A function of no monitor's: a monitor that is part of a cycle would keep the request's megabytes until the next
+    garbage collection.
+    """
+    judgement = judge(Outcome(status=200, body=data), error_codes=provider.error_codes, now=time.time())
+    if judgement.verdict is Verdict.OK:
+        judgement = Judgement(Verdict.TRANSIENT, f"{provider.name} reported an error without words")
+    return shaped_body(data, judgement)
 
 
 def _as_it_is(data: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -230,9 +231,10 @@ def test_adaptive_thinking_needs_no_first_thought() -> None:
 def test_unsigned_thinking_never_reaches_anthropic() -> None:
     """Also with an empty ledger, after a restart: Anthropic signs every block of its own."""
     body = body_of(messages=[user("U"), assistant(thought("t", ""), said("A")), user("V")])
-    found = result_of(body, Subject(MODEL, MODEL, others_answer=True))
+    sent = json.dumps(body, separators=(",", ":")).encode()
+    found = json.loads(rewritten(sent, None, Subject(MODEL, MODEL, others_answer=True)).body)
     assert found["messages"][1]["content"] == [said("A")]
-    assert rewritten(body, None, Subject(MODEL, MODEL, others_answer=True, signs_as="other")).rules == ()
+    assert rewritten(sent, None, Subject(MODEL, MODEL, others_answer=True, signs_as="other")).rules == ()
 
 
 def test_a_turn_of_the_user_is_never_lost() -> None:
