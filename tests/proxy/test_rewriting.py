@@ -237,6 +237,23 @@ async def test_a_prompt_that_fits_is_not_called_too_long(proxy: StartProxy, clie
     assert lesson["suggestion"] == f'rewrite.models."claude-opus-4-6".max_tokens = {WINDOW // 2}'
 
 
+async def test_a_window_that_tells_no_size_of_the_prompt_is_asked_for_half_the_output(
+    proxy: StartProxy, client: httpx.AsyncClient
+) -> None:
+    def reply(request: RecordedRequest) -> Reply:
+        output, limit = request.json["max_tokens"], 131_072
+        if output <= 33_000:
+            return sse()
+        text = f"You passed {limit - output + 1} input tokens and requested {output} output tokens. However, the"
+        return json_reply(400, {"error": {"message": f"{text} model's context length is only {limit} tokens"}})
+
+    async with ScriptedProvider(reply, strict="nothing") as upstream:
+        running = await proxy(own("mine", upstream) + route("mine"))
+        answer = await ask(client, running.url, {"max_tokens": 64_000})
+        assert [request.json["max_tokens"] for request in upstream.messages] == [64_000, 32_000]
+    assert answer.status_code == 200
+
+
 async def test_anthropics_own_overflow_is_the_clients(proxy: StartProxy, client: httpx.AsyncClient) -> None:
     refusal = error(400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum")
     async with ScriptedProvider(refusal) as first, ScriptedProvider(strict="nothing") as second:

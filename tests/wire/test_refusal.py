@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import Any
 
@@ -751,3 +752,48 @@ def test_any_path(path: str) -> None:
 def test_deep_nesting() -> None:
     assert read_refusal(400, b"[" * 20_000) is None
     assert read_refusal(400, b'{"error":' * 5000 + b"1" + b"}" * 5000) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        (
+            "You passed 67073 input tokens and requested 64000 output tokens. However, the model's context length is "
+            "only 131072 tokens, resulting in a maximum input length of 67072 tokens.",
+            Overflow(131073, 131072, 64000),
+        ),
+        (
+            "Trying to keep the first 9204 tokens when context the overflows. However, the model is loaded with "
+            "context length of only 4096 tokens",
+            Overflow(9204, 4096),
+        ),
+        (
+            "The input (40000 tokens) is longer than the model's context length (32768 tokens).",
+            Overflow(40000, 32768),
+        ),
+        (
+            "Requested token count exceeds the model's maximum context length of 65536 tokens. You requested a total "
+            "of 84000 tokens: 20000 tokens from the input messages and 64000 tokens for the completion.",
+            Overflow(84000, 65536, 64000),
+        ),
+        (
+            "max_tokens=64000 cannot be greater than max_model_len=max_total_tokens=32768.",
+            Lessons((Lesson("max_tokens", 16384),)),
+        ),
+        (
+            "Invalid 'max_tokens': integer above maximum value. Expected a value <= 8192, but got 64000 instead.",
+            Lessons((Lesson("max_tokens", 8192),)),
+        ),
+        ("Unrecognized request argument supplied: thinking", Lessons((Lesson("drop", "thinking"),))),
+        ("messages[1]: unknown variant `image_url`, expected `text`", Lessons((Lesson("images", "note"),))),
+    ],
+)
+def test_wordings_of_servers_that_people_run_themselves(text: str, refusal: Refusal) -> None:
+    assert read_refusal(400, json.dumps({"error": {"message": text}}).encode()) == refusal
+
+
+def test_the_least_that_does_not_fit_is_no_size_of_a_prompt() -> None:
+    """vLLM tells limit - output + 1 as "at least N input tokens"."""
+    assert Overflow(131073, 131072, 64000).leaves_room is None
+    assert Overflow(84000, 65536, 64000).leaves_room == 45536
+    assert Overflow(9204, 4096).leaves_room is None

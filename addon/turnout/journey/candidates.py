@@ -36,45 +36,40 @@ class Candidates:
         self._rotation: Counter[str] = Counter()
 
     async def of(self, journey: Journey, obstacles: Obstacles) -> AsyncGenerator[Candidate, None]:
-        """All that the plan has, healthy or not."""
+        """All that the plan has, healthy or not. Credentials are looked for target by target, as far as it is read."""
         exchange = journey.exchange
         for target in exchange.plan:
             provider = journey.setup.settings.providers[target.provider]
             if not _has_room(journey, target, provider):
                 continue
-            if exchange.endpoint == "messages":
-                async for candidate in self._of_target(journey, obstacles, target, provider):
-                    yield candidate
-                continue
-            async for candidate in self._counting(journey, obstacles, target, provider):
+            find = self._of_target if exchange.endpoint == "messages" else self._counting
+            for candidate in await find(journey, obstacles, target, provider):
                 yield candidate
             if obstacles.estimate:
                 return
 
     async def _counting(
         self, journey: Journey, obstacles: Obstacles, target: Target, provider: Provider
-    ) -> AsyncGenerator[Candidate, None]:
+    ) -> list[Candidate]:
         """Who counts the tokens of a request to this target."""
-        how = provider.count_tokens
-        if how == "estimate":
+        if provider.count_tokens == "provider":
+            return await self._of_target(journey, obstacles, target, provider)
+        if provider.count_tokens == "estimate":
             obstacles.estimate = True
-        elif how == "provider":
-            async for candidate in self._of_target(journey, obstacles, target, provider):
-                yield candidate
-        elif how == "anthropic":
-            anthropic = journey.setup.settings.providers[DEFAULT_PROVIDER]
-            counter = Target(DEFAULT_PROVIDER, _counting_model(journey.exchange.request.model, anthropic))
-            there = Obstacles()
-            async for candidate in self._of_target(journey, there, counter, anthropic):
-                yield candidate
-            obstacles.missing += there.missing
-            obstacles.counts["unsupported"] += 1  # by this target itself; nobody else is left to ask for it
-        else:
-            obstacles.counts["unsupported"] += 1
+            return []
+        obstacles.counts["unsupported"] += 1
+        if provider.count_tokens == "none":
+            return []
+        anthropic = journey.setup.settings.providers[DEFAULT_PROVIDER]
+        counter = Target(DEFAULT_PROVIDER, _counting_model(journey.exchange.request.model, anthropic))
+        there = Obstacles()
+        found = await self._of_target(journey, there, counter, anthropic)
+        obstacles.missing += there.missing
+        return found
 
     async def _of_target(
         self, journey: Journey, obstacles: Obstacles, target: Target, provider: Provider
-    ) -> AsyncGenerator[Candidate, None]:
+    ) -> list[Candidate]:
         exchange = journey.exchange
         credentials = await journey.setup.chain.resolve(provider, exchange.request.headers)
         if not credentials:
@@ -84,8 +79,10 @@ class Candidates:
         model = model_of(target, provider, exchange.request.model)
         scope = model if exchange.endpoint == "messages" else f"{model} (count_tokens)"
         alone = len(exchange.plan) == 1
-        for credential in self._rotated(provider, credentials):
-            yield Candidate(target, provider, model, credential, scope, guarded=credential.owned or not alone)
+        return [
+            Candidate(target, provider, model, credential, scope, guarded=credential.owned or not alone)
+            for credential in self._rotated(provider, credentials)
+        ]
 
     def _rotated(self, provider: Provider, credentials: list[Credential]) -> list[Credential]:
         if provider.rotate != "round-robin" or len(credentials) < 2:

@@ -64,10 +64,11 @@ def _ask_for_less(journey: Journey, candidate: Candidate, overflow: Overflow, kn
 
     From then on no request asks this model for more output than half of its window.
     """
-    if overflow.output is None or overflow.prompt is None or overflow.limit is None:
+    if journey.output_limit is not None or overflow.output is None or overflow.limit is None:
         return None
-    room = overflow.limit - overflow.prompt - SLACK
-    if room < SMALLEST_ANSWER or journey.output_limit is not None:
+    left = overflow.leaves_room
+    room = left - SLACK if left is not None else min(overflow.output // 2, overflow.limit // 4)
+    if room < SMALLEST_ANSWER:
         return None
     journey.output_limit = room
     if overflow.output > overflow.limit // 2:

@@ -90,9 +90,10 @@ def too_long_words(message: str, overflow: Overflow) -> str:
     """Anthropic's words for an overflow that a provider told in its own; the same object when they are."""
     if _TOO_LONG in message or _TOO_MUCH in message:
         return message
-    prompt, output, limit = overflow.prompt, overflow.output, overflow.limit
-    if prompt is not None and output is not None and limit is not None and prompt < limit:
-        return f"{_TOO_MUCH}: {prompt} + {output} > {limit}, decrease input length or `max_tokens` ({message})"
+    room, limit = overflow.leaves_room, overflow.limit
+    if room is not None and room > 0:
+        sum_told = f"{overflow.prompt} + {overflow.output} > {limit}"
+        return f"{_TOO_MUCH}: {sum_told}, decrease input length or `max_tokens` ({message})"
     if overflow.used and limit:
         return f"{_TOO_LONG} {overflow.used} tokens > {limit} maximum ({message})"
     return f"{_TOO_LONG} {message}"

@@ -54,6 +54,16 @@ class Overflow:
         """Tokens of the prompt; as far as the provider tells, all that was asked for."""
         return self.used if self.used is None or self.output is None else self.used - self.output
 
+    @property
+    def leaves_room(self) -> int | None:
+        """Tokens that the prompt leaves for the answer; None where the provider does not tell its size.
+
+        vLLM's "at least N input tokens" is no size: it is the least that does not fit with the output asked for.
+        """
+        if self.limit is None or self.prompt is None or self.output is None or self.used == self.limit + 1:
+            return None
+        return self.limit - self.prompt
+
 
 Refusal = Lessons | SignatureRefused | Overflow
 
@@ -88,7 +98,8 @@ _OVERFLOW = re.compile(
     r"|maximum prompt length|prompt exceeds max length|reduce the length of the messages"
     r"|range of input length should be|context window exceeds limit"
     r"|input length and `?max_tokens`? exceed context limit|exceed_context_size_error"
-    r"|greater than the context length|input token count .{0,40}exceeds the maximum number of tokens"
+    r"|greater than the context length|longer than the model's context length|context length (?:is|of) only"
+    r"|input token count .{0,40}exceeds the maximum number of tokens"
     r"|request size .{0,40}exceeds .{0,20}MB\b|capability_rejected: (?:prompt_too_long|max_tokens_context_overflow)",
     re.IGNORECASE,
 )
@@ -99,7 +110,9 @@ _RATE = re.compile(r"per[ -](?:minute|hour|day)\b|\bTP[MD]\b|\brate limit", re.I
 _N = r"([\d,]{1,12})"
 _USED_FIRST = re.compile(
     rf"{_N} tokens > {_N}|token count \(?{_N}\)? exceeds the maximum number of tokens allowed \(?{_N}"
-    rf"|request \(?{_N} tokens\)? exceeds the available context size \(?{_N}",
+    rf"|request \(?{_N} tokens\)? exceeds the available context size \(?{_N}"
+    rf"|input \({_N} tokens\) is longer than the model's context length \({_N}"
+    rf"|keep the first {_N} tokens.{{0,120}}context length of only {_N}",
     re.IGNORECASE,
 )
 _LIMIT_FIRST = re.compile(
@@ -109,6 +122,12 @@ _LIMIT_FIRST = re.compile(
 )
 _SUM = re.compile(rf"exceed context limit: {_N} \+ {_N} > {_N}")
 _DIFFERENCE = re.compile(rf"\({_N} > {_N} - {_N}\)")
+_PASSED = re.compile(
+    rf"passed {_N} input tokens and requested {_N} output tokens.{{0,80}}context length is only {_N}", re.IGNORECASE
+)
+_TOTAL = re.compile(
+    rf"context length of {_N} tokens.{{0,40}}total of {_N} tokens: {_N} tokens.{{0,40}} and {_N} tokens", re.IGNORECASE
+)
 _PARTS = re.compile(rf"{_N} output tokens and your prompt contains (?:at least )?{_N} input tokens", re.IGNORECASE)
 _OUTPUT = re.compile(rf"\(.{{0,120}}?\b{_N} (?:in|for) the (?:completion|output)\)", re.IGNORECASE)
 _MODEL_LIMIT = re.compile(rf"exceeded model token limit ?: ?{_N}(?: \(requested: ?{_N}\))?", re.IGNORECASE)
@@ -135,6 +154,11 @@ def _counts(text: str) -> Overflow | None:
         return _of_parts(prompt, output, limit)
     if found := _DIFFERENCE.search(text):
         output, limit, prompt = (_number(group) for group in found.groups())
+        return _of_parts(prompt, output, limit)
+    if found := _PASSED.search(text):
+        return _of_parts(*(_number(group) for group in found.groups()))
+    if found := _TOTAL.search(text):
+        limit, _, prompt, output = (_number(group) for group in found.groups())
         return _of_parts(prompt, output, limit)
     if found := _USED_FIRST.search(text):
         used, limit = (_number(group) for group in found.groups() if group is not None)

@@ -85,6 +85,8 @@ def is_place(steps: Sequence[str]) -> bool:
 
 def paths_of_name(name: str) -> tuple[str, ...]:
     """The paths to drop for a field whose name alone is known; none when it is needed somewhere."""
+    if name == "thinking":  # blocks have a text of this name, too, which nobody refuses by name
+        return (name,)
     if name in _NEEDED or not _KEY.fullmatch(name):
         return ()
     return tuple(home.format(name) for home in _HOMES.get(name, ("{}",)))

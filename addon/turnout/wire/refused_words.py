@@ -134,7 +134,9 @@ def _of_choice(word: str, expected: str, steps: Sequence[str] = ()) -> Iterator[
         if last in ("", EACH, "type"):
             yield Lesson("refused_tools", word)
     elif keys[:1] in ((), ("messages",)) and last in ("", EACH, "type", "content") and "text" in choices:
-        yield Lesson("images", "note") if word == "image" else Lesson("refused_blocks", word)
+        # Gateways that translate speak of their own dialect's parts.
+        images = word in ("image", "image_url", "input_image")
+        yield Lesson("images", "note") if images else Lesson("refused_blocks", word)
 
 
 def _of_thinking(word: str, choices: Sequence[str]) -> Iterator[Lesson]:
@@ -197,6 +199,11 @@ def _limit(match: re.Match[str]) -> Iterator[Lesson]:
         yield Lesson("max_tokens", int(match["limit"].replace(",", "")))
 
 
+def _half_of_window(match: re.Match[str]) -> Iterator[Lesson]:
+    """The window is told in place of a limit: half of it leaves as much for the prompt."""
+    yield Lesson("max_tokens", int(match["limit"].replace(",", "")) // 2)
+
+
 def _of_class(match: re.Match[str]) -> Iterator[Lesson]:
     """Anthropic's own gateway tells the class of a refusal. Classes that leave open what to do are not here."""
     name, value = match["class"], match["value"] or ""
@@ -241,6 +248,10 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[Lesso
         (r"does not support thinking(?=[.`'\"]|$)", _fixed("drop", "thinking")),
         (rf"{_MAX_TOKENS}: \d+ > {_NUMBER}, which is the maximum allowed number of output tokens", _limit),
         (rf"`{_OPTIONAL}` is deprecated for this model", _dropped_where),
+        # vLLM: "max_tokens=64000 cannot be greater than max_model_len=max_total_tokens=32768"
+        (rf"{_MAX_TOKENS}=\d+ cannot be greater than (?:\w+=){{1,3}}{_NUMBER}", _half_of_window),
+        # OpenAI
+        (rf"Invalid 'max_(?:completion_)?tokens': integer above maximum value\. Expected a value <= {_NUMBER}", _limit),
         (r"\bcapability_rejected: (?P<class>\w{1,40})(?::(?P<value>[\w.-]{1,100}))?", _of_class),
         # Fireworks
         (rf"Extra inputs are not permitted, field: '{_WHERE}'", _dropped_where),

@@ -248,3 +248,16 @@ def test_a_long_document_is_not_cut() -> None:
     document = {"type": "document", "source": {"type": "text", "data": text}}
     found = result_of(body_of(messages=[user(document)]), blocks=[])
     assert found["messages"][0]["content"] == [said(text)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "subject"),
+    [
+        ({"thinking": {"type": "adaptive"}}, Subject("claude-haiku-4-5", "claude-opus-4-8", minted_by=LEDGER.get)),
+        ({}, Subject("claude-haiku-4-5", "claude-haiku-4-5", effort="high", minted_by=LEDGER.get)),
+    ],
+)
+def test_thinking_that_rules_bring_stops_as_well(fields: Any, subject: Subject) -> None:
+    messages = [user("U"), assistant(thought("t", THEIRS), call("a")), user(result("a")), system("S")]
+    found = result_of(body_of(messages=messages, **fields), subject)
+    assert found["thinking"] == {"type": "disabled"}

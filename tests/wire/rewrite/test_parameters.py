@@ -287,3 +287,14 @@ def test_breakpoints_for_a_client_whose_own_did_not_stay() -> None:
     body = body_of(cache_control={"type": "ephemeral"})
     found = result_of(body, auto_cache=True, drop=["cache_control"])
     assert found["messages"] == [user(said("hello", cache_control={"type": "ephemeral"}))]
+
+
+@pytest.mark.parametrize("rules", [{"cache_fields": []}, {"drop": ["messages[*].content[*].cache_control"]}])
+def test_breakpoints_that_a_rule_refuses_are_not_set(rules: Any) -> None:
+    body = body_of()
+    assert b"cache_control" not in rewritten(body, auto_cache=True, **rules).body
+
+
+def test_an_edit_of_thinking_goes_with_thinking_that_a_rule_drops() -> None:
+    body = body_of(thinking=ADAPTIVE, context_management=CLEAR)
+    assert "context_management" not in result_of(body, drop=["thinking"])

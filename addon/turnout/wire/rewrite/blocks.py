@@ -18,7 +18,6 @@ from turnout.wire.rewrite.conversation import (
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.flatten import IMAGE_NOTE, as_text
 from turnout.wire.rewrite.subject import Subject
-from turnout.wire.rewrite.thinking import stop_thinking
 from turnout.wire.rewrite.tree import Node, Object, opened, text
 from turnout.wire.signatures import fingerprint
 
@@ -26,21 +25,22 @@ _SILENT = frozenset({"redacted_thinking", "thinking"})
 """Types that are never turned into text: what they hold was not said to the user."""
 
 
-def drop_foreign_thinking(document: Document, rules: Rewrite, subject: Subject, unsigned: bool) -> None:
+def drop_foreign_thinking(document: Document, rules: Rewrite, subject: Subject, unsigned: bool) -> bool:
     """Thinking blocks that this provider did not sign and would refuse, or take for its own.
 
-    `unsigned`: there may be some without any signature.
+    `unsigned`: there may be some without any signature. True when the turn under way has lost its first thought, so
+    that Anthropic's older models would refuse to think on.
     """
     if rules.signatures == "keep" and subject.minted_by is None and not (unsigned and subject.signs_as == "anthropic"):
-        return
+        return False
 
     def edit(block: Object) -> list[Node]:
         return [] if block_type(block) in _SILENT and _is_foreign(block, rules, subject) else [block]
 
-    if _edit_messages(document, edit, roles=("assistant",)):
-        document.note("signatures")
-        if subject.signs_as == "anthropic" and _turn_began_without_thought(document.messages):
-            stop_thinking(document)
+    if not _edit_messages(document, edit, roles=("assistant",)):
+        return False
+    document.note("signatures")
+    return subject.signs_as == "anthropic" and _turn_began_without_thought(document.messages)
 
 
 def _turn_began_without_thought(messages: list[Node]) -> bool:
@@ -54,7 +54,7 @@ def _turn_began_without_thought(messages: list[Node]) -> bool:
     for message in messages:
         if role(message) == "assistant":
             began = began or message
-        elif not any(block_type(block) == "tool_result" for block in content_blocks(message)):
+        elif role(message) == "user" and "tool_result" not in map(block_type, content_blocks(message)):
             began = None
     return began is not None and block_type(next(iter(content_blocks(began)), None)) not in _SILENT
 

@@ -43,7 +43,9 @@ def _fitted(marker: Node, known: frozenset[str], lost: set[str]) -> Node:
 
 def set_breakpoints(document: Document, rules: Rewrite) -> None:
     """Breakpoints on the system prompt and the last two user messages, for a body that has none at all (E6)."""
-    if not rules.auto_cache or "cache_control" in document or any(document.has(path) for path in _MARKED):
+    if not rules.auto_cache or rules.cache_fields == () or any(document.has(path) for path in _MARKED):
+        return
+    if "cache_control" in document and "cache_control" not in rules.drop:
         return
     system = document.node("system")
     if system is not None and (blocks := content_blocks({"content": system})):
