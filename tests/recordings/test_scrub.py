@@ -137,7 +137,8 @@ def test_a_session_is_the_same_in_header_and_body() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [KEY, "Bearer abcdefgh12", EMAIL, HOME, "/Users/ada/x", "/root/.claude", "/work/x", "/tmp/x", "C:\\Users\\ada"]
+    [KEY, "Bearer abcdefgh12", EMAIL, HOME, "/Users/ada/x", "/root/.claude", "C:\\Users\\ada"]
+    + [f"/{folder}/x" for folder in ("work", "tmp", "private", "mnt")]
     + ["192.168.0.7", "printer.local", "AKIAABCDEFGHIJKLMNOP", "~/notes"],
 )
 def test_findings(text: str) -> None:

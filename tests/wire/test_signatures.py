@@ -127,3 +127,11 @@ pieces = st.sampled_from(
 @given(st.lists(st.binary(max_size=20) | pieces | streams, max_size=6))
 def test_never_raises(parts: list[bytes]) -> None:
     assert isinstance(minted(b"".join(parts)), list)
+
+
+@pytest.mark.parametrize("type", [["thinking"], {"thinking": 1}, None, 1])
+def test_a_type_that_is_no_text_is_passed_over(type: object) -> None:
+    block = {"type": type, "thinking": "t", "signature": "s"}
+    assert minted(json.dumps({"content": [block]}).encode()) == []
+    start = {"type": "content_block_start", "index": 0, "content_block": block}
+    assert minted(b"event: content_block_start\ndata: " + json.dumps(start).encode() + b"\n\n") == []

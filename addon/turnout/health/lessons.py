@@ -24,7 +24,7 @@ _MOST_BYTES = 1_000_000
 _VERSION = 1
 
 _Place = tuple[str, str, str]
-_Slot = tuple[str, str | int]
+_Key = tuple[str, str | int]
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ class LessonBook:
     def __init__(self, *, clock: Callable[[], float] = time.time, capacity: int = MOST_KEPT) -> None:
         self._clock = clock
         self._capacity = capacity
-        self._lessons: dict[_Place, dict[_Slot, tuple[Lesson, float]]] = {}
+        self._lessons: dict[_Place, dict[_Key, tuple[Lesson, float]]] = {}
         self.write = StateWriter("what was learned about providers").write
         """Replaces the file by what `encoded` gave. Blocks on the disk, and never raises."""
 
@@ -116,9 +116,8 @@ class LessonBook:
 
     def _put(self, place: _Place, lesson: Lesson, until: float) -> None:
         kept = self._lessons.setdefault(place, {})
-        slot = (lesson.rule, lesson.value if lesson.is_list else "")
-        kept.pop(slot, None)
-        kept[slot] = (lesson, until)
+        kept.pop(_key(lesson), None)
+        kept[_key(lesson)] = (lesson, until)
 
     def _make_room(self) -> None:
         if len(self) <= self._capacity:
@@ -176,7 +175,11 @@ class LessonBook:
         if not lesson.is_sound or any(len(name) > _LONGEST_NAME or not name.isprintable() for name in place):
             return False
         now = self._clock()
-        slot = (lesson.rule, lesson.value if lesson.is_list else "")
-        if now < entry.until and slot not in self._lessons.get(place, {}):
+        if now < entry.until and _key(lesson) not in self._lessons.get(place, {}):
             self._put(place, lesson, min(entry.until, now + LIFETIME))
         return True
+
+
+def _key(lesson: Lesson) -> _Key:
+    """What a later lesson takes the place of: the same value of a list, any value of another rule."""
+    return lesson.rule, lesson.value if lesson.is_list else ""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import takewhile
-from typing import Literal, cast
+from typing import cast
 
-Effort = Literal["low", "medium", "high"]
+from turnout.wire.rewrite.subject import Effort
 
 FAMILIES = ("opus", "sonnet", "haiku")
 

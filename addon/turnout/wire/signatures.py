@@ -15,6 +15,9 @@ from turnout.wire.sse import EventSplitter, parse_event
 FINGERPRINT_LENGTH = 16
 """Hexadecimal digits: 64 bits, far more than the blocks of a working life need to be told apart."""
 
+THINKING_BLOCKS = ("thinking", "redacted_thinking")
+"""Types of the blocks that carry a signature."""
+
 _MARK = b'thinking"'
 """In every block and delta of thinking: `"type":"thinking"`, `"redacted_thinking"`, `{"thinking":"…"}`."""
 
@@ -78,7 +81,7 @@ def _of_message(body: bytes) -> Iterator[tuple[str, str]]:
             block = _BLOCK.decode(raw)
         except UNREADABLE:
             continue
-        if block.type in ("thinking", "redacted_thinking"):
+        if block.type in THINKING_BLOCKS:
             yield block.seal, _text(block.thinking)
 
 
@@ -138,7 +141,7 @@ def _trace(frame: bytes, traced: dict[int, _Traced]) -> None:
     if not isinstance(part, dict) or type(told.index) is not int:
         return
     kind = part.get("type")
-    if kind not in ("thinking", "redacted_thinking", "thinking_delta", "signature_delta"):
+    if kind not in (*THINKING_BLOCKS, "thinking_delta", "signature_delta"):
         return
     block = traced.setdefault(told.index, _Traced())
     seal = _text(part.get("data" if kind == "redacted_thinking" else "signature"))

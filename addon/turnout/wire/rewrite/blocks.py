@@ -19,10 +19,7 @@ from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.flatten import IMAGE_NOTE, as_text
 from turnout.wire.rewrite.subject import Subject
 from turnout.wire.rewrite.tree import Node, Object, opened, text
-from turnout.wire.signatures import fingerprint
-
-_SILENT = frozenset({"redacted_thinking", "thinking"})
-"""Types that are never turned into text: what they hold was not said to the user."""
+from turnout.wire.signatures import THINKING_BLOCKS, fingerprint
 
 
 def drop_foreign_thinking(document: Document, rules: Rewrite, subject: Subject, unsigned: bool) -> bool:
@@ -35,7 +32,7 @@ def drop_foreign_thinking(document: Document, rules: Rewrite, subject: Subject, 
         return False
 
     def edit(block: Object) -> list[Node]:
-        return [] if block_type(block) in _SILENT and _is_foreign(block, rules, subject) else [block]
+        return [] if block_type(block) in THINKING_BLOCKS and _is_foreign(block, rules, subject) else [block]
 
     if not _edit_messages(document, edit, roles=("assistant",)):
         return False
@@ -56,7 +53,7 @@ def _turn_began_without_thought(messages: list[Node]) -> bool:
             began = began or message
         elif role(message) == "user" and "tool_result" not in map(block_type, content_blocks(message)):
             began = None
-    return began is not None and block_type(next(iter(content_blocks(began)), None)) not in _SILENT
+    return began is not None and block_type(next(iter(content_blocks(began)), None)) not in THINKING_BLOCKS
 
 
 def _is_foreign(block: Object, rules: Rewrite, subject: Subject) -> bool:
@@ -80,7 +77,8 @@ def flatten_blocks(document: Document, rules: Rewrite) -> None:
         name = block_type(block)
         if name == "text" or ((known is None or name in known) and name not in refused):
             return [block]
-        return [] if name in _SILENT else [text_block(as_text(block), block)]
+        # What was thought was not said to the user: it never becomes text.
+        return [] if name in THINKING_BLOCKS else [text_block(as_text(block), block)]
 
     if _edit_messages(document, edit):
         document.note("blocks")

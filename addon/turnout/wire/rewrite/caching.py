@@ -11,11 +11,11 @@ from turnout.settings.rewriting import MARKED, Rewrite, parse_path
 from turnout.wire.rewrite.conversation import block_type, content_blocks, role
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.tree import DROP, Node, opened, plain
+from turnout.wire.signatures import THINKING_BLOCKS
 
 _MARKED = tuple(parse_path(f"{place}.cache_control") for place in MARKED)
 
 _BREAKPOINT = {"type": "ephemeral"}
-_UNMARKABLE = ("thinking", "redacted_thinking")
 MARKED_MESSAGES = 2
 """User messages that get a breakpoint: the newest writes, the one before is read (E6)."""
 
@@ -55,7 +55,7 @@ def set_breakpoints(document: Document, rules: Rewrite) -> None:
     users = [place for place, message in enumerate(messages) if role(message) == "user"]
     for place in users[-MARKED_MESSAGES:]:
         blocks = content_blocks(messages[place])
-        if blocks and block_type(blocks[-1]) not in _UNMARKABLE:
+        if blocks and block_type(blocks[-1]) not in THINKING_BLOCKS:  # they take no marker
             messages[place] = {**messages[place], "content": _marked(blocks)}
             document.note("auto_cache")
     document.messages = messages

@@ -59,15 +59,17 @@ class Document:
         return value if isinstance(value, dict) else {}
 
     def put(self, name: str, node: Node) -> None:
-        if self._fields.get(name) is not node or name not in self._fields:
-            self._fields[name] = node
+        self._fields[name] = node
 
     def remove(self, name: str) -> None:
         self._fields.pop(name, None)
 
     def differs(self, name: str) -> bool:
-        """Whether a top-level field is another than the client sent, or gone."""
-        return self._fields.get(name) is not self._before.get(name)
+        """Whether a top-level field is another than the client sent, or gone; messages are not by being opened."""
+        if (name in self._fields) != (name in self._before):
+            return True
+        node = self._fields.get(name)
+        return node is not self._before.get(name) and not (name == "messages" and node is self._messages)
 
     # --- lists of blocks ---
 
@@ -146,23 +148,16 @@ class Document:
 
     # --- the result ---
 
-    def _changed(self) -> bool:
-        if self._fields.keys() != self._before.keys():
-            return True
-        return any(self._differs(name, node) for name, node in self._fields.items())
-
-    def _differs(self, name: str, node: Node) -> bool:
-        return node is not self._before[name] and not (name == "messages" and node is self._messages)
-
     def encoded(self, body: bytes) -> bytes:
         """The body with what changed written anew and everything else byte for byte; the same object if nothing did."""
-        if not self._changed():
-            return body
-        names = [name for name, node in self._fields.items() if name not in self._before or self._differs(name, node)]
-        if len(names) == 1 and self._fields.keys() == self._before.keys():
-            return replace_value(body, self._before, names[0], self._encoded_field(names[0]))
+        changed = [name for name in self._fields if self.differs(name)]
+        if self._fields.keys() == self._before.keys():
+            if not changed:
+                return body
+            if len(changed) == 1:
+                return replace_value(body, self._before, changed[0], self._encoded_field(changed[0]))
         fields = {
-            name: msgspec.Raw(self._encoded_field(name)) if name in names else self._before[name]
+            name: msgspec.Raw(self._encoded_field(name)) if name in changed else self._before[name]
             for name in self._fields
         }
         return msgspec.json.encode(fields)

@@ -82,7 +82,6 @@ def fit_thinking(document: Document, rules: Rewrite, subject: Subject) -> tuple[
     betas: tuple[str, ...] = ()
     if action == "drop":
         document.remove("thinking")
-        drop_edits_of_thinking(document)
         document.note(f"thinking {mode} dropped")
         return ()
     if action is not None and action != mode:
@@ -121,7 +120,6 @@ def _convert(document: Document, thinking: dict[str, Any], mode: str, action: st
         document.set(("output_config", "effort"), _effort(thinking.get("budget_tokens")))
         return header_for("output_config.effort")
     document.put("thinking", {"type": action})
-    drop_edits_of_thinking(document)
     return ()
 
 
@@ -155,7 +153,6 @@ def limit_budget(document: Document, rules: Rewrite) -> None:
     fitting = min(budget, room, rules.thinking_budget or budget)
     if fitting < SMALLEST_BUDGET:
         document.remove("thinking")
-        drop_edits_of_thinking(document)
         document.note("thinking dropped")
     elif fitting != budget:
         document.put("thinking", {**thinking, "budget_tokens": fitting})
@@ -182,12 +179,13 @@ def stop_thinking(document: Document) -> None:
     """Disable thinking on a budget for this request."""
     if document.table("thinking").get("type") == "enabled":
         document.put("thinking", {"type": "disabled"})
-        drop_edits_of_thinking(document)
         document.note("thinking enabled→disabled")
 
 
-def drop_edits_of_thinking(document: Document) -> None:
-    """Remove the context edits that are accepted only with thinking."""
+def drop_idle_edits(document: Document) -> None:
+    """Remove the context edits that are accepted only with thinking, where rules have taken that away."""
+    if not document.differs("thinking") or document.table("thinking").get("type") in ("adaptive", "enabled"):
+        return
     edits = document.table("context_management").get("edits")
     if not isinstance(edits, list):
         return

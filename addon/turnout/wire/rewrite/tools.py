@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from turnout.settings.rewriting import Rewrite
 from turnout.wire.rewrite.document import Document
-from turnout.wire.rewrite.thinking import drop_edits_of_thinking
 from turnout.wire.rewrite.tree import Node, is_list, opened, opened_elements, text
 
 
@@ -71,7 +70,6 @@ def fit_tool_choice(document: Document, rules: Rewrite) -> None:
         if document.value("thinking") == {"type": "disabled"}:
             return
         document.put("thinking", {"type": "disabled"})
-        drop_edits_of_thinking(document)
     elif action == "auto":
         alone = {"disable_parallel_tool_use"}
         document.put("tool_choice", {"type": "auto", **{key: choice[key] for key in alone & choice.keys()}})
