@@ -16,7 +16,7 @@ from mitmproxy import hooks
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.test import taddons
 
-from tests.mitm import ROUTE
+from turnout.testing.fixtures import ROUTE
 
 pytestmark = pytest.mark.filterwarnings("ignore:Two conflicting event classes for upstream_failed:RuntimeWarning")
 """mitmproxy notes every hook class by its name, for good; a package that is imported anew defines ours once more."""

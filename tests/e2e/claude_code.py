@@ -14,11 +14,12 @@ from typing import Any, Protocol
 import pytest
 
 from tests.conftest import CLAUDE
-from tests.mitm import MitmdumpProcess, read_flows
-from tests.scripted.events import stream_of, tool_turn
-from tests.scripted.provider import ScriptedProviderThread
-from tests.scripted.replies import Reply, sse
 from tests.scripted.tap import TapThread
+from turnout.testing.events import stream_of, tool_turn
+from turnout.testing.provider import ScriptedProviderThread
+from turnout.testing.proxy import MitmdumpProcess
+from turnout.testing.recording import read_flows
+from turnout.testing.replies import Reply, sse
 
 HAIKU = "claude-haiku-4-5-20251001"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import StartMitmdump
 from tests.e2e.claude_code import House, OpenHouse, executable
 from tests.scripted.tap import TapThread
+from turnout.testing.fixtures import StartMitmdump
 
 
 @pytest.fixture

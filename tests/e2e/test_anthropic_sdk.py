@@ -9,11 +9,11 @@ from typing import Any
 import anthropic
 import pytest
 
-from tests.conftest import StartProxy
-from tests.mitm import RunningProxy
-from tests.scripted import replies
-from tests.scripted.events import tool_turn
-from tests.scripted.provider import ScriptedProvider
+from turnout.testing import replies
+from turnout.testing.events import tool_turn
+from turnout.testing.fixtures import StartProxy
+from turnout.testing.provider import ScriptedProvider
+from turnout.testing.proxy import RunningProxy
 
 KEY = "sk-ant-api03-fake-key-of-the-sdk"
 MODEL = "claude-opus-4-6"

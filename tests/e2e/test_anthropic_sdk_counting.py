@@ -9,9 +9,9 @@ from typing import Any
 import anthropic
 import pytest
 
-from tests.conftest import StartProxy
-from tests.mitm import RunningProxy
-from tests.scripted.provider import ScriptedProvider
+from turnout.testing.fixtures import StartProxy
+from turnout.testing.provider import ScriptedProvider
+from turnout.testing.proxy import RunningProxy
 
 KEY = "sk-ant-api03-fake-key-of-the-sdk"
 TOOL: dict[str, Any] = {

@@ -19,11 +19,11 @@ from tests.e2e.claude_code import (
     sign_in,
     tool_turn_script,
 )
-from tests.scripted import replies
-from tests.scripted.provider import ScriptedProviderThread
-from tests.scripted.replies import Reply
 from tests.scripted.tap import TapThread
-from tests.scripted.wire import RecordedRequest
+from turnout.testing import replies
+from turnout.testing.provider import ScriptedProviderThread
+from turnout.testing.replies import Reply
+from turnout.testing.wire import RecordedRequest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.claude]
 

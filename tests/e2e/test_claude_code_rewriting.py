@@ -11,9 +11,9 @@ import pytest
 
 from tests.e2e.claude_code import HAIKU, House, OpenHouse, Run, providers, run_claude
 from tests.e2e.turns import Thinker, asks_for_title, text_of, thoughts, tool_outputs, with_titles
-from tests.scripted.provider import ScriptedProviderThread
-from tests.scripted.replies import base_resp, error
-from tests.scripted.wire import RecordedRequest
+from turnout.testing.provider import ScriptedProviderThread
+from turnout.testing.replies import base_resp, error
+from turnout.testing.wire import RecordedRequest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.claude]
 

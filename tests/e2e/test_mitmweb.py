@@ -7,10 +7,10 @@ import socket
 import httpx
 import pytest
 
-from tests.conftest import StartMitmdump
 from tests.proxy.support import BODY, HEADERS, QUICK, provider_table, route
-from tests.scripted import replies
-from tests.scripted.provider import API_KEY, ScriptedProviderThread
+from turnout.testing import replies
+from turnout.testing.fixtures import StartMitmdump
+from turnout.testing.provider import API_KEY, ScriptedProviderThread
 
 pytestmark = pytest.mark.e2e
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import StartMitmdump
+from turnout.testing.fixtures import StartMitmdump
 
 pytestmark = pytest.mark.e2e
 

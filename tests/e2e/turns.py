@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tests.e2e.claude_code import FINAL_TEXT
-from tests.scripted.events import (
+from turnout.testing.events import (
     Event,
     message_delta,
     message_start,
@@ -16,9 +16,9 @@ from tests.scripted.events import (
     thinking_block,
     tool_use_block,
 )
-from tests.scripted.mint import Mint, thinking_blocks
-from tests.scripted.replies import Reply, sse
-from tests.scripted.wire import RecordedRequest
+from turnout.testing.mint import Mint, thinking_blocks
+from turnout.testing.replies import Reply, sse
+from turnout.testing.wire import RecordedRequest
 
 TITLE = '{"title": "Where it was"}'
 

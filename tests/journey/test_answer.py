@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import http
 
-from tests.scripted.events import Event, error, message_delta, message_start, message_stop, ping, stream_of
 from turnout.exchange import Endpoint
 from turnout.health.verdict import Verdict
 from turnout.journey.answer import PING, AnswerMonitor, Expectation, is_event_stream
 from turnout.settings.model import Provider, Timeouts
+from turnout.testing.events import Event, error, message_delta, message_start, message_stop, ping, stream_of
 from turnout.wire.headers import lowered
 from turnout.wire.signatures import fingerprint
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.scripted.provider import API_KEY, ScriptedProvider
+from turnout.testing.provider import API_KEY, ScriptedProvider
 
 BODY: dict[str, Any] = {
     "model": "claude-opus-4-6",

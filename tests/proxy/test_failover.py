@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import StartProxy
-from tests.mitm import RunningProxy
 from tests.proxy.support import BODY, HEADERS, QUICK, anthropic_table, ask, ask_directly, provider_table, route, text_of
-from tests.scripted import events, replies
-from tests.scripted.provider import API_KEY, ScriptedProvider
-from tests.scripted.replies import Reply, sse
+from turnout.testing import events, replies
+from turnout.testing.fixtures import StartProxy
+from turnout.testing.provider import API_KEY, ScriptedProvider
+from turnout.testing.proxy import RunningProxy
+from turnout.testing.replies import Reply, sse
 
 SHORT = QUICK + '[timeouts]\nfirst_event = "300ms"\nrequest = "300ms"\nidle = "300ms"\n'
 MARK = "secret-of-a-failed-attempt"

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import StartProxy
 from tests.proxy.support import BODY, HEADERS, anthropic_table, ask, provider_table, route
-from tests.scripted.provider import API_KEY, ScriptedProvider
+from turnout.testing.fixtures import StartProxy
+from turnout.testing.provider import API_KEY, ScriptedProvider
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ import httpx
 import pytest
 from mitmproxy.exceptions import OptionsError
 
-from tests.conftest import StartProxy
 from tests.proxy.support import BODY, HEADERS, QUICK, anthropic_table, ask, provider_table, route, text_of
 from tests.proxy.test_failover import nothing_held, pair
-from tests.scripted import events, replies
-from tests.scripted.provider import API_KEY, ScriptedProvider
-from tests.scripted.replies import sse
-from tests.scripted.wire import Answer, RecordedRequest
+from turnout.testing import events, replies
+from turnout.testing.fixtures import StartProxy
+from turnout.testing.provider import API_KEY, ScriptedProvider
+from turnout.testing.replies import sse
+from turnout.testing.wire import Answer, RecordedRequest
 
 
 async def raw(port: int, *parts: bytes, until: bytes = b"") -> bytes:

@@ -9,12 +9,12 @@ import json
 import httpx
 import pytest
 
-from tests.conftest import StartProxy
 from tests.proxy.support import BODY, HEADERS, anthropic_table, ask, provider_table, route, text_of
-from tests.scripted.provider import API_KEY, ScriptedProvider
-from tests.scripted.replies import sse
 from turnout.health.verdict import Judgement, Verdict
 from turnout.settings.secret import Secret
+from turnout.testing.fixtures import StartProxy
+from turnout.testing.provider import API_KEY, ScriptedProvider
+from turnout.testing.replies import sse
 
 OAUTH = "sk-ant-oat01-a-login-of-the-client"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import StartProxy
 from tests.proxy.support import ask, provider_table, route
-from tests.scripted.provider import ScriptedProvider
-from tests.scripted.replies import sse
 from turnout.settings.places import pin_file
+from turnout.testing.fixtures import StartProxy
+from turnout.testing.provider import ScriptedProvider
+from turnout.testing.replies import sse
 
 
 async def test_a_valid_edit_is_taken_over_and_old_requests_finish(

@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import StartProxy
 from tests.proxy.support import BODY, HEADERS, QUICK, anthropic_table, ask, route, text_of
-from tests.scripted.events import message_delta, message_start, message_stop, text_block, thinking_block
-from tests.scripted.provider import API_KEY, ScriptedProvider
-from tests.scripted.replies import Reply, error, sse
-from tests.scripted.replies import json as json_reply
-from tests.scripted.wire import RecordedRequest
+from turnout.testing.events import message_delta, message_start, message_stop, text_block, thinking_block
+from turnout.testing.fixtures import StartProxy
+from turnout.testing.provider import API_KEY, ScriptedProvider
+from turnout.testing.replies import Reply, error, sse
+from turnout.testing.replies import json as json_reply
+from turnout.testing.wire import RecordedRequest
 
 UNREWRITTEN = 'rewrite.profile = "none"'
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from mitmproxy.io import FlowReader
 
-from tests.mitm import ROOT, read_flows
+from tests import ROOT
 from turnout.recordings.scrub import findings, scrub
 from turnout.settings.secret import MASK, SECRET_HEADERS
+from turnout.testing.recording import read_flows
 
 RECORDINGS = sorted((ROOT / "recordings").glob("*.mitm"))
 ENGLISH = re.compile(rb"(?i)\b(?:the|you|your|this|that|should|must|when|please|system-reminder)\b")

@@ -14,13 +14,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import ROOT
 from tests.e2e.claude_code import HAIKU, run_claude, tool_turn_script
-from tests.mitm import DEAD_TARGET, ROOT, ROUTE, MitmdumpProcess
-from tests.scripted import replies
-from tests.scripted.events import stream_of
-from tests.scripted.provider import ScriptedProviderThread
-from tests.scripted.replies import Reply
 from turnout.recordings.scrub import scrub
+from turnout.testing import replies
+from turnout.testing.events import stream_of
+from turnout.testing.fixtures import ROUTE
+from turnout.testing.provider import ScriptedProviderThread
+from turnout.testing.proxy import DEAD_TARGET, MitmdumpProcess
+from turnout.testing.replies import Reply
 
 RECORDINGS = ROOT / "recordings"
 

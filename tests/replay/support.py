@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from tests.mitm import ROOT, read_flows
+from tests import ROOT
+from turnout.testing.recording import read_flows
 
 RECORDINGS = ROOT / "recordings"
 CLIENT = RECORDINGS / "claude-code-client.mitm"

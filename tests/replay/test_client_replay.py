@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import StartMitmdump
-from tests.mitm import read_flows
 from tests.replay.make_recordings import CLIENT_KEY, KEYS, QUOTA, config
 from tests.replay.support import CLIENT, PLAIN, posts, sha256
-from tests.scripted import replies
-from tests.scripted.provider import ScriptedProviderThread
+from turnout.testing import replies
+from turnout.testing.fixtures import StartMitmdump
+from turnout.testing.provider import ScriptedProviderThread
+from turnout.testing.recording import read_flows
 
 pytestmark = pytest.mark.e2e
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import StartMitmdump
-from tests.mitm import read_flows
 from tests.replay.support import ATTEMPTS, PLAIN
+from turnout.testing.fixtures import StartMitmdump
+from turnout.testing.recording import read_flows
 
 pytestmark = pytest.mark.e2e
 

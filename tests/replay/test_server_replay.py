@@ -9,10 +9,10 @@ import httpx
 import pytest
 from mitmproxy.io import FlowWriter
 
-from tests.conftest import StartMitmdump
-from tests.mitm import MitmdumpProcess
 from tests.replay.make_recordings import FAILURES, KEYS, config
 from tests.replay.support import ATTEMPTS, posts, sha256
+from turnout.testing.fixtures import StartMitmdump
+from turnout.testing.proxy import MitmdumpProcess
 
 pytestmark = pytest.mark.e2e
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from tests.scripted.thread import LoopThread
-from tests.scripted.wire import Incoming, MalformedRequest, RecordedRequest
+from turnout.testing.thread import LoopThread
+from turnout.testing.wire import Incoming, MalformedRequest, RecordedRequest
 
 
 class TapThread:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.scripted.mint import Mint, thinking_blocks
-from tests.scripted.strict import Refusal
-from tests.scripted.wire import RecordedRequest
+from turnout.testing.mint import Mint, thinking_blocks
+from turnout.testing.strict import Refusal
+from turnout.testing.wire import RecordedRequest
 
 OWN, OTHER = Mint("anthropic", thinks_first=True), Mint("minimax")
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}

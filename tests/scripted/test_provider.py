@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from tests.e2e.claude_code import RESULT, executable, run_claude, sign_in, tool_turn_script
-from tests.scripted import events, replies
-from tests.scripted.provider import API_KEY, ScriptedProvider, ScriptedProviderThread
-from tests.scripted.replies import Reply
-from tests.scripted.strict import Credential
+from turnout.testing import events, replies
+from turnout.testing.provider import API_KEY, ScriptedProvider, ScriptedProviderThread
+from turnout.testing.replies import Reply
+from turnout.testing.strict import Credential
 
 MESSAGE: dict[str, Any] = {
     "model": "claude-opus-4-6",

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.scripted.provider import ScriptedProvider
-from tests.scripted.vendors import VENDORS, Problem
 from tests.wire.shapes import IMAGE, Body, assistant, call, result, text, thinking, user
+from turnout.testing.provider import ScriptedProvider
+from turnout.testing.vendors import VENDORS, Problem
 
 MODELS = {
     "minimax": "MiniMax-M3",

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.scripted.vendors import VENDORS, Problem, markers
 from tests.wire.shapes import SHAPES, Body, Shape, shape
 from turnout.settings.load import load, presets
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import rules_for
+from turnout.testing.vendors import VENDORS, Problem, markers
 from turnout.wire.rewrite import Rewritten, Subject, rewrite
 
 MODELS = {

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.scripted.vendors import VENDORS
-from tests.scripted.vendors.base import check_base
 from tests.wire.bodies import bodies, words
 from tests.wire.shapes import Body
 from tests.wire.test_presets import MODELS, again, is_subsequence, provider
 from turnout.settings.rewriting import Rewrite, profiles
+from turnout.testing.vendors import VENDORS
+from turnout.testing.vendors.base import check_base
 from turnout.wire.rewrite import Rewritten, Subject, rewrite
 
 TARGETS = [(name, model) for name, models in MODELS.items() for model in models]

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.scripted.strict import Refusal
-from tests.scripted.wire import RecordedRequest
+from turnout.testing.strict import Refusal
+from turnout.testing.wire import RecordedRequest
 
 _TURN_MUST_THINK = (
     "Expected `thinking` or `redacted_thinking`, but found `{found}`. When `thinking` is enabled, a final `assistant` "

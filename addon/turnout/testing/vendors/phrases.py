@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.scripted.vendors.problem import Answer, Problem
+from turnout.testing.vendors.problem import Answer, Problem
 
 
 def _message(problem: Problem) -> str:

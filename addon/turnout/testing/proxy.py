@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-ROUTE = ROOT / "addon" / "route.py"
 DEAD_TARGET = "reverse:http://127.0.0.1:9@127.0.0.1:0"
 """Where an unrouted request would go: nowhere. The port is chosen by the system."""
 
@@ -209,11 +207,3 @@ class MitmdumpProcess:
         with self._changed:
             self._changed.wait_for(lambda: look() or self._ended, timeout)
             return look()
-
-
-def read_flows(file: Path) -> list[Any]:
-    """The flows that a process wrote with -w, once it has been stopped."""
-    from mitmproxy.io import FlowReader
-
-    with file.open("rb") as stream:
-        return list(FlowReader(stream).stream())

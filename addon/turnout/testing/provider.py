@@ -16,13 +16,13 @@ from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any
 
-from tests.scripted import strict as rules
-from tests.scripted.mint import Mint
-from tests.scripted.replies import Reply, error, json, sse
-from tests.scripted.strict import Credential, Refusal
-from tests.scripted.thread import LoopThread, Result
-from tests.scripted.vendors import VENDORS, Problem
-from tests.scripted.wire import Answer, Incoming, MalformedRequest, RecordedRequest
+from turnout.testing import strict as rules
+from turnout.testing.mint import Mint
+from turnout.testing.replies import Reply, error, json, sse
+from turnout.testing.strict import Credential, Refusal
+from turnout.testing.thread import LoopThread, Result
+from turnout.testing.vendors import VENDORS, Problem
+from turnout.testing.wire import Answer, Incoming, MalformedRequest, RecordedRequest
 
 Script = Reply | Sequence[Reply] | Callable[[RecordedRequest], Reply]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.scripted.vendors import phrases
-from tests.scripted.vendors.problem import Answer, Problem
-from tests.scripted.vendors.vendor import BLOCKS, FIELDS, TOOL_FIELDS, Vendor, markers
+from turnout.testing.vendors import phrases
+from turnout.testing.vendors.problem import Answer, Problem
+from turnout.testing.vendors.vendor import BLOCKS, FIELDS, TOOL_FIELDS, Vendor, markers
 
 __all__ = ["VENDORS", "Answer", "Problem", "Vendor", "markers"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tests.scripted.wire import RecordedRequest
+from turnout.testing.wire import RecordedRequest
 
 MAX_BODY = 32_000_000
 

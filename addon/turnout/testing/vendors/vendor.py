@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from tests.scripted.vendors.base import check_base, placed_blocks
-from tests.scripted.vendors.problem import Path, Phrase, Problem, among, invalid, only, require
-from tests.scripted.wire import RecordedRequest
+from turnout.testing.vendors.base import check_base, placed_blocks
+from turnout.testing.vendors.problem import Path, Phrase, Problem, among, invalid, only, require
+from turnout.testing.wire import RecordedRequest
 
 FIELDS = frozenset(
     ("model", "messages", "max_tokens", "system", "stop_sequences", "stream", "temperature", "top_p", "top_k")

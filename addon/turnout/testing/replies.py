@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from tests.scripted.events import Event, folded, stream_of
-from tests.scripted.events import error as _error_event
-from tests.scripted.wire import Answer, RecordedRequest
+from turnout.testing.events import Event, folded, stream_of
+from turnout.testing.events import error as _error_event
+from turnout.testing.wire import Answer, RecordedRequest
 
 Step = Event | bytes | asyncio.Event
 """One step of a stream: an event, bytes that are sent as one chunk as they are, or a gate to wait at."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.scripted.vendors.problem import Path, invalid, require
+from turnout.testing.vendors.problem import Path, invalid, require
 
 _IDENTIFIER = re.compile(r"[a-zA-Z0-9_-]+")
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
