@@ -6,18 +6,23 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.tls import TlsData
 
+from turnout.commands import TurnoutCommands
 from turnout.conductor import Conductor
 from turnout.errors import ConfigError
 from turnout.gate.access import check_listen, is_loopback
+from turnout.inspect import views
+from turnout.inspect.trimming import Keep, Trimmer
 from turnout.proxy.connecting import ConnectDeadlines, ServerConnectionHookData
 from turnout.proxy.installing import install
 from turnout.proxy.modes import is_reverse, listen_again, listen_hosts, listens_elsewhere
+from turnout.recordings.recorder import Recorder
 from turnout.reload import LiveSetup
 from turnout.settings.model import Settings
 from turnout.settings.secret import redact
@@ -34,10 +39,18 @@ Hook = TypeVar("Hook", bound=Callable[..., Awaitable[None]])
 ConnectionHook = TypeVar("ConnectionHook", bound=Callable[..., None])
 
 OPTIONS = {
-    "turnout_config": "Configuration file (TOML). Default: $TURNOUT_CONFIG, ./mitm.conf, the user's config directory.",
-    "turnout_provider": "Pin one provider: every request goes there, without failover.",
+    "turnout_config": (
+        "",
+        "Configuration file (TOML). Default: $TURNOUT_CONFIG, ./mitm.conf, the user's config directory.",
+    ),
+    "turnout_provider": ("", "Pin one provider: every request goes there, without failover."),
+    "turnout_record": ("", "File to which every exchange and every failed attempt is added, without secrets."),
+    "turnout_keep": (
+        "1000,512MB",
+        "Finished flows that mitmweb and the console keep: their number, the size of their bodies, or both; or all.",
+    ),
 }
-"""All options are strings: mitmproxy silently drops an addon whose typed option does not parse."""
+"""Name, default, help. All are strings: mitmproxy silently drops an addon whose typed option does not parse."""
 
 
 def guarded(hook: Hook) -> Hook:
@@ -79,22 +92,31 @@ def _check_addresses(settings: Settings) -> None:
         check_listen(host, settings.access)
 
 
+def _remove_from_view(flow: http.HTTPFlow) -> None:
+    ctx.master.commands.call("view.flows.remove", [flow])
+
+
 class Turnout:
     """The addon."""
 
     def __init__(self) -> None:
-        self.conductor = Conductor()
+        self.conductor = Conductor(self._over)
         self.setup = LiveSetup(_check_addresses, self.conductor.adopt, self.conductor.pin)
+        self.addons = [TurnoutCommands(self.conductor, self.setup)]
         self.deadlines = ConnectDeadlines()
         self._restore: Callable[[], None] = lambda: None
+        self._unregister: Callable[[], None] = lambda: None
         self._started = False
+        self._recorder: Recorder | None = None
+        self._trimmer = Trimmer(Keep(), _remove_from_view)
 
     # --- life of the addon ---
 
     def load(self, loader: Loader) -> None:
-        for name, help_text in OPTIONS.items():
-            loader.add_option(name, str, "", help_text)
+        for name, (default, help_text) in OPTIONS.items():
+            loader.add_option(name, str, default, help_text)
         self._restore = install()
+        self._unregister = views.register()
 
     def configure(self, updated: set[str]) -> None:
         if "termlog_verbosity" in updated:
@@ -107,9 +129,13 @@ class Turnout:
         elif "stream_large_bodies" in updated and ctx.options.stream_large_bodies:
             raise exceptions.OptionsError(_WHOLE_BODIES)
         try:
-            if updated & OPTIONS.keys():
-                options = ctx.options
+            options = ctx.options
+            if updated & {"turnout_config", "turnout_provider"}:
                 self.setup.start(options.turnout_config or None, options.turnout_provider or None)
+            if "turnout_keep" in updated:
+                self._trimmer.keep = Keep.parse(options.turnout_keep)
+            if "turnout_record" in updated:
+                self._record(options.turnout_record)
             if self.conductor.settings is not None:
                 _check_addresses(self.conductor.settings)
         except ConfigError as error:
@@ -127,7 +153,24 @@ class Turnout:
         self.setup.stop()
         self.deadlines.cancel_all()
         self.conductor.abandon_all()
+        self._record("")
+        self._unregister()
         self._restore()
+
+    def _record(self, file: str) -> None:
+        """Record into this file from now on; none without a name. Raises ConfigError and then changes nothing."""
+        recorder = Recorder(Path(file).expanduser()) if file else None
+        if self._recorder is not None:
+            self._recorder.close()
+        self._recorder = recorder
+        if recorder is not None:
+            logger.info("recording to %s", recorder.file)
+
+    def _over(self, flow: http.HTTPFlow) -> None:
+        if self._recorder is not None:
+            self._recorder.add(flow)
+        if ctx.master.addons.get("view") is not None:  # mitmdump forgets flows by itself
+            self._trimmer.over(flow)
 
     def _safe_defaults(self) -> None:
         """mitmproxy alone would dial before any hook, listen on every interface, and hide the client's Host header."""

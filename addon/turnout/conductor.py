@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import traceback
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from mitmproxy import http
@@ -15,17 +16,20 @@ from turnout.errors import InternalError, RequestError
 from turnout.exchange import ClientRequest, LocalAnswer, Outgoing
 from turnout.gate import local
 from turnout.gate.access import too_large
-from turnout.gate.paths import Known, dialect_of, recognise
+from turnout.gate.paths import dialect_of, recognise
 from turnout.health.verdict import Verdict
 from turnout.inspect import notes
 from turnout.inspect.attempts import failed_attempt
-from turnout.inspect.masking import mask_request
-from turnout.inspect.replayed import forget_recorded
+from turnout.inspect.describing import describe
+from turnout.inspect.masking import mask_client_side, masked_response
+from turnout.inspect.pristine import keep_pristine
+from turnout.inspect.replayed import Recorded, forget_recorded
 from turnout.inspect.usage import UsageTotals
 from turnout.journey.answer import AnswerMonitor, Expectation
 from turnout.journey.dispatch import Dispatcher
 from turnout.journey.report import report
 from turnout.journey.state import Journey, Setup
+from turnout.passage import Passage
 from turnout.proxy.publish import publish
 from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
 from turnout.proxy.steering import steering
@@ -33,7 +37,7 @@ from turnout.routing.facts import Facts
 from turnout.routing.names import asked
 from turnout.settings.model import Settings
 from turnout.settings.places import state_directory
-from turnout.settings.secret import redact
+from turnout.settings.secret import masked_path, redact
 from turnout.wire.compression import decompress
 from turnout.wire.headers import lowered
 from turnout.wire.messages import replace_model
@@ -41,31 +45,12 @@ from turnout.wire.messages import replace_model
 logger = logging.getLogger("turnout")
 
 
-@dataclass(slots=True)
-class Passage:
-    """A flow under way, with what the client sent kept apart from what attempts make of it."""
-
-    flow: http.HTTPFlow
-    known: Known
-    fields: tuple[tuple[bytes, bytes], ...]
-    """The client's headers, as they came."""
-    headers: dict[str, str]
-    """The same, by lower-case name."""
-    path: str
-    chunks: bool
-    """The client understands chunked answers (HTTP/1.1 and later)."""
-    closes: bool
-    """The client wants its connection closed. The header itself is gone when an attempt has been made."""
-    recorded_model: str | None
-    """The model the client had asked for, when Turnout recorded the flow that is now replayed."""
-    journey: Journey | None = None
-    monitor: AnswerMonitor | None = None
-
-
 class Conductor:
     """Takes flows through the house. Its methods are called by the hooks of the same meaning."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_over: Callable[[http.HTTPFlow], None] = lambda _: None) -> None:
+        """`on_over` gets every flow of ours that is over, failed attempts included, without secrets."""
+        self._on_over = on_over
         self.dispatcher = Dispatcher()
         self.usage = UsageTotals()
         self._setup: Setup | None = None
@@ -93,7 +78,11 @@ class Conductor:
         """Check the head of a request. One that may not enter gets its answer now; its body is not kept."""
         request = flow.request
         replayed = flow.is_replay == "request"
-        recorded_model = forget_recorded(flow) if replayed else None
+        recorded = forget_recorded(flow) if replayed else Recorded()
+        if recorded.attempt:
+            flow.comment = "a failed attempt is no request of a client: not sent again"
+            flow.kill()
+            return
         try:
             if self._setup is None:
                 raise InternalError("Turnout has no valid configuration; see its log.")
@@ -115,7 +104,7 @@ class Conductor:
             path=request.path,
             chunks=request.http_version != "HTTP/1.0",
             closes="close" in headers.get("connection", "").lower(),
-            recorded_model=recorded_model,
+            recorded=recorded,
         )
 
     async def attempt(self, flow: http.HTTPFlow) -> None:
@@ -152,9 +141,11 @@ class Conductor:
             setup.settings.access.max_body,
         )
         request = ClientRequest(flow.request.method, passage.path, passage.headers, body)
-        if passage.recorded_model is not None:
-            request = replace(request, body=replace_model(body, request.fields, passage.recorded_model))
-        passage.journey = self.dispatcher.open(request, passage.known.endpoint, setup)
+        recorded = passage.recorded
+        if recorded.model is not None:
+            request = replace(request, body=replace_model(body, request.fields, recorded.model))
+        passage.journey = self.dispatcher.open(request, passage.known.endpoint, setup, recorded.pinned)
+        keep_pristine(flow)
 
     def _send(self, passage: Passage, journey: Journey, outgoing: Outgoing) -> None:
         exchange = journey.exchange
@@ -197,7 +188,9 @@ class Conductor:
         judgement = passage.monitor.failed(redact(known_reason or guide.failure, journey.setup.chain.secrets()))
         monitor, passage.monitor = passage.monitor, None  # whatever ends the exchange now is not this attempt's doing
         guide.again = await self.dispatcher.failed(journey, judgement, answer_of(flow), monitor.refusal)
-        await publish(failed_attempt(flow, journey.exchange))
+        attempt = failed_attempt(flow, journey.exchange, passage.known_secrets)
+        await publish(attempt)
+        self._on_over(attempt)
         if guide.again:
             return
         if judgement.verdict is Verdict.REQUEST:
@@ -210,27 +203,37 @@ class Conductor:
     def finished(self, flow: http.HTTPFlow) -> None:
         """The answer is complete; a buffered one is about to be sent."""
         passage = self._passages.pop(flow.id, None)
-        mask_request(flow.request)
-        if passage is None or flow.response is None:
-            return
-        if flow.response.stream and passage.monitor is not None:
-            flow.response.raw_content = passage.monitor.received
-        broken = passage.monitor.broken if passage.monitor else None
-        self._end(passage, served=steering(flow).monitor is not None and broken is None)
+        if passage is not None and flow.response is not None:
+            if flow.response.stream and passage.monitor is not None:
+                flow.response.raw_content = passage.monitor.received
+            broken = passage.monitor.broken if passage.monitor else None
+            self._end(passage, served=steering(flow).monitor is not None and broken is None)
+        self._put_away(flow, passage)
 
     def broken(self, flow: http.HTTPFlow) -> None:
         """The client left, the flow was killed, or a stream broke off after it had begun."""
         passage = self._passages.pop(flow.id, None)
-        mask_request(flow.request)
-        if passage is None:
-            return
-        if passage.monitor is not None:
-            passage.monitor.tell_minted()
-        if flow.response is not None and passage.monitor is not None and flow.response.raw_content is None:
-            flow.response.raw_content = passage.monitor.received
-        complete = passage.monitor is not None and passage.monitor.complete
-        ending = flow.error.msg if flow.error else "broken off"
-        self._end(passage, "" if complete else redact(ending), served=complete)
+        if passage is not None:
+            if passage.monitor is not None:
+                passage.monitor.tell_minted()
+            if flow.response is not None and passage.monitor is not None and flow.response.raw_content is None:
+                flow.response.raw_content = passage.monitor.received
+            complete = passage.monitor is not None and passage.monitor.complete
+            ending = flow.error.msg if flow.error else "broken off"
+            self._end(passage, "" if complete else redact(ending), served=complete)
+        self._put_away(flow, passage)
+
+    def _put_away(self, flow: http.HTTPFlow, passage: Passage | None) -> None:
+        """A flow that is over may be shown, saved and exported: no secret stays in it."""
+        known = passage.known_secrets if passage is not None else ()
+        mask_client_side(flow, known)
+        if flow.error is not None:
+            flow.error.msg = redact(flow.error.msg, known)
+        if flow.response is not None:
+            kept = masked_response(flow.response, known)
+            if kept is not flow.response:
+                steering(flow).sends, flow.response = flow.response, kept
+        self._on_over(flow)
 
     def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
         """A fault of Turnout itself: the client gets a clear 500, the log gets the details."""
@@ -255,7 +258,7 @@ class Conductor:
     def abandon_all(self) -> None:
         """The addon is unloaded: nothing stays held, and no secret stays in a flow that may yet be saved."""
         for passage in self._passages.values():
-            mask_request(passage.flow.request)
+            mask_client_side(passage.flow, passage.known_secrets)
             if passage.journey is not None:
                 passage.journey.leave()
                 self.dispatcher.close(passage.journey, "failed")
@@ -278,8 +281,9 @@ class Conductor:
 
     def _refuse(self, flow: http.HTTPFlow, error: RequestError) -> None:
         answer_with(flow, LocalAnswer(error.status, error.headers(), error.body(dialect_of(flow.request.path))))
-        flow.comment = f"refused: {redact(error.message)}"
-        logger.info("%s %s · %d %s", flow.request.method, notes.one_line(flow.request.path), error.status, flow.comment)
+        flow.comment, flow.marked = f"refused: {redact(error.message)}", notes.ERROR_MARK
+        path = notes.one_line(masked_path(flow.request.path))
+        logger.info("%s %s · %d %s", flow.request.method, path, error.status, flow.comment)
 
     def _outcome(self, passage: Passage, journey: Journey, served: bool) -> str:
         """How an exchange ended that nothing broke off, where the steps do not tell it. Foreign words are cut short."""
@@ -310,6 +314,5 @@ class Conductor:
             self.usage.add(journey.provider.name, exchange.attempt.model, exchange.usage)
         ending = ending or self._outcome(passage, journey, served)
         self.dispatcher.close(journey, "served" if served else "failed")
-        flow.metadata.update(notes.metadata(exchange))
-        flow.comment = notes.comment(exchange, ending)
+        describe(flow, exchange, ending, passage.known_secrets)
         logger.info(flow.comment)

@@ -15,6 +15,7 @@ from turnout.journey.state import Setup
 from turnout.settings.exposure import exposed_secrets
 from turnout.settings.load import load
 from turnout.settings.model import Settings
+from turnout.settings.pin import read_pin
 from turnout.settings.places import CONFIG_NAME, config_directory, dotenv_file, pin_file
 from turnout.settings.watch import FileWatch
 
@@ -46,11 +47,13 @@ class LiveSetup:
         self._check = check
         self._on_change = on_change
         self._on_pin = on_pin
+        self.current: Setup | None = None
+        """What is in force; None until a valid configuration was found."""
+        self.pinned_by_option: str | None = None
+        """The provider named by the option `turnout_provider`, which outranks the pin file."""
         self._chosen: str | None = None
-        self._pinned_by_option: str | None = None
         self._files = FileWatch(())
         self._pin = FileWatch(())
-        self._settings = Settings()
         self._warnings: list[str] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -58,7 +61,7 @@ class LiveSetup:
         """Load for the first time, or anew after an option changed. Raises ConfigError and then changes nothing."""
         setup = self._load(chosen)
         _check_pin(pinned, setup.settings)
-        self._chosen, self._pinned_by_option = chosen, pinned
+        self._chosen, self.pinned_by_option = chosen, pinned
         self._adopt(setup)
 
     def watch(self) -> None:
@@ -78,13 +81,27 @@ class LiveSetup:
             except ConfigError as error:
                 logger.error("configuration not changed, the old one stays in force: %s", error)
             else:
-                listen = self._settings.listen
-                self._adopt(setup)
-                logger.info("configuration reloaded from %s", setup.settings.file or "defaults")
-                if setup.settings.listen != listen:
-                    logger.warning("the change of listen.* takes effect at the next start")
+                self._replace(setup)
         if self._pin.changed():
-            self._read_pin()
+            self.follow_pin()
+
+    def reload(self) -> bool:
+        """Read the configuration now, whether its files look changed or not; True when it says something else.
+
+        Raises ConfigError and then changes nothing.
+        """
+        setup = self._load(self._chosen)
+        changed = self.current is None or setup.settings != self.current.settings
+        if changed:
+            self._replace(setup)
+        return changed
+
+    def _replace(self, setup: Setup) -> None:
+        before = self.current
+        self._adopt(setup)
+        logger.info("configuration reloaded from %s", setup.settings.file or "defaults")
+        if before is not None and setup.settings.listen != before.settings.listen:
+            logger.warning("the change of listen.* takes effect at the next start")
 
     def _load(self, chosen: str | None) -> Setup:
         setup = build(load(chosen))
@@ -100,7 +117,7 @@ class LiveSetup:
                 logger.warning("the configuration could not be looked at: %s: %s", type(error).__name__, error)
 
     def _adopt(self, setup: Setup) -> None:
-        self._settings = setup.settings
+        self.current = setup
         file = setup.settings.file
         candidates = (Path.cwd() / CONFIG_NAME, config_directory(os.environ) / CONFIG_NAME)
         watched = (file,) if file else candidates
@@ -108,7 +125,7 @@ class LiveSetup:
         self._pin = FileWatch((pin_file(os.environ),))
         self._on_change(setup)
         self._warn(exposed_secrets(setup.settings))
-        self._read_pin()
+        self.follow_pin()
 
     def _warn(self, warnings: list[str]) -> None:
         """Each is told when it appears; a reload does not repeat it."""
@@ -117,16 +134,13 @@ class LiveSetup:
                 logger.warning("%s", warning)
         self._warnings = warnings
 
-    def _read_pin(self) -> None:
-        """The pinned provider: the option outranks the file that `turnout switch` writes."""
-        pinned = self._pinned_by_option
-        if pinned is None:
-            try:
-                pinned = pin_file(os.environ).read_text(encoding="utf-8").strip() or None
-            except (OSError, UnicodeDecodeError):
-                pinned = None
+    def follow_pin(self) -> None:
+        """Pin what is to be pinned now: the option outranks the file that `turnout switch` writes."""
+        if self.current is None:
+            return
+        pinned = self.pinned_by_option or read_pin(pin_file(os.environ))
         try:
-            _check_pin(pinned, self._settings)
+            _check_pin(pinned, self.current.settings)
         except ConfigError as error:
             logger.warning("provider not pinned: %s", error)
             pinned = None

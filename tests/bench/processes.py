@@ -69,11 +69,13 @@ def start_upstream() -> tuple[Child, int, int]:
     return child, first, second
 
 
-def start_mitmdump(name: str, confdir: Path, script: Path, target: str, *options: str) -> Child:
-    """A quiet mitmdump that listens on a free port and would send requests to `target`."""
+def start_mitmdump(
+    name: str, confdir: Path, script: Path, target: str, *options: str, tool: str = "mitmdump"
+) -> Child:
+    """A quiet mitmdump (or another tool) that listens on a free port and would send requests to `target`."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
-    command = [str(Path(sys.executable).parent / "mitmdump"), "-q", "-s", str(script)]
+    command = [str(Path(sys.executable).parent / tool), "-q", "-s", str(script)]
     command += ["--mode", f"reverse:{target}@127.0.0.1:{port}"]
     for option in (f"confdir={confdir}", *options):
         command += ["--set", option]

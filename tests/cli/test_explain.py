@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.cli.conftest import Turnout
-from turnout.cli.explained import LONGEST_TEXT, Explanation, diff, lines
+from turnout.journey.explained import Explanation, lines
 
 CONFIG = """
 [providers.picky]
@@ -219,70 +217,9 @@ def test_a_terminal_gets_colours(turnout: Turnout, home: Path, monkeypatch: pyte
     assert '\x1b[32m+   "model": "small",\x1b[0m' in turnout("explain", body_file(home)).out
 
 
-def changes(old: Any, new: Any) -> list[str]:
-    return list(diff(json.dumps(old).encode(), json.dumps(new).encode()))
-
-
-def test_each_region_has_the_path_of_its_first_change() -> None:
-    old = {"a": [{"b": number} for number in range(9)], "c": "x"}
-    new = {"a": [{"b": number if number != 4 else "4"} for number in range(9)], "c": "x", "d": {}}
-    assert changes(old, new) == [
-        "@@ a[4].b @@",
-        "      },",
-        "      {",
-        '-       "b": 4',
-        '+       "b": "4"',
-        "      },",
-        "      {",
-        "@@ d @@",
-        "    ],",
-        '    "c": "x",',
-        '+   "d": {}',
-        "  }",
-    ]
-
-
-def test_the_comma_before_a_removed_last_member_is_kept() -> None:
-    assert changes({"a": 1, "b": 2}, {"a": 1}) == ["@@ b @@", "  {", '    "a": 1,', '-   "b": 2', "  }"]
-
-
-def test_a_body_that_is_no_object() -> None:
-    assert changes([], 1) == ["@@ body @@", "- []", "+ 1"]
-
-
-def test_a_long_string_does_not_flood_the_screen() -> None:
-    prompt = "word\n" * 2000
-    (added,) = [line for line in changes({}, {"system": prompt}) if "system" in line]
-    assert added.endswith(' …" (10000 chars)')
-    assert len(added) < 2 * LONGEST_TEXT
-
-
-@pytest.mark.parametrize("place", [0, 40, 60, 5000, 9999])
-def test_a_change_inside_a_long_string_is_shown(place: int) -> None:
-    old = "x" * 10_000
-    new = old[:place] + "CHANGED" + old[place + 7 :]
-    shown = [line for line in changes({"a": {"text": old}}, {"a": {"text": new}}) if line[0] in "+-"]
-    assert len(shown) == 2
-    assert "CHANGED"[: 10_000 - place] in shown[1]
-    assert all(len(line) < 2 * LONGEST_TEXT for line in shown)
-
-
 def test_another_way_to_write_the_same_is_no_diff() -> None:
     explanation = Explanation("t", "http://t", (), (None, None), (b'{"a": 1}', b'{"a":1}'))
     assert list(lines(explanation))[1:] == ["body: identical but for blanks, escapes or keys given twice"]
-
-
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-)
-
-
-@given(_JSON, _JSON)
-def test_a_diff_is_empty_when_nothing_changed_and_only_then(old: Any, new: Any) -> None:
-    assert changes(old, old) == []
-    assert bool(changes(old, new)) is (json.dumps(old) != json.dumps(new))
-    assert all(line[:2] in ("- ", "+ ", "  ", "@@") for line in changes(old, new))
 
 
 def test_of_a_large_body_only_the_changes_are_on_the_screen(turnout: Turnout, home: Path) -> None:

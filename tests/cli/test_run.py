@@ -18,10 +18,10 @@ from turnout.cli.run import (
     pinned_provider,
     route_script,
 )
-from turnout.cli.switch import write_pin
 from turnout.errors import ConfigError, TurnoutError
 from turnout.settings.load import load
 from turnout.settings.model import Listen, Settings
+from turnout.settings.pin import write_pin
 from turnout.settings.places import pin_file
 
 

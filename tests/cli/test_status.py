@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import HealthServer, Turnout
-from turnout.cli.status import merged_rules, page, time_left
 
 HEALTH: dict[str, Any] = {
     "status": "ok",
@@ -79,31 +77,6 @@ def test_the_page_says_it_all(turnout: Turnout, health_server: HealthServer) -> 
     ]
 
 
-def test_a_pin_is_shown() -> None:
-    assert "Pinned    minimax, without failover" in page("http://x", HEALTH | {"pinned": "minimax"})
-
-
-@pytest.mark.parametrize(
-    "health",
-    [
-        {"providers": {}},
-        {"providers": {"a": None}},
-        {"providers": {"a": {"cooldowns": "?", "credentials": [1], "slots": [], "recent": {}}}, "usage": []},
-        {"providers": {"a": {"cooldowns": [{}]}}, "exchanges": None},
-    ],
-)
-def test_a_health_of_another_version_does_not_break_the_page(health: dict[str, Any]) -> None:
-    assert page("http://x", health).startswith("Turnout")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (-3, "0 s"), (9.4, "9 s"), (272, "4 min 32 s"), (3600, "1 h 0 min"), (7500, "2 h 5 min")],
-)
-def test_time_left(seconds: float, text: str) -> None:
-    assert time_left(seconds) == text
-
-
 def test_the_configured_address_and_client_key_are_used(
     turnout: Turnout, health_server: HealthServer, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,73 +133,6 @@ def test_a_client_key_that_is_missing_does_not_hide_the_address(
     outcome = turnout("status")
     assert (outcome.code, health_server.key) == (0, None)
     assert "the variable TEAM_KEY is not set" in outcome.err
-
-
-def learned(model: str, suggestion: str) -> dict[str, Any]:
-    return {"provider": "p", "endpoint": "messages", "model": model, "suggestion": suggestion, "expires": 60}
-
-
-def test_lessons_are_shown_one_by_one_and_as_a_block_to_paste() -> None:
-    lessons = [
-        learned("M", 'rewrite.drop = ["context_management"]'),
-        learned("M", 'rewrite.models."M.1".max_tokens = 8192'),
-        learned("N", 'rewrite.drop = ["metadata"]'),
-        learned("N", "of another version"),
-    ]
-    text = page("http://x", HEALTH | {"providers": {"p": {"learned": lessons, "recent": [400]}, "q": {"learned": []}}})
-    assert squeezed(text)[-15:] == [
-        "p",
-        "credentials none",
-        "slots 0 in use",
-        'learned M: rewrite.drop = ["context_management"], 1 min 0 s left',
-        'learned M: rewrite.models."M.1".max_tokens = 8192, 1 min 0 s left',
-        'learned N: rewrite.drop = ["metadata"], 1 min 0 s left',
-        "learned N: of another version, 1 min 0 s left",
-        "last statuses 400",
-        "to keep it so, under [providers.p]:",
-        'rewrite.drop = ["context_management", "metadata"]',
-        'rewrite.models."M.1".max_tokens = 8192',
-        "",
-        "q",
-        "credentials none",
-        "slots 0 in use",
-    ]
-
-
-def test_a_provider_whose_name_needs_quotes() -> None:
-    lessons = [learned("M", 'rewrite.system_role = "user"')]
-    text = page("http://x", HEALTH | {"providers": {"my.own": {"learned": lessons}}})
-    assert 'under [providers."my.own"]:' in text
-
-
-def test_merged_rules_say_the_same_as_the_single_ones() -> None:
-    lines = merged_rules(
-        [
-            r'rewrite.models."a b\u007f\"é".thinking.adaptive = "enabled"',
-            'rewrite.drop = ["a"]',
-            r'rewrite.models."a b\u007f\"é".thinking.enabled = "drop"',
-            'rewrite.drop = ["a"]',
-            'rewrite.drop = ["b.c", "a"]',
-            "rewrite.auto_cache = true",
-            "rewrite.max_tokens = 2",
-            "rewrite.max_tokens = 1",
-        ]
-    )
-    assert tomllib.loads("\n".join(lines)) == {
-        "rewrite": {
-            "models": {'a b\x7f"é': {"thinking": {"adaptive": "enabled", "enabled": "drop"}}},
-            "drop": ["a", "b.c"],
-            "auto_cache": True,
-            "max_tokens": 1,
-        }
-    }
-    assert len(lines) == 5
-
-
-def test_a_cooldown_of_a_credential_that_is_gone() -> None:
-    cooldown = {"credential": "0123456789ab", "model": "m", "reason": "quota", "remaining": 9}
-    text = page("http://x", HEALTH | {"providers": {"p": {"cooldowns": [cooldown]}}})
-    assert "a credential no longer configured for m: quota, 9 s left" in text
 
 
 def test_nothing_listens_there(turnout: Turnout) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from turnout.cli.summary import client_url, credential_states, credentials, start_up, table
+from turnout.cli.summary import credential_states, start_up
+from turnout.inspect.status_text import client_url, credentials, table
 from turnout.settings.load import load
 from turnout.settings.model import Listen
 

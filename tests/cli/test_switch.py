@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import HealthServer, Turnout
-from turnout.cli.switch import write_pin
 from turnout.settings.places import pin_file
 
 CONFIG = '[providers.minimax]\n[providers.local]\nbase_url = "http://127.0.0.1:9"\nauth = "none"\n'
@@ -85,11 +84,3 @@ def test_a_state_folder_that_cannot_be_made(turnout: Turnout, home: Path, monkey
     assert outcome.code == 1
     assert "cannot be changed (Not a directory). Check the permissions" in outcome.err
     assert outcome.err.count("\n") == 1
-
-
-def test_a_failed_write_keeps_the_old_pin(pin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_pin(pin, "local")
-    with pytest.raises(UnicodeEncodeError):
-        write_pin(pin, "\ud800")
-    assert pin.read_text().strip() == "local"
-    assert list(pin.parent.iterdir()) == [pin]

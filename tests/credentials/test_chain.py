@@ -226,6 +226,19 @@ async def test_states_tell_people_what_was_found(
     assert await chain.states(preset("ollama")) == [("none", "no key needed")]
 
 
+async def test_what_is_at_hand_asks_no_store(make_chain: MakeChain, home: Path, ring: FakeKeyring) -> None:
+    ring.entries["svc", "ada"] = "from-the-ring"
+    provider = preset("anthropic", credentials=["env:A", "keyring:svc/ada", "client"])
+    chain = make_chain(A="a-key")
+    unread = [("env:A", "set"), ("keyring:svc/ada", "not read yet"), ("client", "from the client")]
+    assert chain.states_at_hand(provider) == unread
+    assert chain.labels_at_hand(provider) == {Secret("a-key").fingerprint: "env:A"}
+    await chain.states(provider)
+    assert chain.states_at_hand(provider)[1] == ("keyring:svc/ada", "found")
+    assert chain.labels_at_hand(provider)[Secret("from-the-ring").fingerprint] == "keyring:svc/ada"
+    assert chain.labels_at_hand(preset("ollama")) == {"none": "none"}
+
+
 async def test_the_day_is_told_when_it_is_not_today(make_chain: MakeChain, home: Path) -> None:
     write_login(home / ".claude", login(expires_in=30 * 86400))
     ((_, state),) = await make_chain().states(preset("anthropic", credentials=["file"]))

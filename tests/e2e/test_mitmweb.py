@@ -7,7 +7,7 @@ import socket
 import httpx
 import pytest
 
-from tests.proxy.support import BODY, HEADERS, QUICK, provider_table, route
+from tests.proxy.support import BODY, HEADERS, QUICK, anthropic_table, provider_table, route
 from turnout.testing import replies
 from turnout.testing.fixtures import StartMitmdump
 from turnout.testing.provider import API_KEY, ScriptedProviderThread
@@ -48,6 +48,35 @@ def test_attempts_and_comments_are_shown(mitmdump: StartMitmdump) -> None:
     assert body.status_code == 200 and body.content
     for secret in (API_KEY, "key-of-first", "key-of-second"):
         assert secret not in shown.text
+
+
+def test_the_view_keeps_the_newest_flows(mitmdump: StartMitmdump) -> None:
+    """`turnout_keep`: attempts count like exchanges; what the user has marked stays."""
+    port = free_port()
+    with ScriptedProviderThread() as provider:
+        options = {"web_open_browser": "false", "web_port": str(port), "turnout_keep": "3"}
+        if _has_password():
+            options["web_password"] = PASSWORD
+        process = mitmdump(anthropic_table(provider), tool="mitmweb", options=options)
+        with httpx.Client(timeout=20, trust_env=False, headers={"authorization": f"Bearer {PASSWORD}"}) as web:
+
+            def shown() -> list[str]:
+                return [flow["id"] for flow in web.get(f"http://127.0.0.1:{port}/flows").json()]
+
+            seen: list[str] = []
+            for _ in range(6):
+                assert httpx.post(f"{process.url}/v1/messages", json=BODY, headers=HEADERS).status_code == 200
+                seen += [each for each in shown() if each not in seen]
+                if len(seen) == 1:
+                    _mark(web, port, seen[0])
+            assert shown() == [seen[0], *seen[-3:]] and len(seen) == 6
+
+
+def _mark(web: httpx.Client, port: int, flow: str) -> None:
+    """The names of the cookie and of the command's argument are those of either version."""
+    headers = {"X-XSRFToken": "abc", "cookie": "_xsrf=abc; _mitmproxy_xsrf=abc", "sec-fetch-site": "same-origin"}
+    answer = web.put(f"http://127.0.0.1:{port}/flows/{flow}", json={"marked": ":star:"}, headers=headers)
+    assert answer.status_code == 200, answer.text
 
 
 def _has_password() -> bool:

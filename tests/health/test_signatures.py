@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.health import state_file
 from turnout.health.signatures import SignatureLedger
-from turnout.health.state_file import write_atomically
 from turnout.wire.signatures import fingerprint
 
 
@@ -119,16 +117,3 @@ def test_a_file_that_cannot_be_written_is_told_once(tmp_path: Path, caplog: pyte
         ledger.write(tmp_path / "taken" / "signatures.json", b"{}")
         ledger.write(tmp_path / "taken" / "signatures.json", b"{}")
     assert len(caplog.records) == 1
-
-
-def test_a_write_that_fails_leaves_the_old_content_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "state" / "state.json"
-    write_atomically(file, b"old")
-
-    def fail(source: str, target: Path) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(state_file.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(file, b"new")
-    assert file.read_bytes() == b"old" and list(file.parent.iterdir()) == [file]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.exchange import Attempt, ClientRequest, Exchange, Target
-from turnout.inspect.notes import attempt_comment, comment, metadata, usage_line
+from turnout.inspect.notes import ERROR_MARK, FAILOVER_MARK, attempt_comment, comment, mark, metadata, usage_line
 
 
 def exchange(*attempts: Attempt, plan: int = 2, **changes: Any) -> Exchange:
@@ -69,12 +69,14 @@ def test_what_was_rewritten_and_learned_is_told_but_for_the_model() -> None:
 def test_metadata_is_flat_text_of_what_is_known() -> None:
     assert metadata(exchange()) == {
         "turnout.exchange": "abc",
+        "turnout.part": "exchange",
         "turnout.client_model": "opus",
         "turnout.body": "identical",
     }
     found = metadata(exchange(attempt(**FAILED), usage={"input_tokens": 1}, rules=("model",)))
     assert found == {
         "turnout.exchange": "abc",
+        "turnout.part": "exchange",
         "turnout.client_model": "opus",
         "turnout.body": "rewritten: model",
         "turnout.attempt": "1/2",
@@ -119,3 +121,20 @@ def test_usage_lines(usage: dict[str, int], line: str) -> None:
 @given(st.dictionaries(st.sampled_from(sorted(USAGE)), st.integers(0, 10**9)))
 def test_counts_stay_short(usage: dict[str, int]) -> None:
     assert all(len(word.strip("()")) <= 7 for word in usage_line(usage).split())
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "refused", "marker"),
+    [
+        (["ok"], False, ""),
+        (["quota", "ok"], False, FAILOVER_MARK),
+        (["quota", "transient"], True, ERROR_MARK),
+        (["request"], True, ERROR_MARK),
+        (["quota", "cancelled"], False, FAILOVER_MARK),
+        (["transient"], False, ERROR_MARK),  # a stream that broke off after its first event has the status 200
+        ([], True, ERROR_MARK),
+        ([], False, ""),
+    ],
+)
+def test_the_marker_tells_how_an_exchange_ended(verdicts: list[str], refused: bool, marker: str) -> None:
+    assert mark(exchange(*(attempt(verdict=verdict) for verdict in verdicts)), failed=refused) == marker

@@ -12,7 +12,9 @@ from mitmproxy import http
 from mitmproxy.io import FlowReader, FlowWriter
 from mitmproxy.test import tflow
 
-from turnout.recordings.scrub import EPOCH, Scrubber, ScrubError, findings, main, scrub
+from turnout.recordings.scrub import findings, scrub, scrub_file
+from turnout.recordings.scrub_flow import TURNOUT, Scrubber
+from turnout.recordings.scrub_headers import EPOCH
 
 PLANTED = "quetzalcoatl"
 KEY = "sk-ant-api03-" + PLANTED
@@ -63,6 +65,7 @@ def test_nothing_planted_is_left_anywhere() -> None:
             "user-agent": f"claude-cli {EMAIL}",
         },
         comment=f"{KEY} in {HOME} of {EMAIL}",
+        marked=PLANTED,
         metadata={"turnout.reason": f"{KEY}", "other": PLANTED},
     )
     flow.backup()
@@ -96,8 +99,9 @@ def test_twice_is_once() -> None:
     flow.response.headers["anthropic-ratelimit-unified-reset"] = str(int(flow.request.timestamp_start) + 3600)
     flow.response.headers["anthropic-ratelimit-requests-reset"] = "2030-01-01T00:00:00Z"
     flow.metadata["turnout.exchange"] = "4e1fa0c3b2d1"
+    flow.metadata["turnout.provider"] = "anthropic"
     once = scrub(recording(flow, exchange()))
-    assert [flow.get_state() for flow in read(scrub(once))] == [flow.get_state() for flow in read(once)]
+    assert scrub(once) == once
 
 
 def test_the_same_run_gives_the_same_bytes() -> None:
@@ -151,45 +155,109 @@ def test_no_findings(text: str) -> None:
     assert findings(text.encode()) == []
 
 
-def test_a_file_that_cannot_be_made_clean_is_not_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A tool's name is kept, so one that holds an address stops the recording instead of leaking it."""
+def test_the_clients_own_request_is_scrubbed_like_the_attempt() -> None:
+    """The backup is the request as the client sent it: same ids and times, Turnout's own address, nothing planted."""
+    session = "9840cf6b-3739-47ed-a8df-5469480d39ed"
+    flow = exchange(headers={"x-claude-code-session-id": session, "x-api-key": PLANTED}, marked=":warning:")
+    flow.client_conn.sockname = ("127.0.0.1", 45671)
+    flow.request.host, flow.request.port = flow.client_conn.sockname
+    flow.server_conn.address = None
+    flow.backup()
+    flow.request.url = "https://api.minimax.example/anthropic/v1/messages"
+    flow.server_conn.address = ("api.minimax.example", 443)
+    flow.request.content = flow.request.content.replace(b"claude-opus-4-8", b"MiniMax-M2")
+    (clean,) = read(scrub(recording(flow)))
+    backup = clean._backup
+    assert (backup["request"]["host"], backup["request"]["port"]) == TURNOUT
+    assert (clean.request.host, clean.request.path) == ("host-1.invalid", "/anthropic/v1/messages")
+    assert dict(backup["request"]["headers"])[b"host"] == b"127.0.0.1:8082"
+    assert dict(backup["request"]["headers"])[b"x-api-key"] == b"***"
+    assert json.loads(backup["request"]["content"])["model"] == "claude-opus-4-8"
+    assert (backup["id"], backup["timestamp_created"]) == (clean.id, clean.timestamp_created)
+    header = clean.request.headers["x-claude-code-session-id"]
+    assert dict(backup["request"]["headers"])[b"x-claude-code-session-id"].decode() == header != session
+    assert backup["backup"] is None and clean.marked == ":warning:"
+    clean.revert()
+    assert clean.request.path == "/v1/messages?beta=true"
+
+
+def test_no_backup_comes_out_of_nothing() -> None:
+    (clean,) = read(scrub(recording(exchange())))
+    assert clean._backup is None
+
+
+def test_flows_that_are_no_exchanges_are_left_out(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mitm", tmp_path / "out.mitm"
+    source.write_bytes(recording(tflow.ttcpflow(), exchange(), tflow.twebsocketflow(), tflow.ttcpflow()))
+    done = scrub_file(source, target)
+    assert (done.flows, done.left_out) == (1, {"tcp": 2, "websocket": 1})
+    assert done.size == target.stat().st_size
+    assert len(read(target.read_bytes())) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "clean"),
+    [
+        ("/v1/messages", "/v1/messages"),
+        ("/anthropic/v1/messages/count_tokens?beta=true", "/anthropic/v1/messages/count_tokens?beta=true"),
+        ("/v1/models/claude-opus-4-8", "/v1/models/claude-opus-4-8"),
+        ("/model/anthropic.claude/invoke", "/model/000000000.000001/invoke"),
+        (f"/{PLANTED}/v1/files/file_011CNha8iCJcU1wXNR6q4V8w", "/000000000001/v1/files/file_000000000000000000000001"),
+        (f"/v1?key=1&{PLANTED}&a={PLANTED}&b=7", "/v1?key=1&***&a=***&b=7"),
+        ("/", "/"),
+        ("*", "*"),
+    ],
+)
+def test_paths(path: str, clean: str) -> None:
     flow = exchange()
-    flow.request.content = json.dumps({"tools": [{"name": EMAIL}]}).encode()
-    source, target = tmp_path / "raw.mitm", tmp_path / "clean.mitm"
-    source.write_bytes(recording(flow))
-    assert main([str(source), str(target)]) == 1
-    assert not target.exists()
-    told = capsys.readouterr().err
-    assert "e-mail address at byte" in told and PLANTED not in told
+    flow.request.path = path
+    assert Scrubber().flow(flow).request.path == clean
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source, target = tmp_path / "raw.mitm", tmp_path / "clean.mitm"
-    source.write_bytes(recording(exchange()))
-    assert main([str(source), str(target), "127.0.0.1:4711=provider.invalid:80"]) == 0
-    assert [flow.request.host for flow in read(target.read_bytes())] == ["provider.invalid"]
-    assert main([str(source)]) == main([str(source), str(target), "x"]) == 2
-    assert main([str(tmp_path / "missing"), str(target)]) == 1
-    assert main([str(source), str(target), "x=y"]) == 1
-    assert "HOST:PORT" in capsys.readouterr().err
+def test_lengths_in_headers_are_those_of_the_bodies() -> None:
+    flow = exchange()
+    flow.request.content = b'{"metadata": {"user_id": "{\\"a\\": \\"\\\\u00e9\\"}"}}'
+    flow.response.encode("gzip")
+    clean = Scrubber().flow(flow)
+    for message in (clean.request, clean.response):
+        assert int(message.headers["content-length"]) == len(message.raw_content)
+        json.loads(message.content)
 
 
-@pytest.mark.parametrize("flow", [tflow.ttcpflow(), tflow.twebsocketflow()])
-def test_only_http_exchanges(flow: Any) -> None:
-    with pytest.raises(ScrubError, match="no HTTP exchange"):
-        scrub(recording(flow))
+@pytest.mark.parametrize("words", [f"seen by {PLANTED}", f"{PLANTED} → anthropic 200"])
+def test_a_comment_of_somebody_else_is_prose(words: str) -> None:
+    """Turnout's own comments are facts; they stand beside its metadata."""
+    clean = Scrubber().flow(exchange(comment=words))
+    assert PLANTED not in clean.comment and len(clean.comment) == len(words.encode())
+    noted = exchange(comment="opus → anthropic 200", metadata={"turnout.exchange": "4e1fa0c3b2d1"})
+    assert Scrubber().flow(noted).comment == "opus → anthropic 200"
 
 
-def test_a_body_that_cannot_be_decoded_is_refused() -> None:
+def test_a_markers_name_stays_and_nothing_else() -> None:
+    assert Scrubber().flow(exchange(marked=":x:")).marked == ":x:"
+    assert Scrubber().flow(exchange(marked=PLANTED)).marked == ":default:"
+
+
+def test_kept_text() -> None:
+    """The words stay; keys, addresses and paths in them do not."""
+    flow = exchange(url="http://api.provider.example:4711/v1/messages", comment="my note")
+    said = f"Ask {EMAIL}: {HOME}/x has {KEY} for api.provider.example."
+    flow.request.content = json.dumps({"messages": [{"role": "user", "content": said}]}).encode()
+    data = scrub(recording(flow), keep_text=True)
+    (clean,) = read(data)
+    told = json.loads(clean.request.content)["messages"][0]["content"]
+    assert told == f"Ask {'*' * len(EMAIL)}: {'*' * len(HOME + '/x')} has {'*' * len(KEY)} for {'*' * 20}."
+    assert clean.comment == "my note"
+    assert findings(data) == []
+    assert scrub(data, keep_text=True) == data
+
+
+def test_a_body_that_cannot_be_decoded_becomes_filler() -> None:
+    """A connection was lost in the middle of compressed data: what is there cannot be read, and not be searched."""
     flow = exchange()
     flow.response.headers["content-encoding"] = "gzip"
-    with pytest.raises(ScrubError, match="cannot be decoded"):
-        scrub(recording(flow))
-
-
-def test_a_damaged_file_is_an_error_not_a_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source = tmp_path / "raw.mitm"
-    source.write_bytes(recording(exchange())[:-20])
-    assert main([str(source), str(tmp_path / "clean.mitm")]) == 1
-    assert not (tmp_path / "clean.mitm").exists()
-    assert capsys.readouterr().err.startswith("turnout: ")
+    flow.response.raw_content = PLANTED.encode()
+    data = scrub(recording(flow))
+    (clean,) = read(data)
+    assert clean.response.raw_content == b"Lorem ipsum " and "content-encoding" not in clean.response.headers
+    assert scrub(data) == data

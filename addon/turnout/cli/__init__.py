@@ -1,4 +1,5 @@
-"""The command line: `turnout run`, `init`, `demo`, `status`, `switch`, `reset`, `explain`, `config import`.
+"""The command line: `turnout run`, `init`, `demo`, `status`, `switch`, `reset`, `explain`, `replay`,
+`scrub`, `config import`.
 
 Every command says on standard output what it did, and on standard error, in one line, what went wrong. Exit codes:
 0 done, 1 failed, 2 the command line or the configuration cannot be used.
@@ -15,7 +16,7 @@ from typing import Annotated
 import typer
 
 from turnout import __version__
-from turnout.cli import config_import, demo, explain, init, run, status, switch
+from turnout.cli import config_import, demo, explain, init, replay, run, scrub, status, switch
 from turnout.errors import ConfigError, TurnoutError
 from turnout.settings.secret import redact
 
@@ -51,6 +52,8 @@ app.command("status")(status.status)
 app.command("switch")(switch.switch)
 app.command("reset")(switch.reset)
 app.command("explain")(explain.explain)
+app.command("replay", epilog=replay.EPILOG)(replay.replay)
+app.command("scrub", epilog=scrub.EPILOG)(scrub.scrub)
 
 config = typer.Typer(help="Take over another configuration.", no_args_is_help=True, rich_markup_mode=None)
 config.command("import")(config_import.import_config)

@@ -20,8 +20,8 @@ from typing import Annotated
 import typer
 
 from turnout.cli.demo_providers import PretendProvider, quota_used_up, recorded_answer, recorded_events
-from turnout.cli.summary import table
 from turnout.errors import TurnoutError
+from turnout.inspect.status_text import table
 from turnout.wire.sse import EventSplitter, parse_event
 
 TOKENS_PER_SECOND = 30

@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,26 +85,17 @@ def client_request(body: bytes, betas: Iterable[str], model: str | None) -> Clie
 
 def page(request: ClientRequest, settings: Settings, pinned: str | None) -> Iterator[str]:
     """The whole explanation, line by line."""
-    from turnout.cli.explained import explain_target, lines
+    from turnout.journey.explained import BETA_HEADER, explain_plan, heading, plan_of
     from turnout.journey.knowledge import Knowledge
-    from turnout.routing.facts import Facts
-    from turnout.routing.plan import make_plan, with_tools_first
 
-    facts = Facts(request)
-    plan = make_plan(facts, settings, pinned)
-    targets = with_tools_first(plan.targets, facts, settings)
+    plan = plan_of(request, settings, pinned)
     knowledge = Knowledge()
     knowledge.configure(settings.providers)
     knowledge.keep_in(state_directory(os.environ), signatures=settings.store.signatures)
-    yield f"{request.model} · {_size(len(request.body))} · route {plan.route} → {', '.join(map(str, targets))}"
-    if "anthropic-beta" not in request.headers:
+    yield heading(request, plan)
+    if BETA_HEADER not in request.headers:
         yield NO_BETAS
-    for target in targets:
-        yield ""
-        first, *rest = lines(explain_target(request, target, settings, knowledge))
-        yield first
-        yield from _without_credential(settings, settings.providers[target.provider])
-        yield from rest
+    yield from explain_plan(request, plan, settings, knowledge, partial(_credential_states, settings))
 
 
 def show(text: Iterable[str]) -> None:
@@ -116,19 +108,10 @@ def show(text: Iterable[str]) -> None:
         console.print(Text(line, style=_STYLES.get(line[:2], "")), soft_wrap=True)
 
 
-def _without_credential(settings: Settings, provider: Provider) -> Iterator[str]:
-    """A note for a target that would be skipped. The client may bring a credential where the provider takes one."""
-    from turnout.cli.summary import credential_states, usable
+def _credential_states(settings: Settings, provider: Provider) -> Sequence[tuple[str, str]]:
+    from turnout.cli.summary import credential_states
 
-    if any(reference.source == "client" for reference in provider.credentials):
-        return
-    states = credential_states(settings.model_copy(update={"providers": {provider.name: provider}}))
-    if not usable(states[provider.name]):
-        yield f"no credential found ({', '.join(map(str, provider.credentials))}): this target would be skipped"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1000:,.1f} kB" if count >= 1000 else f"{count} bytes"
+    return credential_states(settings.model_copy(update={"providers": {provider.name: provider}}))[provider.name]
 
 
 def _unusable(file: str, reason: str) -> ConfigError:

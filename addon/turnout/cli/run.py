@@ -46,6 +46,12 @@ def run(
     ] = None,
     host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = None,
     web: Annotated[bool, typer.Option("--web", help="Show the traffic in the browser (mitmweb).")] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record", metavar="FILE", help="Add every exchange and every attempt to this file, without secrets."
+        ),
+    ] = None,
     extra: Annotated[list[str] | None, typer.Argument(metavar="-- MITMPROXY_FLAGS", hidden=True)] = None,
 ) -> None:
     """Start the proxy."""
@@ -67,6 +73,9 @@ def run(
     def announce(port: int) -> None:
         typer.echo(start_up(settings, listen.model_copy(update={"port": port}), pinned, states))
 
+    if record is not None:
+        recorded = ["--set", f"turnout_record={record.expanduser().absolute()}"]
+        extra = [*recorded, *(extra or [])]
     start(mitmproxy_arguments(settings, listen, web, extra or []), web, announce)
 
 
@@ -108,20 +117,18 @@ def check_free(listen: Listen) -> None:
 
 def pinned_provider(settings: Settings) -> str | None:
     """The provider that `turnout switch` has pinned. Raises ConfigError when the configuration does not have it."""
+    from turnout.settings.pin import read_pin
     from turnout.settings.places import pin_file
 
     file = pin_file(os.environ)
-    try:
-        pinned = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    if pinned and pinned not in settings.providers:
+    pinned = read_pin(file)
+    if pinned is not None and pinned not in settings.providers:
         raise ConfigError(
             f"the pinned provider {pinned!r} is not in the configuration",
             file=file,
             suggestion="Lift the pin with `turnout reset`, or pin another with `turnout switch`",
         )
-    return pinned or None
+    return pinned
 
 
 def mitmproxy_arguments(settings: Settings, listen: Listen, web: bool, extra: Sequence[str]) -> list[str]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from turnout import __version__
+from turnout.inspect.status_text import client_url, table, usable
 
 if TYPE_CHECKING:
     from turnout.settings.model import Condition, Listen, Provider, Route, Settings
 
 CredentialStates = Mapping[str, Sequence[tuple[str, str]]]
 """Provider name → (label, state) of each of its credentials; never a value."""
-
-_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}
 
 
 def credential_states(settings: Settings) -> CredentialStates:
@@ -45,30 +43,6 @@ def start_up(settings: Settings, listen: Listen, pinned: str | None, states: Cre
     if unusable := _unusable(settings, states):
         sections.append(["Attention", *unusable])
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
-
-
-def client_url(listen: Listen) -> str:
-    """The base URL for a client on this machine."""
-    host = _ANY_ADDRESS.get(listen.host, listen.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{listen.port}"
-
-
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as indented lines with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return [f"  {line}".rstrip() for line in lines]
-
-
-def credentials(states: Sequence[tuple[str, str]]) -> str:
-    """Labels and states of a provider's credentials on one line; where one can be used, only those that can."""
-    shown = usable(states) or [entry for entry in states if entry[0] != "keychain" or sys.platform == "darwin"]
-    return ", ".join(state if label == "none" else f"{label}: {state}" for label, state in shown) or "none"
-
-
-def usable(states: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The credentials that a request can be sent with, as far as is known before it is."""
-    return [(label, state) for label, state in states if state not in ("missing", "not found", "expired")]
 
 
 def _facts(settings: Settings, listen: Listen, pinned: str | None) -> list[tuple[str, str]]:

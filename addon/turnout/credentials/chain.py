@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from turnout.credentials.keys import client_key
-from turnout.credentials.stores import Reading, SecretStores
+from turnout.credentials.stores import SecretStores
 from turnout.credentials.vault import Vault
-from turnout.settings.model import Provider
+from turnout.settings.model import CredentialReference, Provider
 from turnout.settings.secret import Secret
 
 AMBIENT = ("keychain", "file")
@@ -100,24 +100,38 @@ class CredentialChain:
 
     async def states(self, provider: Provider) -> list[tuple[str, str]]:
         """Label and state of every reference, for people: `set`, `missing`, `found, expires 14:05`, …"""
+        if not _needs_none(provider):
+            for reference in provider.credentials:
+                if reference.source != "client":
+                    await self._stores.read(reference)
+        return self.states_at_hand(provider)
+
+    def states_at_hand(self, provider: Provider) -> list[tuple[str, str]]:
+        """The same without asking a store: `not read yet` for what none was asked for lately."""
         if _needs_none(provider):
             return [(NO_KEY.label, "no key needed")]
-        states: list[tuple[str, str]] = []
+        return [(str(reference), self._state(reference)) for reference in provider.credentials]
+
+    def labels_at_hand(self, provider: Provider) -> dict[str, str]:
+        """The references whose secrets were read lately, by fingerprint of the secret."""
+        labels: dict[str, str] = {NO_KEY.fingerprint: NO_KEY.label} if _needs_none(provider) else {}
         for reference in provider.credentials:
-            if reference.source == "client":
-                state = "from the client"
-            else:
-                reading = await self._stores.read(reference)
-                state = self._state(reference.source, reading)
-            states.append((str(reference), state))
-        return states
+            reading = self._stores.at_hand(reference) if reference.source != "client" else None
+            if reading is not None and reading.secret is not None:
+                labels.setdefault(reading.secret.fingerprint, str(reference))
+        return labels
 
     def secrets(self) -> set[Secret]:
         """Every secret met so far, for redaction: the configured ones in use, client keys, clients' latest keys."""
         return self._stores.known | set(self._client_keys) | set(self._from_clients)
 
-    def _state(self, source: str, reading: Reading) -> str:
-        if source in ("env", "literal"):
+    def _state(self, reference: CredentialReference) -> str:
+        if reference.source == "client":
+            return "from the client"
+        reading = self._stores.at_hand(reference)
+        if reading is None:
+            return "not read yet"
+        if reference.source in ("env", "literal"):
             return "set" if reading.secret else "missing"
         return reading.state(self._clock())
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mitmproxy import flow, http
 
 from turnout.exchange import Exchange
-from turnout.inspect.masking import mask_request
-from turnout.inspect.notes import attempt_comment, metadata
+from turnout.inspect.backup import set_backup
+from turnout.inspect.masking import mask_request, masked_response
+from turnout.inspect.notes import ATTEMPT_MARK, attempt_comment, metadata
+from turnout.settings.secret import Secret
 
 
-def failed_attempt(original: http.HTTPFlow, exchange: Exchange) -> http.HTTPFlow:
+def failed_attempt(original: http.HTTPFlow, exchange: Exchange, known: Iterable[Secret] = ()) -> http.HTTPFlow:
     """A copy of `original` as the failed attempt it is: what was sent, what came back, and what it meant."""
     copy: http.HTTPFlow = original.copy()
     copy.live = False
     copy.comment = attempt_comment(exchange, exchange.attempt)
-    copy.metadata.update(metadata(exchange))
-    mask_request(copy.request)
+    copy.marked = ATTEMPT_MARK
+    copy.metadata.update(metadata(exchange, "attempt"))
+    set_backup(copy, None)  # the client's request is kept once, in the flow of its exchange
+    mask_request(copy.request, known)
     if copy.response is None:
         copy.error = flow.Error(exchange.attempt.reason or "attempt failed")
     else:
+        copy.response = masked_response(copy.response, known)
         copy.response.stream = False
     return copy

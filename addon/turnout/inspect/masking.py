@@ -1,18 +1,92 @@
-"""Keeps secrets out of everything mitmproxy stores or shows once an exchange is over."""
+"""Keeps secrets out of everything mitmproxy stores, shows or exports once an exchange is over."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mitmproxy import http
 
-from turnout.settings.secret import MASK, SECRET_HEADERS
+from turnout.inspect.backup import backup_of
+from turnout.settings.secret import MASK, SECRET_HEADERS, Secret, masked_path, redact, without_secrets
+from turnout.wire.split_secrets import without_split_secrets
+
+Fields = tuple[tuple[bytes, bytes], ...]
 
 _SECRET = frozenset(name.encode() for name in SECRET_HEADERS)
 _MASK = MASK.encode()
 
 
-def mask_request(request: http.Request) -> None:
-    """Replace the values of secret headers. Call it when the request has left: the wire copy is not affected."""
-    fields = request.headers.fields
+def mask_request(request: http.Request, known: Iterable[Secret] = ()) -> None:
+    """Mask header, path and body. Call it when the request has left: the wire copy is not affected."""
+    known = tuple(known)
+    request.headers.fields = masked_fields(request.headers.fields, known)
+    path = masked_path(request.path)
+    if path != request.path:
+        request.path = path
+    _mask_body(request, known)
+
+
+def masked_response(response: http.Response, known: Iterable[Secret] = ()) -> http.Response:
+    """A copy without secrets in header and body; the same object when it holds none.
+
+    The original stays as it is, because it may still have to be sent.
+    """
+    known = tuple(known)
+    fields = masked_fields(response.headers.fields, known)
+    content = response.get_content(strict=False) or b""
+    masked = _masked_body(response, content, known)
+    if fields == response.headers.fields and masked is content:
+        return response
+    copy = response.copy()
+    copy.headers.fields = fields
+    _replace_body(copy, content, masked)
+    return copy
+
+
+def mask_client_side(flow: http.HTTPFlow, known: Iterable[Secret] = ()) -> None:
+    """Mask the request of the attempt and the body of the client's own, which the flow keeps as its backup."""
+    backup = backup_of(flow)
+    same = backup is not None and backup["request"]["content"] == flow.request.raw_content
+    mask_request(flow.request, known)
+    if backup is None:
+        return
+    if same:
+        backup["request"]["content"] = flow.request.raw_content  # searched once, and one copy in memory
+        return
+    request = http.Request.from_state(dict(backup["request"]))
+    if _mask_body(request, tuple(known)):
+        backup["request"] = request.get_state()
+
+
+def masked_fields(fields: Fields, known: Iterable[Secret] = ()) -> Fields:
+    """The same header fields, with the values of secret ones and every secret in another replaced by `***`."""
     # One pass over the raw fields: every look-up in mitmproxy's headers goes through all of them.
-    if any(name.lower() in _SECRET for name, _ in fields):
-        request.headers.fields = tuple((name, _MASK if name.lower() in _SECRET else value) for name, value in fields)
+    found = tuple((name, _MASK if name.lower() in _SECRET else value) for name, value in fields)
+    values = "\n".join(value.decode("utf-8", "surrogateescape") for _, value in found)
+    if redact(values, known) == values:
+        return found
+    return tuple((name, _redacted(value, known)) for name, value in found)
+
+
+def _redacted(value: bytes, known: Iterable[Secret]) -> bytes:
+    return redact(value.decode("utf-8", "surrogateescape"), known).encode("utf-8", "surrogateescape")
+
+
+def _mask_body(message: http.Message, known: tuple[Secret, ...]) -> bool:
+    """Whether something was masked."""
+    content = message.get_content(strict=False) or b""
+    masked = _masked_body(message, content, known)
+    _replace_body(message, content, masked)
+    return masked is not content
+
+
+def _masked_body(message: http.Message, content: bytes, known: tuple[Secret, ...]) -> bytes:
+    streamed = message.headers.get("content-type", "").startswith("text/event-stream")
+    return without_split_secrets(content, known) if streamed else without_secrets(content, known)
+
+
+def _replace_body(message: http.Message, content: bytes, masked: bytes) -> None:
+    """A compressed body that holds a secret is kept decoded."""
+    if masked is not content:
+        message.decode(strict=False)
+        message.raw_content = masked

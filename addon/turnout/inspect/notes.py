@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import groupby
+from typing import Literal
 
 import msgspec
 
@@ -12,12 +13,22 @@ from turnout.exchange import Attempt, Exchange
 
 PREFIX = "turnout."
 
+ATTEMPT_MARK = ":warning:"
+FAILOVER_MARK = ":twisted_rightwards_arrows:"
+ERROR_MARK = ":x:"
+MARKS = frozenset((ATTEMPT_MARK, FAILOVER_MARK, ERROR_MARK))
+"""Markers (names of emoji, as mitmproxy wants them) of failed attempts, of exchanges that needed more than one attempt,
+and of those that ended in an error. Every other marker is the user's."""
+
 _LONGEST = 120
 
 
-def metadata(exchange: Exchange) -> dict[str, str]:
-    """The exchange as `turnout.*` strings; flat, so that the `~meta` filter finds `key: value`."""
-    found = {"exchange": exchange.id, "client_model": exchange.request.model, "body": exchange.body}
+def metadata(exchange: Exchange, part: Literal["exchange", "attempt"] = "exchange") -> dict[str, str]:
+    """The exchange as `turnout.*` strings; flat, so that the `~meta` filter finds `key: value`.
+
+    `part`: the flow is the client's exchange as a whole, or one failed attempt of it.
+    """
+    found = {"exchange": exchange.id, "part": part, "client_model": exchange.request.model, "body": exchange.body}
     if exchange.attempts:
         attempt = exchange.attempt
         found |= {
@@ -37,6 +48,18 @@ def metadata(exchange: Exchange) -> dict[str, str]:
 def numbered(exchange: Exchange, attempt: Attempt) -> str:
     """`2/3`: the second attempt of a plan with three targets; retries may lengthen the plan."""
     return f"{attempt.number}/{max(len(exchange.plan), len(exchange.attempts))}"
+
+
+def mark(exchange: Exchange, *, failed: bool) -> str:
+    """The marker of an exchange that is over; empty when its first attempt served the client, or the client left.
+
+    `failed`: how it ended when no attempt could be made.
+    """
+    if exchange.attempts:
+        failed = exchange.attempt.verdict not in ("ok", "cancelled")
+    if failed:
+        return ERROR_MARK
+    return FAILOVER_MARK if len(exchange.attempts) > 1 else ""
 
 
 def comment(exchange: Exchange, ending: str = "") -> str:

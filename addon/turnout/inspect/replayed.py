@@ -1,25 +1,46 @@
-"""Flows that are replayed (`-C`): what Turnout made of them when they were recorded is taken back."""
+"""Flows that are sent again (`-C`, mitmweb's replay, `turnout.retry`): what Turnout noted in them is taken back."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mitmproxy import http
 
-from turnout.inspect.notes import PREFIX
+from turnout.inspect.notes import MARKS, PREFIX
+from turnout.inspect.pristine import give_back_credential
+from turnout.wire.endpoint import client_path
 
-_ENDPOINTS = "/v1/"
+RETRY = f"{PREFIX}retry"
+"""Metadata key of a flow that is to be sent to one provider; its value is the provider's name."""
+RETRY_OF = f"{PREFIX}retry_of"
+"""Metadata key with the id of the exchange whose request is sent again."""
 
 
-def forget_recorded(flow: http.HTTPFlow) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is known of a flow from when it was recorded."""
+
+    model: str | None = None
+    """The model the client had asked for, where the flow holds the request as it was sent to a provider."""
+    attempt: bool = False
+    """It is a failed attempt of an exchange, and nothing that a client sent."""
+    pinned: str | None = None
+    """The provider it is to be sent to (`turnout.retry`)."""
+
+
+def forget_recorded(flow: http.HTTPFlow) -> Recorded:
     """Clear the notes of an earlier run, and take the provider's path prefix away.
 
-    Returns the model name that the client asked for then; None for a flow that Turnout did not record.
+    mitmproxy itself has put the client's request back where the flow had kept it.
     """
-    model = flow.metadata.get(f"{PREFIX}client_model")
+    noted = {name: str(value) for name, value in flow.metadata.items() if name.startswith(PREFIX)}
+    model = noted.get(f"{PREFIX}client_model")
     if model is not None:
-        path, mark, query = flow.request.path.partition("?")
-        _, endpoint, rest = path.rpartition(_ENDPOINTS)
-        flow.request.path = (endpoint + rest if endpoint else path) + mark + query
-    for name in [name for name in flow.metadata if name.startswith(PREFIX)]:
+        flow.request.path = client_path(flow.request.path)
+    for name in noted.keys() - {RETRY, RETRY_OF}:
         del flow.metadata[name]
     flow.comment = ""
-    return model if isinstance(model, str) else None
+    if flow.marked in MARKS:
+        flow.marked = ""
+    give_back_credential(flow)
+    return Recorded(model, noted.get(f"{PREFIX}part") == "attempt", noted.get(RETRY))

@@ -45,6 +45,10 @@ class Response(Protocol):
     def get_content(self, strict: bool = True) -> bytes | None: ...
 
 
+KEPT = 32 * 10**6
+"""Bytes of a streamed answer that are kept to be shown and saved; answers of the Messages API are far smaller."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """What the client asked for, as far as the answer is concerned."""
@@ -85,6 +89,7 @@ class AnswerMonitor:
         self._status = 200
         self._headers: Mapping[str, str] = {}
         self._raw: list[bytes] = []
+        self._kept = 0
         self._usage: dict[str, int] = {}
 
     @property
@@ -110,7 +115,7 @@ class AnswerMonitor:
 
     @property
     def received(self) -> bytes:
-        """A streamed answer as the provider sent it."""
+        """A streamed answer as the provider sent it, as much as is kept."""
         return b"".join(self._raw)
 
     def streams(self, response: Response) -> bool:
@@ -123,7 +128,7 @@ class AnswerMonitor:
 
     def peek(self, data: bytes) -> bool | None:
         data = self._unpacked(data)
-        self._raw.append(data)
+        self._keep(data)
         found = self._stream.peek(data)
         if found is Peek.WAITING:
             return None
@@ -133,10 +138,15 @@ class AnswerMonitor:
         self.judgement = self._judge(self._stream.failure, "the stream does not begin with a Messages event")
         return False
 
+    def _keep(self, data: bytes) -> None:
+        if self._kept < KEPT:
+            self._raw.append(data)
+            self._kept += len(data)
+
     def relay(self, data: bytes) -> list[bytes]:
         if data:
             data = self._unpacked(data)
-            self._raw.append(data)
+            self._keep(data)
         chunks = self._stream.relay(data)
         if self._stream.ended and not self._minted_told:
             self.tell_minted()

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from contextlib import aclosing
 
+from turnout.errors import InvalidRequest
 from turnout.exchange import Attempt, ClientRequest, Endpoint, Exchange, LocalAnswer, Outgoing
 from turnout.health.affinity import Affinity
 from turnout.health.cooldown import Claim, Cooldowns
@@ -61,10 +62,15 @@ class Dispatcher:
 
     # --- an exchange begins ---
 
-    def open(self, request: ClientRequest, endpoint: Endpoint, setup: Setup) -> Journey:
-        """Plan an exchange. Raises RequestError when the request cannot be planned."""
+    def open(self, request: ClientRequest, endpoint: Endpoint, setup: Setup, pinned: str | None = None) -> Journey:
+        """Plan an exchange. Raises RequestError when the request cannot be planned.
+
+        `pinned`: the one provider for this exchange; it outranks the pin of all.
+        """
         facts = Facts(request)
-        plan = make_plan(facts, setup.settings, self.pinned)
+        if pinned is not None and pinned not in setup.settings.providers:
+            raise InvalidRequest(f"{pinned} is not a configured provider. Known: {', '.join(setup.settings.providers)}")
+        plan = make_plan(facts, setup.settings, pinned or self.pinned)
         exchange = Exchange(request=request, endpoint=endpoint)
         preferred = self.affinity.prefer(exchange.session, plan.route, plan.targets)
         exchange.plan = with_tools_first(preferred, facts, setup.settings)
@@ -281,4 +287,3 @@ class Dispatcher:
     def _free_in(self, journey: Journey) -> float | None:
         free_at = self.cooldowns.next_free(failure.candidate.key for failure in journey.failures)
         return None if free_at is None else max(1.0, free_at - time.time())
-

@@ -219,7 +219,18 @@ class FailoverStream(HttpStream):
                 yield from self._failed("")
             return
         self._committed = True
-        yield from super().send_response(already_streamed)
+        for command in super().send_response(already_streamed):
+            if isinstance(command, SendHttp) and not already_streamed:
+                self._complete(command.event)
+            yield command
+
+    def _complete(self, event: Any) -> None:
+        """The `response` hook may have left less in the flow than the client is to get."""
+        whole = self._steering.sends
+        if whole is not None and isinstance(event, ResponseHeaders):
+            event.response = whole
+        elif whole is not None and isinstance(event, ResponseData):
+            event.data = whole.raw_content or b""
 
     def _relay(self, chunks: list[bytes]) -> Commands:
         for chunk in chunks:

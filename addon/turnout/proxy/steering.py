@@ -44,7 +44,7 @@ class AttemptMonitor(Protocol):
 
 @dataclass(slots=True)
 class Steering:
-    """One flow: `monitor`, `max_body` and `again` are set by the addon, `failure` by the stream."""
+    """One flow: `monitor`, `max_body`, `again` and `sends` are set by the addon, `failure` by the stream."""
 
     monitor: AttemptMonitor | None = None
     """Of the attempt under way; None: whatever is in `flow.response` is final."""
@@ -55,6 +55,8 @@ class Steering:
     """Why the stream gave up the attempt, when it was not the answer's own content."""
     again: bool = False
     """Answer of the `upstream_failed` hook: run the request again."""
+    sends: http.Response | None = None
+    """What goes to the client where `flow.response`, which is shown and saved, holds less."""
 
 
 @dataclass

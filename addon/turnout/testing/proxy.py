@@ -93,6 +93,10 @@ class RunningProxy:
         await asyncio.wait_for(self._capture.wait_for(count), START_SECONDS)
         return self.flows
 
+    async def stop_recording(self) -> None:
+        """End `turnout_record`: what it has written is complete after this."""
+        self.master.options.update(turnout_record="")
+
     async def start(self) -> None:
         from mitmproxy.options import Options
         from mitmproxy.tools.dump import DumpMaster

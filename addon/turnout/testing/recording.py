@@ -10,16 +10,24 @@ from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowReader
 
+from turnout.recordings.reading import RecordedExchange, read_recording
+
 
 @dataclass(frozen=True)
 class Recording:
-    """A flow file: `flows` are its HTTP flows, in order; FileNotFoundError when there is no such file."""
+    """A flow file. FileNotFoundError from `flows`, RecordingError from `exchanges` when there is no such file."""
 
     path: Path
 
     @cached_property
     def flows(self) -> list[HTTPFlow]:
+        """Its HTTP flows, in order."""
         return [flow for flow in read_flows(self.path) if isinstance(flow, HTTPFlow)]
+
+    @cached_property
+    def exchanges(self) -> list[RecordedExchange]:
+        """What clients asked, as they sent it, and what they were answered."""
+        return list(read_recording(self.path).exchanges)
 
 
 def read_flows(file: Path) -> list[Flow]:

@@ -1,97 +1,19 @@
-"""What would become of a request at each target of its plan: addresses, headers and a diff of its body as text lines.
-
-Nothing is sent, and no credential is needed: what a credential adds to a request is not part of the picture.
-"""
+"""The difference between two JSON texts, in lines for people."""
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from turnout.exchange import ClientRequest, Outgoing, Target
-    from turnout.journey.knowledge import Knowledge
-    from turnout.settings.model import Settings
-
-BETA_HEADER = "anthropic-beta"
 CONTEXT = 2
 """Unchanged lines shown around a change."""
 LONGEST_TEXT = 100
 """Characters of a string that are shown."""
 BEFORE_CHANGE = 30
 """Characters shown before the place where two long strings begin to differ."""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What one target would be sent."""
-
-    target: str
-    url: str
-    rules: tuple[str, ...]
-    """Names of the rules that changed the body."""
-    betas: tuple[str | None, str | None]
-    """The `anthropic-beta` header as the client sends it and as it goes on; None where there is none."""
-    body: tuple[bytes, bytes]
-    """As the client sends it and as it goes on."""
-    learned: tuple[str, ...] = ()
-    """Lines of configuration for what the provider has refused before."""
-
-
-def explain_target(request: ClientRequest, target: Target, settings: Settings, knowledge: Knowledge) -> Explanation:
-    """Prepares the request for a target as the proxy does, and compares."""
-    from turnout.cli.status import merged_rules
-    from turnout.credentials.chain import NO_KEY
-    from turnout.exchange import Exchange
-    from turnout.journey.candidates import model_of
-    from turnout.providers import KINDS
-
-    provider = settings.providers[target.provider]
-    model = model_of(target, provider, request.model)
-    shaping = knowledge.shaping(provider, model, knowledge.known(provider, "messages", model))
-    exchange = Exchange(request=request, endpoint="messages", plan=(target,))
-    outgoing = KINDS[provider.kind].prepare(exchange, provider, model, NO_KEY, shaping)
-    sent = request.headers.get(BETA_HEADER)
-    lessons = knowledge.lessons.known(provider.name, "messages", model) if provider.learns else ()
-    return Explanation(
-        target=str(target),
-        url=_url(outgoing),
-        rules=exchange.rules,
-        betas=(sent, _header(outgoing, BETA_HEADER, sent)),
-        body=(request.body, outgoing.body),
-        learned=tuple(merged_rules(lesson.line(model) for lesson in lessons)),
-    )
-
-
-def _url(outgoing: Outgoing) -> str:
-    host = f"[{outgoing.host}]" if ":" in outgoing.host else outgoing.host
-    usual = {"http": 80, "https": 443}[outgoing.scheme]
-    port = "" if outgoing.port == usual else f":{outgoing.port}"
-    return f"{outgoing.scheme}://{host}{port}{outgoing.path}"
-
-
-def _header(outgoing: Outgoing, name: str, sent: str | None) -> str | None:
-    return dict(outgoing.add).get(name, None if name in outgoing.drop else sent)
-
-
-def lines(explanation: Explanation) -> Iterator[str]:
-    """An explanation as lines; those of the diffs begin with `-`, `+`, a blank or `@@`."""
-    yield f"{explanation.target}: POST {explanation.url}"
-    if explanation.rules:
-        yield f"rules: {', '.join(explanation.rules)}"
-    if explanation.learned:
-        yield f"learned: {'; '.join(explanation.learned)}"
-    before, after = explanation.betas
-    if before != after:
-        yield from (f"{sign} {BETA_HEADER}: {value}" for sign, value in (("-", before), ("+", after)) if value)
-    old, new = explanation.body
-    if old == new:
-        yield "body: identical"
-    else:
-        yield from tuple(diff(old, new)) or ("body: identical but for blanks, escapes or keys given twice",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +28,9 @@ def diff(old: bytes, new: bytes) -> Iterator[str]:
 
     Raises ValueError or RecursionError for what cannot be read as JSON.
     """
-    before, after = (list(_pretty(json.loads(body))) for body in (old, new))
-    # A comma that comes or goes with the next line is no change.
-    matcher = difflib.SequenceMatcher(None, [line.text for line in before], [line.text for line in after])
-    for group in matcher.get_grouped_opcodes(CONTEXT):
+    values = json.loads(old), json.loads(new)
+    before, after = (list(_pretty(value)) for value in values)
+    for group in _ByItem(before, after, _same_length(*values)).get_grouped_opcodes(CONTEXT):
         yield f"@@ {_place(group, before, after)} @@"
         for tag, a, b, c, d in group:
             removed, added = before[a:b], after[c:d]
@@ -121,6 +42,69 @@ def diff(old: bytes, new: bytes) -> Iterator[str]:
             starts = [_first_difference(*pair) for pair in pairs] or [0] * max(len(removed), len(added))
             yield from (f"- {_shown(line, start)}" for line, start in zip(removed, starts, strict=False))
             yield from (f"+ {_shown(line, start)}" for line, start in zip(added, starts, strict=False))
+
+
+class _ByItem(difflib.SequenceMatcher[str]):
+    """Compares key by key, and the lists named by `split` item by item.
+
+    At once it would take seconds for thousands of lines of which most occur many times.
+    """
+
+    def __init__(self, before: Sequence[_Line], after: Sequence[_Line], split: Container[str]) -> None:
+        super().__init__()
+        self._old, self._new = _parts(before, split), _parts(after, split)
+
+    def get_opcodes(self) -> list[Any]:
+        """Those of the whole texts; equal regions that touch are one."""
+        found: list[tuple[str, int, int, int, int]] = []
+        for tag, a, b, c, d in self._regions():
+            if found and tag == found[-1][0] == "equal":
+                _, a, _, c, _ = found.pop()
+            found.append((tag, a, b, c, d))
+        return found
+
+    def _regions(self) -> Iterator[tuple[str, int, int, int, int]]:
+        at, to = 0, 0
+        names = [part.name for part in self._old], [part.name for part in self._new]
+        for tag, a, b, c, d in difflib.SequenceMatcher(None, names[0], names[1], autojunk=False).get_opcodes():
+            if tag == "equal":
+                for old, new in zip(self._old[a:b], self._new[c:d], strict=True):
+                    for word, *region in difflib.SequenceMatcher(None, old.lines, new.lines).get_opcodes():
+                        yield word, at + region[0], at + region[1], to + region[2], to + region[3]
+                    at, to = at + len(old.lines), to + len(new.lines)
+                continue
+            removed, added = (sum(len(part.lines) for part in parts) for parts in (self._old[a:b], self._new[c:d]))
+            yield tag, at, at + removed, to, to + added
+            at, to = at + removed, to + added
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The lines of one key at the top, or of one item of its list. A comma after them is no part of their text."""
+
+    name: str
+    lines: list[str]
+
+
+def _parts(lines: Iterable[_Line], split: Container[str]) -> list[_Part]:
+    parts: list[_Part] = []
+    for line in lines:
+        name, _, rest = line.path.partition("[")
+        name = name.partition(".")[0]
+        if name in split:
+            name += rest.partition("]")[0]
+        if not parts or parts[-1].name != name:
+            parts.append(_Part(name, []))
+        parts[-1].lines.append(line.text)
+    return parts
+
+
+def _same_length(old: Any, new: Any) -> set[str]:
+    """The lists at the top that have as many items in both."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return set()
+    lists = {name: len(value) for name, value in old.items() if isinstance(value, list)}
+    return {name for name, length in lists.items() if isinstance(new.get(name), list) and len(new[name]) == length}
 
 
 def _place(group: Iterable[tuple[str, int, int, int, int]], before: Sequence[_Line], after: Sequence[_Line]) -> str:
@@ -150,7 +134,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _parts(line: _Line) -> tuple[str, str] | None:
+def _string_of(line: _Line) -> tuple[str, str] | None:
     """What stands before a line's string value, and the string; None when its value is something else."""
     bare = line.text.lstrip(" ")
     at = len(line.text) - len(bare)
@@ -166,7 +150,7 @@ def _parts(line: _Line) -> tuple[str, str] | None:
 
 def _first_difference(old: _Line, new: _Line) -> int:
     """Where two strings begin to differ; 0 when not both lines hold one."""
-    parts = _parts(old), _parts(new)
+    parts = _string_of(old), _string_of(new)
     if parts[0] is None or parts[1] is None:
         return 0
     texts = parts[0][1], parts[1][1]
@@ -177,7 +161,7 @@ def _first_difference(old: _Line, new: _Line) -> int:
 def _shown(line: _Line, change: int = 0) -> str:
     """A line for people: of a long string only its beginning, or what surrounds the change."""
     comma = "," if line.comma else ""
-    parts = _parts(line) if len(line.text) > LONGEST_TEXT else None
+    parts = _string_of(line) if len(line.text) > LONGEST_TEXT else None
     if parts is None or len(parts[1]) <= LONGEST_TEXT:
         return line.text + comma
     lead, text = parts

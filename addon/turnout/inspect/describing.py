@@ -1,0 +1,22 @@
+"""Writes what became of an exchange into its flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mitmproxy import http
+
+from turnout.exchange import Exchange
+from turnout.inspect import notes
+from turnout.inspect.replayed import RETRY_OF
+from turnout.settings.secret import Secret, redact
+
+
+def describe(flow: http.HTTPFlow, exchange: Exchange, ending: str, known: Iterable[Secret] = ()) -> None:
+    """Comment, marker and metadata. A marker that the user has set stays."""
+    flow.metadata.update({key: redact(value, known) for key, value in notes.metadata(exchange).items()})
+    comment = redact(notes.comment(exchange, ending), known)
+    retried = flow.metadata.get(RETRY_OF)
+    flow.comment = f"retry of {retried} · {comment}" if retried else comment
+    refused = flow.response is None or flow.response.status_code >= 400
+    flow.marked = flow.marked or notes.mark(exchange, failed=refused)

@@ -1,0 +1,39 @@
+"""A flow under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mitmproxy import http
+
+from turnout.gate.paths import Known
+from turnout.inspect.replayed import Recorded
+from turnout.journey.answer import AnswerMonitor
+from turnout.journey.state import Journey
+from turnout.settings.secret import Secret
+
+
+@dataclass(slots=True)
+class Passage:
+    """What the client sent, kept apart from what attempts make of the flow, and how far it has come."""
+
+    flow: http.HTTPFlow
+    known: Known
+    fields: tuple[tuple[bytes, bytes], ...]
+    """The client's headers, as they came."""
+    headers: dict[str, str]
+    """The same, by lower-case name."""
+    path: str
+    chunks: bool
+    """The client understands chunked answers (HTTP/1.1 and later)."""
+    closes: bool
+    """The client wants its connection closed. The header itself is gone when an attempt has been made."""
+    recorded: Recorded
+    """What is known of a flow that is replayed."""
+    journey: Journey | None = None
+    monitor: AnswerMonitor | None = None
+
+    @property
+    def known_secrets(self) -> set[Secret]:
+        """What must not stay in the flow, whatever it looks like."""
+        return self.journey.setup.chain.secrets() if self.journey is not None else set()
