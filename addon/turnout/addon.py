@@ -25,7 +25,7 @@ from turnout.proxy.modes import is_reverse, listen_again, listen_hosts, listens_
 from turnout.recordings.recorder import Recorder
 from turnout.reload import LiveSetup
 from turnout.settings.model import Settings
-from turnout.settings.secret import redact
+from turnout.settings.secret import prepare, redact
 
 logger = logging.getLogger("turnout")
 
@@ -117,6 +117,7 @@ class Turnout:
             loader.add_option(name, str, default, help_text)
         self._restore = install()
         self._unregister = views.register()
+        prepare()
 
     def configure(self, updated: set[str]) -> None:
         if "termlog_verbosity" in updated:

@@ -21,7 +21,7 @@ from turnout.health.verdict import Verdict
 from turnout.inspect import notes
 from turnout.inspect.attempts import failed_attempt
 from turnout.inspect.describing import describe
-from turnout.inspect.masking import mask_client_side, masked_response
+from turnout.inspect.masking import mask_client_side, masked_fields, masked_response
 from turnout.inspect.pristine import keep_pristine
 from turnout.inspect.replayed import Recorded, forget_recorded
 from turnout.inspect.usage import UsageTotals
@@ -31,7 +31,7 @@ from turnout.journey.report import report
 from turnout.journey.state import Journey, Setup
 from turnout.passage import Passage
 from turnout.proxy.publish import publish
-from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
+from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as, withhold
 from turnout.proxy.steering import steering
 from turnout.routing.facts import Facts
 from turnout.routing.names import asked
@@ -83,11 +83,12 @@ class Conductor:
             flow.comment = "a failed attempt is no request of a client: not sent again"
             flow.kill()
             return
+        fields, headers = request.headers.fields, lowered(request.headers)
+        request.headers.fields = masked_fields(fields)  # from now on the flow is shown
         try:
             if self._setup is None:
                 raise InternalError("Turnout has no valid configuration; see its log.")
             setup = self._setup
-            headers = lowered(request.headers)
             if not replayed:  # a replay is started by the user, not by a client
                 setup.gatekeeper.admit(request.host_header or "", headers)
             known = recognise(request.method, request.path)
@@ -99,7 +100,7 @@ class Conductor:
         self._passages[flow.id] = Passage(
             flow,
             known,
-            fields=request.headers.fields,
+            fields=fields,
             headers=headers,
             path=request.path,
             chunks=request.http_version != "HTTP/1.0",
@@ -117,6 +118,7 @@ class Conductor:
         try:
             if passage.known.local is not None:
                 answer_with(flow, await self._local(passage, self._setup))
+                flow.comment = f"answered by Turnout: {flow.request.method} {notes.one_line(masked_path(passage.path))}"
                 return
             if passage.journey is None:
                 self._open(passage, self._setup)
@@ -145,7 +147,7 @@ class Conductor:
         if recorded.model is not None:
             request = replace(request, body=replace_model(body, request.fields, recorded.model))
         passage.journey = self.dispatcher.open(request, passage.known.endpoint, setup, recorded.pinned)
-        keep_pristine(flow)
+        keep_pristine(flow, passage.fields)
 
     def _send(self, passage: Passage, journey: Journey, outgoing: Outgoing) -> None:
         exchange = journey.exchange
@@ -160,6 +162,7 @@ class Conductor:
             on_minted=partial(self.dispatcher.knowledge.minted, journey.provider),
         )
         send_as(passage.flow, outgoing, passage.fields)
+        withhold(passage.flow, masked_fields(passage.flow.request.headers.fields, passage.known_secrets))
         steering(passage.flow).monitor = passage.monitor
 
     def answer_begins(self, flow: http.HTTPFlow) -> None:

@@ -11,6 +11,7 @@ from turnout.inspect.replayed import Recorded
 from turnout.journey.answer import AnswerMonitor
 from turnout.journey.state import Journey
 from turnout.settings.secret import Secret
+from turnout.wire.headers import Fields
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class Passage:
 
     flow: http.HTTPFlow
     known: Known
-    fields: tuple[tuple[bytes, bytes], ...]
+    fields: Fields
     """The client's headers, as they came."""
     headers: dict[str, str]
     """The same, by lower-case name."""

@@ -67,7 +67,7 @@ def test_web_shows_the_columns_that_matter_and_opens_no_browser() -> None:
     chosen = options(mitmproxy_arguments(load(process={}), Listen(), web=True, extra=[]))
     assert "web_open_browser=false" in chosen
     columns = [option.partition("=")[2] for option in chosen if option.startswith("web_columns")]
-    assert columns == ["path", "method", "status", "comment", "size", "time"]
+    assert columns == ["status", "comment", "size", "time"]
 
 
 def test_arguments_of_the_user_come_last() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -105,6 +107,25 @@ def test_no_secret_is_printed(turnout: Turnout, process_environment: dict[str, s
     assert "env:REAL_ANTHROPIC_API_KEY: set" in outcome.out
     for text in (proxy.printed, outcome.out):
         assert key not in text
+
+
+def test_it_records(turnout: Turnout, process_environment: dict[str, str], home: Path) -> None:
+    """What it was asked is in the file while it runs, with mitmproxy 11 too."""
+    with running(process_environment, home, "--record", "day.mitm") as proxy:
+        turnout("status", "--url", proxy.url)
+        deadline = time.monotonic() + 20
+        while not (found := (home / "day.mitm").read_bytes()) and time.monotonic() < deadline:
+            os.sched_yield()
+    assert b"/health" in found and f"recording to {home / 'day.mitm'}" in proxy.printed
+
+
+def test_a_recording_that_cannot_be_written(turnout_process: Turnout, home: Path) -> None:
+    (home / "notes.txt").write_text("mine")
+    for name in ("notes.txt", "missing/day.mitm"):
+        outcome = turnout_process("run", "--port", "0", "--record", name)
+        assert (outcome.code, outcome.out) == (2, ""), "nothing is announced that does not come about"
+        assert name in outcome.err and outcome.err.count("\n") == 1
+    assert (home / "notes.txt").read_text() == "mine"
 
 
 def test_arguments_that_mitmproxy_refuses(turnout_process: Turnout) -> None:

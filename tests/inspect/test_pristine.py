@@ -18,7 +18,7 @@ def under_way() -> HTTPFlow:
     request = tutils.treq(path=b"/v1/messages?beta=true", headers=headers, content=BODY, port=9)
     flow = tflow.tflow(req=request, resp=True)
     flow.metadata["other"] = "kept"
-    keep_pristine(flow)
+    keep_pristine(flow, flow.request.headers.fields)
     flow.request.host, flow.request.path = "provider.invalid", "/anthropic/v1/messages"
     flow.request.raw_content = b'{"model":"other"}'
     flow.request.headers["x-api-key"] = "key-of-provider"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from turnout.inspect.backup import backup_of
 from turnout.testing import replies
 from turnout.testing.events import stream_of
 from turnout.testing.fixtures import StartProvider, StartProxy
-from turnout.testing.provider import API_KEY
+from turnout.testing.provider import API_KEY, ScriptedProvider
 from turnout.testing.recording import read_flows
 
 SECRET = "sk-ant-api03-Canary0123456789abcdef"
@@ -156,3 +157,49 @@ async def test_a_recording_goes_on_in_another_file(
     await running.finished(2)
     await running.stop_recording()
     assert [len(read_flows(tmp_path / name)) for name in ("a.mitm", "b.mitm")] == [1, 1]
+
+
+async def test_no_credential_is_shown_while_a_request_is_under_way(
+    proxy: StartProxy, provider: StartProvider, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """mitmweb shows a flow from its first moment on; the provider gets what it must get all the same."""
+    gate = asyncio.Event()
+    first = provider(replies.error(529, "overloaded_error"), accepts="key-of-first-0123")
+    script = tmp_path / "watch.py"
+    script.write_text(WATCH)
+    async with ScriptedProvider(replies.sse(gate=gate), accepts="key-of-second-0123") as second:
+        config = QUICK + provider_table("first", first, key="key-of-first-0123")
+        config += provider_table("second", second, key="key-of-second-0123") + route("first", "second")
+        running = await proxy(config, scripts=[script])
+        asking = asyncio.ensure_future(ask(client, running.url, x_api_key="sk-ant-api03-the-clients-own"))
+        sent = await second.arrived()
+        watch = running.master.addons.get("watch")
+        seen = [*watch.seen, repr(watch.flow.get_state())]
+        gate.set()
+        assert (await asking).status_code == 200
+    assert sent.lower["authorization"] == "Bearer key-of-second-0123"
+    assert sent.lower["x-other-addon"] == "yes", "what another addon adds is sent on"
+    for secret in ("key-of-first-0123", "key-of-second-0123", "the-clients-own"):
+        assert not [state for state in seen if secret in state]
+    assert len(seen) >= 4
+
+
+WATCH = """
+class Watch:
+    def __init__(self):
+        self.seen = []
+
+    def requestheaders(self, flow):
+        self.flow = flow
+        self.seen.append(repr(flow.get_state()))
+
+    def request(self, flow):
+        flow.request.headers["x-other-addon"] = "yes"
+        self.requestheaders(flow)
+
+    def responseheaders(self, flow):
+        self.seen.append(repr(flow.get_state()))
+
+
+addons = [Watch()]
+"""

@@ -59,6 +59,30 @@ def test_a_file_that_is_something_else_is_not_touched(tmp_path: Path) -> None:
     assert file.read_text() == "# Notes\n"
 
 
+@pytest.mark.parametrize("cut", [1, 2, 30, 1000, -1])
+def test_half_a_flow_of_an_earlier_run_is_cut_off(tmp_path: Path, caplog: pytest.LogCaptureFixture, cut: int) -> None:
+    """A process that was killed; what is written behind half a flow could not be read."""
+    file, first, second, third = tmp_path / "a.mitm", tflow.tflow(), tflow.tflow(), tflow.tflow()
+    record(file, first)
+    whole = file.read_bytes()
+    record(file, second)
+    file.write_bytes(file.read_bytes()[: len(whole) + cut if cut > 0 else -1])
+    record(file, third)
+    assert [flow.id for flow in read_flows(file)] == [first.id, third.id]
+    assert "half a flow" in caplog.text
+
+
+@pytest.mark.parametrize("damage", [b"x" * 40, b"7:abc", b"3:abc;", b"99999999999999999:"])
+def test_a_damaged_recording_is_not_touched(tmp_path: Path, damage: bytes) -> None:
+    file = tmp_path / "a.mitm"
+    record(file, tflow.tflow())
+    content = file.read_bytes() + damage + b"and more of it"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match="no recording"):
+        Recorder(file)
+    assert file.read_bytes() == content
+
+
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="turnout_record.*cannot write|cannot write.*No such file"):
         Recorder(tmp_path / "missing" / "a.mitm")

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.replay.make_recordings import CLIENT_KEY, KEYS, QUOTA, config
-from tests.replay.support import CLIENT, PLAIN, posts, sha256
+from tests.replay.sessions import QUOTA
+from tests.replay.stage import CLIENT_KEY
+from tests.replay.support import CLIENT, KEYS, PLAIN, config, posts, sha256
 from turnout.testing import replies
 from turnout.testing.fixtures import StartMitmdump
 from turnout.testing.provider import ScriptedProviderThread

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.replay.support import ATTEMPTS, PLAIN
+from tests.replay.support import CHAIN, PLAIN
 from turnout.testing.fixtures import StartMitmdump
 from turnout.testing.recording import read_flows
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("file", [PLAIN, ATTEMPTS], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [PLAIN, CHAIN], ids=lambda file: file.stem)
 def test_stored_flows_are_left_alone(mitmdump: StartMitmdump, tmp_path: Path, file: Path) -> None:
     """Comment, metadata, requests and answers come out as they went in, without a config and without a credential."""
     out = tmp_path / "out.mitm"

@@ -9,15 +9,18 @@ import httpx
 import pytest
 from mitmproxy.io import FlowWriter
 
-from tests.replay.make_recordings import FAILURES, KEYS, config
-from tests.replay.support import ATTEMPTS, posts, sha256
+from tests.e2e.claude_code import HAIKU
+from tests.replay.sessions import LAST, OPUS, SESSIONS, SONNET
+from tests.replay.sessions import chain as chained
+from tests.replay.stage import keys
+from tests.replay.support import CHAIN, posts, sha256
 from turnout.testing.fixtures import StartMitmdump
 from turnout.testing.proxy import MitmdumpProcess
 
 pytestmark = pytest.mark.e2e
 
-SONNET, HAIKU, OPUS = FAILURES
-"""By model: the first provider answers with an error event, with a lost connection, with a quota."""
+MODELS = (SONNET, HAIKU, OPUS, LAST)
+"""In the order of the recording; each has failures of its own (sessions.failover_chain)."""
 
 OFFLINE = {
     "keepserving": "true",
@@ -25,12 +28,13 @@ OFFLINE = {
     # Without it mitmproxy stops guarding the way out once everything has been replayed.
     "server_replay_reuse": "true",
 }
-PROVIDERS = config({"first": "http://first.invalid", "second": "http://second.invalid"})
+PROVIDERS = SESSIONS["failover-chain"].config
+KEYS = keys(PROVIDERS)
 
 
 def chain(model: str) -> list[Any]:
-    """The recorded attempts of the request for this model, in order."""
-    return [flow for flow in posts(ATTEMPTS) if f'"model":"{model}"'.encode() in flow.request.content]
+    """The recorded attempts of the request for this model, in order; the last one is the exchange."""
+    return [flow for flow in posts(CHAIN) if f'"model":"{model}"'.encode() in flow.request.content]
 
 
 def ask(process: MitmdumpProcess, recorded: Any) -> httpx.Response:
@@ -43,7 +47,7 @@ def ask(process: MitmdumpProcess, recorded: Any) -> httpx.Response:
 def replay(mitmdump: StartMitmdump, out: Path, extra: str, *models: str) -> tuple[list[httpx.Response], list[Any]]:
     """What the client got for the chains of these models, and what mitmdump saved."""
     options = {**OFFLINE, "server_replay_extra": extra}
-    process = mitmdump(PROVIDERS, "-S", str(ATTEMPTS), "-w", str(out), environment=KEYS, options=options)
+    process = mitmdump(PROVIDERS, "-S", str(CHAIN), "-w", str(out), environment=KEYS, options=options)
     answers = [ask(process, chain(model)[0]) for model in models]
     assert process.stop() == 0, process.output
     assert_offline(posts(out))
@@ -56,51 +60,59 @@ def assert_offline(flows: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "extra", "verdict", "told"),
+    ("model", "extra", "verdicts", "told"),
     [
-        (SONNET, "kill", "overloaded", "attempt 1/2 · first · 200 with overloaded_error"),
-        (OPUS, "kill", "quota", "attempt 1/2 · first · 429 quota"),
+        (SONNET, "kill", ["overloaded", "ok"], "attempt 1/4 · first · 200 with overloaded_error"),
         # A connection that was lost has no answer to replay; mitmproxy's 500 takes its place.
-        (HAIKU, "500", "transient", "attempt 1/2 · first · 500"),
+        (HAIKU, "500", ["transient", "ok"], "attempt 1/4 · first · 500"),
+        (OPUS, "500", ["overloaded", "transient", "quota", "ok"], "attempt 1/4 · first · 529 overloaded"),
     ],
 )
 def test_a_chain_replays_offline(
-    mitmdump: StartMitmdump, tmp_path: Path, model: str, extra: str, verdict: str, told: str
+    mitmdump: StartMitmdump, tmp_path: Path, model: str, extra: str, verdicts: list[str], told: str
 ) -> None:
-    """B2, C1, C3: the client gets the second provider's stream, whole; each attempt is saved with what it meant."""
-    failed, served = chain(model)
+    """B2, C1, C3: the client gets the last provider's stream, whole; each attempt is saved with what it meant."""
+    *failed, served = chain(model)
     (answer,), flows = replay(mitmdump, tmp_path / "out.mitm", extra, model)
     assert answer.status_code == 200 and answer.content == served.response.raw_content
     assert answer.content.endswith(b'data: {"type":"message_stop"}\n\n')
     assert answer.headers["content-type"] == served.response.headers["content-type"]
-    first, second = flows
-    assert first.comment.startswith(told), first.comment
-    assert [flow.metadata["turnout.verdict"] for flow in flows] == [verdict, "ok"]
-    assert [flow.metadata["turnout.attempt"] for flow in flows] == ["1/2", "2/2"]
-    assert [flow.metadata["turnout.provider"] for flow in flows] == ["first", "second"]
-    assert first.metadata["turnout.exchange"] == second.metadata["turnout.exchange"]
-    assert second.comment.startswith(f"{model} → first ") and "→ second 200 · 2 tries" in second.comment
-    assert {sha256(flow.request) for flow in flows} == {sha256(failed.request)}
-    assert second.response.raw_content == served.response.raw_content
-    if failed.response is not None:
-        assert first.response.raw_content == failed.response.raw_content
+    names = ["first", "second", "third", "fourth"][: len(verdicts)]
+    assert flows[0].comment.startswith(told), flows[0].comment
+    assert [flow.metadata["turnout.verdict"] for flow in flows] == verdicts
+    assert [flow.metadata["turnout.attempt"] for flow in flows] == [f"{number + 1}/4" for number in range(len(flows))]
+    assert [flow.metadata["turnout.provider"] for flow in flows] == names
+    assert len({flow.metadata["turnout.exchange"] for flow in flows}) == 1
+    last = flows[-1]
+    assert last.comment.startswith(f"{model} → first ")
+    assert f"→ {names[-1]} 200 · {len(names)} tries" in last.comment
+    assert {sha256(flow.request) for flow in flows} == {sha256(served.request)}
+    assert last.response.raw_content == served.response.raw_content
+    for flow, recorded in zip(flows, failed, strict=False):
+        if recorded.response is not None:
+            assert flow.response.raw_content == recorded.response.raw_content
     assert all(flow.request.headers["x-api-key"] == "***" for flow in flows)
 
 
 def test_the_whole_recording_replays_in_one_run(mitmdump: StartMitmdump, tmp_path: Path) -> None:
-    """B3, D5: a cooldown of one model leaves the others alone, so that every chain meets its own failure."""
-    models = list(FAILURES)
-    answers, flows = replay(mitmdump, tmp_path / "out.mitm", "500", *models)
-    assert [answer.content for answer in answers] == [chain(model)[1].response.raw_content for model in models]
+    """B3, D5: a cooldown of one model leaves the others alone, so that every chain meets its own failures.
+
+    Only the quota of the third provider is one of all models: the last request passes it over, and fails everywhere.
+    """
+    answers, flows = replay(mitmdump, tmp_path / "out.mitm", "500", *MODELS)
+    *served, failed = answers
+    assert [answer.content for answer in served] == [chain(model)[-1].response.raw_content for model in MODELS[:-1]]
+    assert failed.status_code >= 400
     attempts = [(flow.request.host, sha256(flow.request)) for flow in flows]
-    assert attempts == [(flow.request.host, sha256(flow.request)) for flow in posts(ATTEMPTS)]
+    assert attempts == [(flow.request.host, sha256(flow.request)) for flow in posts(CHAIN)]
 
 
 def test_a_cooled_provider_is_not_asked_again(mitmdump: StartMitmdump, tmp_path: Path) -> None:
-    """B3: the quota of the first request keeps the second one away from the first provider."""
-    answers, flows = replay(mitmdump, tmp_path / "out.mitm", "kill", OPUS, OPUS)
+    """B3: what failed for the first request is not asked by the second one."""
+    answers, flows = replay(mitmdump, tmp_path / "out.mitm", "500", OPUS, OPUS)
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert [flow.request.host for flow in flows] == ["first.invalid", "second.invalid", "second.invalid"]
+    names = ["first", "second", "third", "fourth", "fourth"]
+    assert [flow.request.host for flow in flows] == [f"{name}.invalid" for name in names]
 
 
 def test_a_retry_gets_the_next_recorded_answer(mitmdump: StartMitmdump, tmp_path: Path) -> None:
@@ -112,7 +124,7 @@ def test_a_retry_gets_the_next_recorded_answer(mitmdump: StartMitmdump, tmp_path
         writer = FlowWriter(stream)
         writer.add(failed)
         writer.add(served)
-    text = config({"first": "http://first.invalid"}).replace('"0s"', '"5s"\ninitial = "1ms"')
+    text = chained("first").replace('"0s"', '"5s"\ninitial = "1ms"')
     options = {**OFFLINE, "server_replay_reuse": "false", "server_replay_extra": "kill"}
     process = mitmdump(text, "-S", str(recording), "-w", str(out), environment=KEYS, options=options)
     answer = ask(process, failed)
@@ -123,13 +135,14 @@ def test_a_retry_gets_the_next_recorded_answer(mitmdump: StartMitmdump, tmp_path
 
 
 def test_a_request_that_was_never_recorded_stays_here(mitmdump: StartMitmdump, tmp_path: Path) -> None:
-    """Both attempts get mitmproxy's 500 instead of a connection; the client learns that all failed."""
+    """All attempts get mitmproxy's 500 instead of a connection; the client learns that all failed."""
     out = tmp_path / "out.mitm"
     options = {**OFFLINE, "server_replay_extra": "500"}
-    process = mitmdump(PROVIDERS, "-S", str(ATTEMPTS), "-w", str(out), environment=KEYS, options=options)
+    process = mitmdump(PROVIDERS, "-S", str(CHAIN), "-w", str(out), environment=KEYS, options=options)
     flow = chain(OPUS)[0]
     flow.request.content = flow.request.content.replace(b'"stream":true', b'"stream":true ')
     assert ask(process, flow).status_code == 500
     assert process.stop() == 0, process.output
     assert_offline(posts(out))
-    assert [flow.request.host for flow in posts(out)] == ["first.invalid", "second.invalid", "second.invalid"]
+    names = ["first", "second", "third", "fourth", "fourth"]
+    assert [flow.request.host for flow in posts(out)] == [f"{name}.invalid" for name in names]

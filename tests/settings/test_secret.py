@@ -120,6 +120,7 @@ IN_CONTEXT = [
     ('{"Authorization": "Bearer an-opaque-one"}', '{"Authorization": "Bearer ***"}'),
     (r"{\"authorization\": \"token opaque-one\"}", r"{\"authorization\": \"token ***\"}"),
     ("sent Bearer abcdefgh12.", "sent Bearer ***"),
+    ('{"a": "Bearer 1234567890123"}', '{"a": "Bearer ***"}'),
     (f"bearer {HEX}", "bearer ***"),
     ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "Basic ***"),
     (f"MISTRAL_API_KEY={MIXED}", "MISTRAL_API_KEY=***"),
@@ -159,6 +160,7 @@ HARMLESS = [
     "req_011CSHoEeqs5C35K2UUqR7Fy msg_01XFDUDYJgAACzvnptvVoYEL toolu_01A09q90qw90lq917835lq9",
     "eyJ is how base64 of {\" begins: eyJhbGciOiJSUzI1NiJ9",
     "Basic understanding=needed, basic configuration=1",
+    '{"api_key": 12345678901234567890123, "access_token": -1e10000000000000000000}',
 ]
 
 

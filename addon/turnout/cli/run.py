@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 DEAD_TARGET = "http://127.0.0.1:9"
 """Where a request would go that Turnout did not send anywhere: the discard port, on which nothing listens."""
 
-WEB_COLUMNS = ("path", "method", "status", "comment", "size", "time")
+WEB_COLUMNS = ("status", "comment", "size", "time")
+"""Beside a path mitmweb gives a comment 150 pixels, about 18 letters. Without one the whole story can be read."""
 
 EPILOG = (
     "The configuration is looked for in this order: --config, $TURNOUT_CONFIG, ./mitm.conf, "
@@ -67,16 +68,24 @@ def run(
     check_listen(listen.host, settings.access)
     client_keys(settings)  # raises ConfigError for one that cannot be found
     check_free(listen)
+    if record is not None:
+        extra = [*_recording_to(record), *(extra or [])]
     pinned = pinned_provider(settings)
     states = credential_states(settings)
 
     def announce(port: int) -> None:
         typer.echo(start_up(settings, listen.model_copy(update={"port": port}), pinned, states))
 
-    if record is not None:
-        recorded = ["--set", f"turnout_record={record.expanduser().absolute()}"]
-        extra = [*recorded, *(extra or [])]
     start(mitmproxy_arguments(settings, listen, web, extra or []), web, announce)
+
+
+def _recording_to(file: Path) -> list[str]:
+    """mitmproxy's arguments for a recording. Raises ConfigError for a file that cannot be one."""
+    from turnout.recordings.recorder import Recorder
+
+    file = file.expanduser().absolute()
+    Recorder(file).close()
+    return ["--set", f"turnout_record={file}"]
 
 
 def override_listen(host: str | None, port: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from mitmproxy import flow, http
@@ -26,5 +27,6 @@ def failed_attempt(original: http.HTTPFlow, exchange: Exchange, known: Iterable[
         copy.error = flow.Error(exchange.attempt.reason or "attempt failed")
     else:
         copy.response = masked_response(copy.response, known)
+        copy.response.timestamp_end = copy.response.timestamp_end or time.time()  # an answer that was given up
         copy.response.stream = False
     return copy

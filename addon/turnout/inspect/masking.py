@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from mitmproxy import http
 
 from turnout.inspect.backup import backup_of
-from turnout.settings.secret import MASK, SECRET_HEADERS, Secret, masked_path, redact, without_secrets
+from turnout.settings.secret import MASK, Secret, is_secret_header, masked_path, redact, without_secrets
+from turnout.wire.headers import Fields
 from turnout.wire.split_secrets import without_split_secrets
 
-Fields = tuple[tuple[bytes, bytes], ...]
-
-_SECRET = frozenset(name.encode() for name in SECRET_HEADERS)
 _MASK = MASK.encode()
 
 
@@ -20,6 +19,7 @@ def mask_request(request: http.Request, known: Iterable[Secret] = ()) -> None:
     """Mask header, path and body. Call it when the request has left: the wire copy is not affected."""
     known = tuple(known)
     request.headers.fields = masked_fields(request.headers.fields, known)
+    _mask_trailers(request, known)
     path = masked_path(request.path)
     if path != request.path:
         request.path = path
@@ -35,41 +35,53 @@ def masked_response(response: http.Response, known: Iterable[Secret] = ()) -> ht
     fields = masked_fields(response.headers.fields, known)
     content = response.get_content(strict=False) or b""
     masked = _masked_body(response, content, known)
-    if fields == response.headers.fields and masked is content:
+    if fields == response.headers.fields and masked is content and not response.trailers:
         return response
     copy = response.copy()
     copy.headers.fields = fields
+    _mask_trailers(copy, known)
     _replace_body(copy, content, masked)
     return copy
 
 
 def mask_client_side(flow: http.HTTPFlow, known: Iterable[Secret] = ()) -> None:
-    """Mask the request of the attempt and the body of the client's own, which the flow keeps as its backup."""
+    """Mask the request of the attempt and the client's own, which the flow keeps as its backup."""
     backup = backup_of(flow)
-    same = backup is not None and backup["request"]["content"] == flow.request.raw_content
+    sent = flow.request.raw_content
     mask_request(flow.request, known)
     if backup is None:
         return
-    if same:
-        backup["request"]["content"] = flow.request.raw_content  # searched once, and one copy in memory
-        return
     request = http.Request.from_state(dict(backup["request"]))
-    if _mask_body(request, tuple(known)):
-        backup["request"] = request.get_state()
+    if request.raw_content == sent:
+        request.raw_content = flow.request.raw_content  # searched once, and one copy in memory
+        request.headers.fields = masked_fields(request.headers.fields, tuple(known))
+    else:
+        mask_request(request, known)
+    backup["request"] = request.get_state()
 
 
 def masked_fields(fields: Fields, known: Iterable[Secret] = ()) -> Fields:
     """The same header fields, with the values of secret ones and every secret in another replaced by `***`."""
     # One pass over the raw fields: every look-up in mitmproxy's headers goes through all of them.
-    found = tuple((name, _MASK if name.lower() in _SECRET else value) for name, value in fields)
+    found = tuple((name, _MASK if _is_secret(name) else value) for name, value in fields)
     values = "\n".join(value.decode("utf-8", "surrogateescape") for _, value in found)
     if redact(values, known) == values:
         return found
     return tuple((name, _redacted(value, known)) for name, value in found)
 
 
+@lru_cache(1024)
+def _is_secret(name: bytes) -> bool:
+    return is_secret_header(name.decode("latin-1"))
+
+
 def _redacted(value: bytes, known: Iterable[Secret]) -> bytes:
     return redact(value.decode("utf-8", "surrogateescape"), known).encode("utf-8", "surrogateescape")
+
+
+def _mask_trailers(message: http.Message, known: tuple[Secret, ...]) -> None:
+    if message.trailers:
+        message.trailers.fields = masked_fields(message.trailers.fields, known)
 
 
 def _mask_body(message: http.Message, known: tuple[Secret, ...]) -> bool:

@@ -67,6 +67,8 @@ def comment(exchange: Exchange, ending: str = "") -> str:
     tried = [_step(attempt) for attempt in exchange.attempts]
     steps = [one_line(exchange.request.model), *exchange.skipped, *_counted(tried)]
     parts = [" → ".join(steps)]
+    if exchange.endpoint != "messages":
+        parts.append(exchange.endpoint)
     if len(exchange.attempts) > 1:
         parts.append(f"{len(exchange.attempts)} tries")
     if exchange.attempts and exchange.attempt.first_event is not None:

@@ -14,23 +14,24 @@ from turnout.exchange import ClientRequest
 from turnout.inspect.backup import set_backup
 from turnout.inspect.masking import masked_fields
 from turnout.settings.secret import MASK, masked_path
-from turnout.wire.headers import lowered
-
-Fields = tuple[tuple[bytes, bytes], ...]
+from turnout.wire.headers import Fields, lowered
 
 _client_fields: WeakKeyDictionary[http.HTTPFlow, Fields] = WeakKeyDictionary()
 """The client's headers with its credential, in memory alone and as long as the flow is shown: for sending it again."""
 
 
-def keep_pristine(flow: http.HTTPFlow) -> None:
-    """Note the client's request in the flow before the first attempt changes it. Secrets stay out of the note."""
+def keep_pristine(flow: http.HTTPFlow, fields: Fields) -> None:
+    """Note the client's request in the flow before the first attempt changes it. Secrets stay out of the note.
+
+    `fields` are the client's headers as they came; those of the flow may be masked already.
+    """
     state: dict[str, Any] = flow.get_state()
     request = state["request"]
     # In reverse mode mitmproxy has put the address of the target here; the client spoke to this one.
     request["host"], request["port"] = flow.client_conn.sockname[:2]
     request["scheme"] = b"https" if flow.client_conn.tls else b"http"
-    _client_fields[flow] = request["headers"]
-    request["headers"] = masked_fields(request["headers"])
+    _client_fields[flow] = fields
+    request["headers"] = masked_fields(fields)
     request["path"] = masked_path(request["path"].decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     set_backup(flow, state)
 

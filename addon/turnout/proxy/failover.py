@@ -46,6 +46,7 @@ from turnout.proxy.compat import (
 )
 from turnout.proxy.modes import has_unread
 from turnout.proxy.pages import local_error
+from turnout.proxy.shaping import as_sent
 from turnout.proxy.steering import AttemptMonitor, Steering, UpstreamFailedHook, steering
 from turnout.proxy.ticks import TICK, ticks_of
 
@@ -90,6 +91,8 @@ class FailoverStream(HttpStream):
             if isinstance(command, SendHttp):
                 if command.connection is not self.context.client:
                     command.event.stream_id = self._upstream_id if self._upstream_id is not None else self.stream_id
+                    if isinstance(command.event, RequestHeaders):
+                        command.event.request = as_sent(self.flow)
                 else:
                     yield from self._before_client(command.event)
             elif isinstance(command, DropStream):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
@@ -42,9 +42,17 @@ class AttemptMonitor(Protocol):
         """Last words to a client whose stream broke off after it had begun."""
 
 
+class Withheld(NamedTuple):
+    """A header of which the flow shows another value than the one that is sent."""
+
+    name: bytes
+    shown: bytes
+    sent: bytes
+
+
 @dataclass(slots=True)
 class Steering:
-    """One flow: `monitor`, `max_body`, `again` and `sends` are set by the addon, `failure` by the stream."""
+    """One flow: the stream sets `failure` and `too_large`, the addon all the rest."""
 
     monitor: AttemptMonitor | None = None
     """Of the attempt under way; None: whatever is in `flow.response` is final."""
@@ -55,6 +63,8 @@ class Steering:
     """Why the stream gave up the attempt, when it was not the answer's own content."""
     again: bool = False
     """Answer of the `upstream_failed` hook: run the request again."""
+    withheld: tuple[Withheld, ...] = ()
+    """Header values that reach the provider, but are not in `flow.request`, which is shown and saved meanwhile."""
     sends: http.Response | None = None
     """What goes to the client where `flow.response`, which is shown and saved, holds less."""
 

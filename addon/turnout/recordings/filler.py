@@ -38,6 +38,8 @@ _PLAIN_WORD = re.compile(rb"[\w.:/+@$#*\[\]-]{0,128}")
 _FIELD_NAME = re.compile(rb"[\w.$*-]{0,64}")
 _STARS = re.compile(rb"\*+")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_=-]*")
+_SHORTEST_OPAQUE = 6
+"""Bytes. Fewer could be filler."""
 _SHORTEST_DATA = 64
 """Bytes. Where texts are kept, `data` of fewer could be the text of a document."""
 _URL = re.compile(rb"(https?://)[^\s]+")
@@ -159,8 +161,8 @@ class Filler:
         return prose(text) if level.free == METADATA else self._text(text)
 
     def _is_opaque(self, text: bytes, name: bytes) -> bool:
-        short = self.keep_text and name == b"data" and len(text) < _SHORTEST_DATA
-        return not short and _BASE64.fullmatch(text) is not None
+        shortest = _SHORTEST_DATA if self.keep_text and name == b"data" else _SHORTEST_OPAQUE
+        return len(text) >= shortest and _BASE64.fullmatch(text) is not None
 
     def _text(self, text: bytes) -> bytes:
         return kept(text, self.numbering, self.hosts) if self.keep_text else prose(text)
@@ -178,7 +180,8 @@ class Filler:
         except ValueError:
             return prose(text)
         scrubbed = self.document(inner.encode(errors="surrogatepass"), free=METADATA)
-        return json.dumps(scrubbed.decode(errors="surrogatepass"), ensure_ascii=False).encode()[1:-1]
+        again = json.dumps(scrubbed.decode(errors="surrogatepass"), ensure_ascii=False).encode()[1:-1]
+        return again[:-1] + b" " * (len(text) - len(again)) + again[-1:]  # for the escapes that are gone
 
     def events(self, body: bytes) -> bytes:
         """A stream of server-sent events, frame by frame; a tool's input is filled as the one document it adds up to.

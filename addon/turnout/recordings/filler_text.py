@@ -86,9 +86,7 @@ def personal_spans(data: bytes) -> Iterator[tuple[str, int, int]]:
 
 def masked(text: bytes) -> bytes:
     """The text with everything personal in it starred out, length kept. The same object when there is nothing."""
-    while spans := [(start, end) for _, start, end in personal_spans(text)]:
-        text = starred(text, spans)
-    return text
+    return starred(text, lambda data: ((start, end) for _, start, end in personal_spans(data)))
 
 
 def fixed_moment(text: bytes) -> bytes:

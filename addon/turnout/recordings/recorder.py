@@ -17,8 +17,9 @@ from turnout.errors import ConfigError
 
 logger = logging.getLogger("turnout")
 
-_FLOW = re.compile(rb"\d+:")
-"""How every flow of a file begins: with its length (mitmproxy's io/tnetstring.py)."""
+_LENGTH_DIGITS = 12
+_FLOW = re.compile(rb"(\d{1,12}):")
+"""How a flow begins: with the length of a dictionary, which ends with a brace (mitmproxy's io/tnetstring.py)."""
 
 
 class Recorder:
@@ -36,10 +37,14 @@ class Recorder:
         except OSError as error:
             reason = error.strerror or str(error)
             raise ConfigError(f"cannot write a recording to {file} ({reason})", key="turnout_record") from None
-        beginning = os.pread(descriptor, 16, 0)
-        if beginning and not _FLOW.match(beginning):
+        size, whole = os.fstat(descriptor).st_size, _whole_flows(descriptor)
+        if whole is None:
             os.close(descriptor)
             raise ConfigError(f"{file} is no recording; nothing was written to it", key="turnout_record")
+        if whole < size:
+            # What is written behind half a flow could not be read by anything.
+            os.ftruncate(descriptor, whole)
+            logger.warning("%s ended in half a flow, which was cut off (%d bytes)", file, size - whole)
         self._stream: BinaryIO = open(descriptor, "ab", buffering=0)  # noqa: SIM115 - it is closed by `close`
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="turnout-record")
         self._failed = False
@@ -66,3 +71,19 @@ class Recorder:
             self._failed = True
             with contextlib.suppress(OSError):
                 self._stream.truncate(end)  # half a flow would make all that follow unreadable
+
+
+def _whole_flows(descriptor: int) -> int | None:
+    """The size of the whole flows at the beginning of a file; None when it is no flow file."""
+    end = 0
+    while beginning := os.pread(descriptor, _LENGTH_DIGITS + 1, end):
+        length = _FLOW.match(beginning)
+        if length is None:
+            cut_off = beginning.isdigit() and len(beginning) <= _LENGTH_DIGITS
+            return end if cut_off else None
+        following = end + length.end() + int(length[1]) + 1
+        closing = os.pread(descriptor, 1, following - 1)
+        if closing != b"}":
+            return None if closing else end
+        end = following
+    return end

@@ -34,6 +34,12 @@ _METHOD = re.compile(rb"[A-Z]{3,10}")
 _SOCKET_ADDRESS = re.compile(r"\('[^']*', \d+\)|\b[\w.-]+:\d{2,5}\b")
 _MARKER = re.compile(r":[a-z0-9_+-]{1,40}:|")
 _LOOPBACK = re.compile(r"127\.[\d.]+|localhost|::1|0\.0\.0\.0|::|")
+# Python 3.13 took over the words of RFC 9110; mitmproxy and servers still say the others.
+_OTHER_REASONS = (
+    ("Content Too Large", "URI Too Long", "Range Not Satisfiable", "Unprocessable Content")
+    + ("Request Entity Too Large", "Request-URI Too Long", "Requested Range Not Satisfiable", "Unprocessable Entity")
+)  # fmt: skip
+_REASONS = frozenset(("", *(status.phrase for status in HTTPStatus), *_OTHER_REASONS))
 _STEPS = {
     "client_conn": {"timestamp_start": 0, "timestamp_tls_setup": 1, "timestamp_end": 99},
     "request": {"timestamp_start": 2, "timestamp_end": 3},
@@ -245,7 +251,7 @@ def _decode(message: http.Message) -> None:
 def _reason(response: dict[str, Any]) -> bytes:
     """The reason phrase, if it is the one that goes with the status, or a known one."""
     phrase: bytes = response["reason"]
-    return phrase if phrase.decode("latin-1") in {"", *(status.phrase for status in HTTPStatus)} else prose(phrase)
+    return phrase if phrase.decode("latin-1") in _REASONS else prose(phrase)
 
 
 def _set_times(state: dict[str, Any], start: float) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import httpx
 
 from turnout.errors import TurnoutError
-from turnout.recordings.reading import Fields, RecordedExchange, RecordedRequest
+from turnout.recordings.reading import RecordedExchange, RecordedRequest
 from turnout.settings.secret import MASK, Secret, is_secret_header
+from turnout.wire.headers import Fields
 
 TIMEOUT = httpx.Timeout(connect=10, read=600, write=60, pool=None)
 """Claude Code gives an answer as long."""

@@ -92,8 +92,9 @@ _IN_CONTEXT = (
     rf"(?i:bearer)[ \t]{{1,4}}([A-Za-z._~+/=-]{{0,6}}[0-9][{_VALUE}]{{5,}}|[A-Za-z._~+/=-]{{7,64}}[0-9][{_VALUE}]*"
     rf"|[{_VALUE}]{{24,}})",
     r"Basic[ \t]{1,4}([a-z+/]{0,64}[A-Z0-9][A-Za-z0-9+/]{7,}={1,2})",
-    # Keys without a form of their own: `MISTRAL_API_KEY=…`, `"access_token": "…"`.
-    rf"(?:{_CREDENTIAL_NAMES}){_QUOTES}[:=]{_QUOTES}([A-Za-z_+/=~-]{{0,40}}[0-9][A-Za-z0-9_+/=~-]{{19,}})",
+    # Keys without a form of their own: `MISTRAL_API_KEY=…`, `"access_token": "…"`. Never a number, which has no quotes.
+    rf"(?:{_CREDENTIAL_NAMES}){_QUOTES}[:=]{_QUOTES}("
+    r"(?:[A-Za-z_/=~][A-Za-z_+/=~-]{0,40}[0-9]|[0-9]{1,40}[A-DF-Za-df-z_/=~])[A-Za-z0-9_+/=~-]{18,})",
     r"(?i:x-amz-signature|x-goog-signature|[?&]sig)=([A-Za-z0-9%+/=]{40,})",
     # https://ada:password@host, but not the port in mitmproxy's reverse:http://host:8080@8081
     r"://[A-Za-z0-9._~%!$&*+-]{0,128}:([0-9]{0,64}[A-Za-z._~%!&+=-][A-Za-z0-9._~%!&+=-]{2,128})@",
@@ -203,6 +204,11 @@ def _span(found: re.Match[str]) -> tuple[int, int]:
     return found.span(found.lastindex or 0)
 
 
+def prepare() -> None:
+    """Build the patterns now. It takes a tenth of a second, for which the first request would have to wait."""
+    _secret_text(), _suspicious()
+
+
 def redact(text: str, known: Iterable[Secret] = ()) -> str:
     """`text` with every known secret and everything that looks like one replaced by `***`."""
     # The longest first: a secret that is part of another must not leave the rest of it standing.
@@ -237,18 +243,23 @@ def without_secrets(data: bytes, known: Iterable[Secret] = ()) -> bytes:
 
     The length is kept and JSON stays valid. The same object when nothing was found.
     """
-    spans = [*secret_spans(data), *_known_spans(data, known)]
-    # Once more: what followed a secret directly begins a word only now.
-    return without_secrets(starred(data, spans)) if spans else data
-
-
-def starred(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
-    """`data` with stars from each start to each end, and ones for the digits of what may be a number in JSON."""
+    spans = [*_known_spans(data, known)]
     out = bytearray(data)
     for start, end in spans:
-        number = _NUMERIC.fullmatch(data, start, end)
+        number = _NUMERIC.fullmatch(data, start, end)  # it may stand in JSON without quotes
         out[start:end] = _DIGIT.sub(b"1", number[0]) if number else b"*" * (end - start)
-    return bytes(out)
+    return starred(bytes(out) if spans else data, secret_spans)
+
+
+def starred(data: bytes, find: Callable[[bytes], Iterable[tuple[int, int]]]) -> bytes:
+    """`data` with stars from each start to each end that `find` names; the same object when it names none."""
+    # Again and again, because what follows a secret directly begins a word only now.
+    while spans := [*find(data)]:
+        out = bytearray(data)
+        for start, end in spans:
+            out[start:end] = b"*" * (end - start)
+        data = bytes(out)
+    return data
 
 
 def secret_spans(data: bytes) -> Iterator[tuple[int, int]]:
@@ -267,7 +278,8 @@ def secret_spans(data: bytes) -> Iterator[tuple[int, int]]:
             found = pattern.match(text, found.start()) or found  # it may go on beyond the window
             position = found.end()
             beginning, end = _span(found)
-            yield outside_escape(data, beginning), end
+            if (beginning := outside_escape(data, beginning)) < end:
+                yield beginning, end
 
 
 def _known_spans(data: bytes, known: Iterable[Secret]) -> Iterator[tuple[int, int]]:

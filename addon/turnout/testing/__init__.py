@@ -4,6 +4,6 @@ In a `conftest.py` at the top (`pip install 'turnout[testing]'` brings what it n
 
     pytest_plugins = ["turnout.testing.fixtures"]
 
-Then tests ask for the fixtures `proxy`, `provider`, `recording`, `mitmdump` and `home`; see `fixtures`. `replies` and
-`events` are what a scripted provider can be told to answer, `strict` and `vendors` what it accepts.
+Then tests ask for the fixtures `proxy`, `provider`, `recording`, `golden`, `mitmdump` and `home`; see `fixtures`.
+`replies` and `events` are what a scripted provider can be told to answer, `strict` and `vendors` what it accepts.
 """

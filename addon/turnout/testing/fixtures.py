@@ -23,6 +23,7 @@ import pytest
 import pytest_asyncio
 
 from turnout.cli.run import route_script
+from turnout.testing.golden import OPTION, Golden, GoldenFiles
 from turnout.testing.provider import API_KEY, Script, ScriptedProviderThread
 from turnout.testing.proxy import DEAD_TARGET, MitmdumpProcess, RunningProxy
 from turnout.testing.recording import Recording
@@ -34,6 +35,35 @@ _NOT_FOR_TESTS = re.compile(
     r"(ANTHROPIC|CLAUDE|TURNOUT|AWS|OPENAI)_.*|.*_(API_KEY|AUTH_TOKEN|PROXY)|REAL_.*|CLAUDECODE|PROXY_PORT|REQUEST_TIMEOUT",
     re.IGNORECASE,
 )
+
+_GOLDEN = pytest.StashKey[GoldenFiles]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help_text = "Write the golden files of the tests that run, instead of comparing."
+    parser.getgroup("turnout").addoption(OPTION, action="store_true", help=help_text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_GOLDEN] = GoldenFiles(config.getoption(OPTION, False))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which golden files are other ones now."""
+    changes = config.stash[_GOLDEN].changes
+    if changes:
+        terminalreporter.section("golden files written")
+    for file, change in sorted(changes.items()):
+        terminalreporter.line(f"{file.relative_to(config.rootpath)}: {change}")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compares a text with the one of an earlier run: `golden.check("my-route", text)`, in `golden/my-route.txt`.
+
+    The folder is beside the test's file; `pytest --update-golden` writes what is missing or different.
+    """
+    return Golden(request.path.parent / "golden", request.config.stash[_GOLDEN])
 
 
 @pytest.fixture

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
+Fields = tuple[tuple[bytes, bytes], ...]
+"""Names and values in the order and spelling of the wire."""
+
 
 class HeaderFields(Protocol):
     """Headers as on the wire. Only these are cheap: reading mitmproxy's as a mapping takes quadratic time."""
 
     @property
-    def fields(self) -> tuple[tuple[bytes, bytes], ...]: ...
+    def fields(self) -> Fields: ...
 
 
 def lowered(headers: HeaderFields) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from turnout.settings.secret import Secret, without_secrets
 
-_PIECE = re.compile(rb'"(?:text|thinking|partial_json|content|arguments)"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_PIECE = re.compile(rb'"(?:text|thinking|partial_json|content|arguments)"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
 """A member of a delta whose values add up to a text."""
 
 
