@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,12 @@ def test_a_recording_that_is_missing(recording):
 }
 
 
+def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:anyio", "-p", "no:cacheprovider", *options]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "addon")}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+
+
 @pytest.mark.e2e
 def test_a_project_of_somebody_else(tmp_path: Path) -> None:
     """With the strict mode of pytest-asyncio, an addon script, a recording and a golden file."""
@@ -85,17 +92,29 @@ def test_a_project_of_somebody_else(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     (tmp_path / "recordings").mkdir()
     shutil.copy(ROOT / "recordings" / "fresh-prompt.mitm", tmp_path / "recordings" / "day.mitm")
-
-    def run(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:anyio", "-p", "no:cacheprovider", *options]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "addon")}
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-
-    written = run("--update-golden")
+    written = run_pytest(tmp_path, "--update-golden")
     assert written.returncode == 0 and "golden/day.txt: new" in written.stdout, written.stdout
     assert (tmp_path / "golden" / "day.txt").read_text() == "claude-opus-4-8: 200\n"
-    same = run()
+    same = run_pytest(tmp_path)
     assert same.returncode == 0 and "golden" not in same.stdout, same.stdout
+
+
+@pytest.mark.e2e
+def test_the_example_of_the_readme(tmp_path: Path) -> None:
+    conftest, example = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "conftest.py").write_text(conftest)
+    (tmp_path / "test_routes.py").write_text(example)
+    done = run_pytest(tmp_path, "-o", "asyncio_mode=auto")
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.e2e
+def test_a_golden_file_outside_the_root_directory(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "test_day.py").write_text("def test_day(golden):\n    golden.check('day', 'one')\n")
+    plugin = ("-p", "turnout.testing.fixtures")
+    done = run_pytest(tmp_path, *plugin, "--rootdir", "root", "--update-golden", "test_day.py")
+    assert done.returncode == 0 and f"{tmp_path}/golden/day.txt: new" in done.stdout, done.stdout + done.stderr
 
 
 def golden(folder: Path, *, update: bool = False) -> Golden:
@@ -115,6 +134,15 @@ def test_a_golden_file_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(pytest.fail.Exception, match=r"day\.txt does not exist\. pytest --update-golden writes it\."):
         golden(tmp_path).check("day", "one")
     assert not (tmp_path / "day.txt").exists()
+
+
+def test_line_ends_of_all_kinds(tmp_path: Path) -> None:
+    """An event stream may have CR and CR LF; they are compared, and shown where they differ."""
+    golden(tmp_path, update=True).check("day", "one\r\ntwo\rthree\n")
+    assert (tmp_path / "day.txt").read_bytes() == b"one\r\ntwo\rthree\n"
+    golden(tmp_path).check("day", "one\r\ntwo\rthree")
+    with pytest.raises(pytest.fail.Exception, match=r"(?s)-one\\r\n\+one\n two\\rthree\n"):
+        golden(tmp_path).check("day", "one\ntwo\rthree")
 
 
 def test_only_what_has_changed_is_written_and_told(tmp_path: Path) -> None:

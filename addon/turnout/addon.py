@@ -6,7 +6,6 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from mitmproxy import connection, ctx, exceptions, http
@@ -22,7 +21,7 @@ from turnout.inspect.trimming import Keep, Trimmer
 from turnout.proxy.connecting import ConnectDeadlines, ServerConnectionHookData
 from turnout.proxy.installing import install
 from turnout.proxy.modes import is_reverse, listen_again, listen_hosts, listens_elsewhere
-from turnout.recordings.recorder import Recorder
+from turnout.recordings.recorder import Recorder, path_of
 from turnout.reload import LiveSetup
 from turnout.settings.model import Settings
 from turnout.settings.secret import prepare, redact
@@ -160,7 +159,9 @@ class Turnout:
 
     def _record(self, file: str) -> None:
         """Record into this file from now on; none without a name. Raises ConfigError and then changes nothing."""
-        recorder = Recorder(Path(file).expanduser()) if file else None
+        if file and self._recorder is not None and self._recorder.file == path_of(file):
+            return
+        recorder = Recorder(path_of(file)) if file else None
         if self._recorder is not None:
             self._recorder.close()
         self._recorder = recorder
@@ -168,6 +169,13 @@ class Turnout:
             logger.info("recording to %s", recorder.file)
 
     def _over(self, flow: http.HTTPFlow) -> None:
+        """Nothing that goes wrong here may cost a client its answer."""
+        try:
+            self._keep(flow)
+        except Exception as error:
+            logger.warning("a flow could not be kept: %s", redact(f"{type(error).__name__}: {error}"))
+
+    def _keep(self, flow: http.HTTPFlow) -> None:
         if self._recorder is not None:
             self._recorder.add(flow)
         if ctx.master.addons.get("view") is not None:  # mitmdump forgets flows by itself

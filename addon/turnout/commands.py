@@ -7,6 +7,7 @@ line, mitmweb as the result.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import os
@@ -30,13 +31,12 @@ from turnout.exchange import ClientRequest
 from turnout.gate.paths import recognise
 from turnout.inspect.backup import backup_of
 from turnout.inspect.pristine import client_request, pristine
-from turnout.inspect.replayed import RETRY, RETRY_OF
 from turnout.inspect.status_text import client_url, page
 from turnout.journey.explained import explain_plan, heading, plan_of
 from turnout.journey.report import snapshot
 from turnout.journey.state import Setup
+from turnout.metadata import CLIENT_MODEL, EXCHANGE, PART, RETRY, RETRY_OF
 from turnout.proxy.modes import is_reverse
-from turnout.recordings.reading import CLIENT_MODEL, EXCHANGE, PART
 from turnout.reload import LiveSetup
 from turnout.settings.model import Listen
 from turnout.settings.pin import check_provider, lift_pin, write_pin
@@ -52,8 +52,7 @@ logger.setLevel(logging.INFO)  # what was asked for is told also where Turnout i
 LONGEST = 400
 """Lines of an explanation. More would make a table that no UI shows well."""
 LARGEST = 20_000_000
-"""Bytes that are scrubbed in one command, which takes about 4 s. mitmproxy runs commands in its event loop: no traffic
-passes meanwhile."""
+"""Bytes that are scrubbed in one command. Collecting them for the thread that does it holds up traffic for 0.1 s."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -97,6 +96,7 @@ class TurnoutCommands:
     def __init__(self, conductor: Conductor, live: LiveSetup) -> None:
         self._conductor = conductor
         self._live = live
+        self._tasks: set[asyncio.Future[None]] = set()
 
     @offered("turnout.status")
     def status(self) -> Sequence[str]:
@@ -169,7 +169,6 @@ class TurnoutCommands:
     @offered("turnout.scrub.save")
     def scrub_save(self, flows: Sequence[Flow], path: types.Path) -> str:
         """Write flows without secrets, people and anybody's prose into a file, whose old content is replaced."""
-        from turnout.recordings.scrub import scrub
         from turnout.recordings.scrub_flow import is_exchange
 
         if path.startswith("+"):
@@ -180,16 +179,21 @@ class TurnoutCommands:
         file = Path(path).expanduser().absolute()
         if not file.parent.is_dir():
             raise TurnoutError(f"There is no folder {file.parent}. Nothing was written")
-        data = scrub(_recording(over))
-        try:
-            write_atomically(file, data)
-        except OSError as error:
-            raise TurnoutError(f"{file} cannot be written ({error.strerror or error}). Nothing was changed") from None
+        if file.is_dir():
+            raise TurnoutError(f"{file} is a folder. Name a file in it")
         left = len(flows) - len(over)
         rest = f" Left out: {left} still under way or no HTTP exchange." if left else ""
-        return f"Wrote {len(over)} scrubbed {'flow' if len(over) == 1 else 'flows'} to {file}.{rest}"
+        told = f"{len(over)} scrubbed {'flow' if len(over) == 1 else 'flows'} to {file}.{rest}"
+        self._in_background(_write_scrubbed, _recording(over), file, f"Wrote {told}")
+        return f"Writing {told} The event log tells when it is done."
 
     # --- parts ---
+
+    def _in_background(self, work: Callable[..., None], *arguments: Any) -> None:
+        """mitmproxy runs commands in its event loop: what takes seconds would hold up all traffic."""
+        task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _setup(self) -> Setup:
         if self._live.current is None:
@@ -267,6 +271,19 @@ def _again(original: http.HTTPFlow, provider: str) -> http.HTTPFlow:
     return again
 
 
+def _write_scrubbed(recording: bytes, file: Path, told: str) -> None:
+    from turnout.recordings.scrub import scrub
+
+    try:
+        write_atomically(file, scrub(recording))
+    except OSError as error:
+        logger.warning("%s cannot be written (%s). Nothing was changed.", file, error.strerror or error)
+    except Exception as error:
+        logger.warning("%s was not written: %s", file, redact(str(error)))
+    else:
+        logger.info("%s", told)
+
+
 def _recording(flows: Sequence[Flow]) -> bytes:
     """A flow file, the attempts of an exchange before it. Raises TurnoutError for one that is too large."""
     exchanges = {flow.metadata.get(EXCHANGE): index for index, flow in enumerate(flows) if _part(flow) == "exchange"}
@@ -282,8 +299,8 @@ def _recording(flows: Sequence[Flow]) -> bytes:
         writer.add(flows[index])
         if stream.tell() > LARGEST:
             raise TurnoutError(
-                f"These flows hold more than {LARGEST // 1_000_000} MB, and no traffic would pass while they are "
-                "scrubbed. Write them with save.file, then run: turnout scrub IN OUT"
+                f"These flows hold more than {LARGEST // 1_000_000} MB. Write them with save.file, "
+                "then run: turnout scrub IN OUT"
             )
     return stream.getvalue()
 

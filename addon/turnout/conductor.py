@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,9 +22,9 @@ from turnout.health.verdict import Verdict
 from turnout.inspect import notes
 from turnout.inspect.attempts import failed_attempt
 from turnout.inspect.describing import describe
-from turnout.inspect.masking import mask_client_side, masked_fields, masked_response
-from turnout.inspect.pristine import keep_pristine
-from turnout.inspect.replayed import Recorded, forget_recorded
+from turnout.inspect.masking import masked_fields, masked_response
+from turnout.inspect.pristine import client_side, put_away
+from turnout.inspect.replayed import Recorded, forget_recorded, is_attempt
 from turnout.inspect.usage import UsageTotals
 from turnout.journey.answer import AnswerMonitor, Expectation
 from turnout.journey.dispatch import Dispatcher
@@ -32,7 +33,7 @@ from turnout.journey.state import Journey, Setup
 from turnout.passage import Passage
 from turnout.proxy.publish import publish
 from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as, withhold
-from turnout.proxy.steering import steering
+from turnout.proxy.steering import Instead, steering
 from turnout.routing.facts import Facts
 from turnout.routing.names import asked
 from turnout.settings.model import Settings
@@ -54,7 +55,7 @@ class Conductor:
         self.dispatcher = Dispatcher()
         self.usage = UsageTotals()
         self._setup: Setup | None = None
-        self._passages: dict[str, Passage] = {}
+        self._passages: dict[http.HTTPFlow, Passage] = {}
 
     # --- configuration ---
 
@@ -78,11 +79,11 @@ class Conductor:
         """Check the head of a request. One that may not enter gets its answer now; its body is not kept."""
         request = flow.request
         replayed = flow.is_replay == "request"
-        recorded = forget_recorded(flow) if replayed else Recorded()
-        if recorded.attempt:
-            flow.comment = "a failed attempt is no request of a client: not sent again"
+        if replayed and is_attempt(flow):
+            logger.info("a failed attempt is no request of a client: not sent again")
             flow.kill()
             return
+        recorded = forget_recorded(flow) if replayed else Recorded()
         fields, headers = request.headers.fields, lowered(request.headers)
         request.headers.fields = masked_fields(fields)  # from now on the flow is shown
         try:
@@ -97,7 +98,7 @@ class Conductor:
             self._refuse(flow, error)
             return
         steering(flow).max_body = setup.settings.access.max_body
-        self._passages[flow.id] = Passage(
+        self._passages[flow] = Passage(
             flow,
             known,
             fields=fields,
@@ -110,7 +111,7 @@ class Conductor:
 
     async def attempt(self, flow: http.HTTPFlow) -> None:
         """Answer here, or make the flow the next attempt of its exchange."""
-        passage = self._passages.get(flow.id)
+        passage = self._passages.get(flow)
         if flow.response is not None:
             return
         if passage is None or self._setup is None:
@@ -137,6 +138,9 @@ class Conductor:
         if guide.too_large:
             raise too_large(setup.settings.access.max_body)
         assert passage.known.endpoint is not None
+        if passage.recorded.body is not None:
+            flow.request.raw_content = passage.recorded.body
+        passage.client = client_side(flow, passage.fields)
         body = decompress(
             flow.request.raw_content or b"",
             passage.headers.get("content-encoding", ""),
@@ -147,7 +151,6 @@ class Conductor:
         if recorded.model is not None:
             request = replace(request, body=replace_model(body, request.fields, recorded.model))
         passage.journey = self.dispatcher.open(request, passage.known.endpoint, setup, recorded.pinned)
-        keep_pristine(flow, passage.fields)
 
     def _send(self, passage: Passage, journey: Journey, outgoing: Outgoing) -> None:
         exchange = journey.exchange
@@ -166,7 +169,7 @@ class Conductor:
         steering(passage.flow).monitor = passage.monitor
 
     def answer_begins(self, flow: http.HTTPFlow) -> None:
-        passage = self._passages.get(flow.id)
+        passage = self._passages.get(flow)
         if passage is None or flow.response is None:
             return
         if passage.closes or not passage.chunks:
@@ -184,13 +187,18 @@ class Conductor:
 
         `known_reason` is better than what the stream could tell.
         """
-        passage = self._passages.get(flow.id)
+        passage = self._passages.get(flow)
         if passage is None or passage.journey is None or passage.monitor is None:
             raise InternalError("An attempt failed that nobody made.")
         journey, guide = passage.journey, steering(flow)
+        if flow.response is not None:
+            # mitmproxy tells the end of an answer with its last hook, which a failed attempt has not.
+            flow.response.timestamp_end = flow.response.timestamp_end or time.time()
         judgement = passage.monitor.failed(redact(known_reason or guide.failure, journey.setup.chain.secrets()))
         monitor, passage.monitor = passage.monitor, None  # whatever ends the exchange now is not this attempt's doing
         guide.again = await self.dispatcher.failed(journey, judgement, answer_of(flow), monitor.refusal)
+        if flow.response is not None and flow.response.raw_content is None:
+            flow.response.raw_content = monitor.received  # of a stream, which mitmproxy does not keep
         attempt = failed_attempt(flow, journey.exchange, passage.known_secrets)
         await publish(attempt)
         self._on_over(attempt)
@@ -205,7 +213,7 @@ class Conductor:
 
     def finished(self, flow: http.HTTPFlow) -> None:
         """The answer is complete; a buffered one is about to be sent."""
-        passage = self._passages.pop(flow.id, None)
+        passage = self._passages.pop(flow, None)
         if passage is not None and flow.response is not None:
             if flow.response.stream and passage.monitor is not None:
                 flow.response.raw_content = passage.monitor.received
@@ -215,27 +223,31 @@ class Conductor:
 
     def broken(self, flow: http.HTTPFlow) -> None:
         """The client left, the flow was killed, or a stream broke off after it had begun."""
-        passage = self._passages.pop(flow.id, None)
+        passage = self._passages.pop(flow, None)
         if passage is not None:
             if passage.monitor is not None:
                 passage.monitor.tell_minted()
-            if flow.response is not None and passage.monitor is not None and flow.response.raw_content is None:
-                flow.response.raw_content = passage.monitor.received
+            self._keep_received(flow, passage)
             complete = passage.monitor is not None and passage.monitor.complete
             ending = flow.error.msg if flow.error else "broken off"
             self._end(passage, "" if complete else redact(ending), served=complete)
         self._put_away(flow, passage)
 
+    def _keep_received(self, flow: http.HTTPFlow, passage: Passage) -> None:
+        """mitmproxy keeps nothing of a stream."""
+        if flow.response is not None and passage.monitor is not None and flow.response.raw_content is None:
+            flow.response.raw_content = passage.monitor.received
+
     def _put_away(self, flow: http.HTTPFlow, passage: Passage | None) -> None:
         """A flow that is over may be shown, saved and exported: no secret stays in it."""
         known = passage.known_secrets if passage is not None else ()
-        mask_client_side(flow, known)
         if flow.error is not None:
             flow.error.msg = redact(flow.error.msg, known)
         if flow.response is not None:
             kept = masked_response(flow.response, known)
             if kept is not flow.response:
-                steering(flow).sends, flow.response = flow.response, kept
+                steering(flow).sends, flow.response = Instead(flow.response, kept, kept.get_state()), kept
+        put_away(flow, passage.client if passage is not None else None, known)
         self._on_over(flow)
 
     def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
@@ -243,7 +255,7 @@ class Conductor:
         secrets = self._setup.chain.secrets() if self._setup else ()
         trace = "" if isinstance(error, RequestError) else "\n" + "".join(traceback.format_exception(error)).rstrip()
         logger.warning("internal error: %s", redact(f"{type(error).__name__}: {error}{trace}", secrets))
-        passage = self._passages.pop(flow.id, None)
+        passage = self._passages.pop(flow, None)
         if passage is not None and passage.journey is not None:
             self.dispatcher.close(passage.journey, "failed")
         known = error if isinstance(error, RequestError) else InternalError("Turnout failed; see its log.")
@@ -251,7 +263,7 @@ class Conductor:
 
     def knows(self, flow: http.HTTPFlow) -> bool:
         """Whether the flow is under way here. A killed flow is, although mitmproxy no longer calls it live."""
-        return flow.id in self._passages
+        return flow in self._passages
 
     def client_left(self, client_id: str) -> None:
         for passage in self._passages.values():
@@ -259,13 +271,16 @@ class Conductor:
                 passage.journey.leave()
 
     def abandon_all(self) -> None:
-        """The addon is unloaded: nothing stays held, and no secret stays in a flow that may yet be saved."""
-        for passage in self._passages.values():
-            mask_client_side(passage.flow, passage.known_secrets)
+        """The addon is unloaded: nothing stays held, no secret stays in a flow, and what hangs is told and recorded."""
+        passages, self._passages = self._passages, {}
+        for flow, passage in passages.items():
+            self._keep_received(flow, passage)
             if passage.journey is not None:
                 passage.journey.leave()
                 self.dispatcher.close(passage.journey, "failed")
-        self._passages.clear()
+                describe(flow, passage.journey.exchange, "under way when Turnout ended", passage.known_secrets)
+                logger.info(flow.comment)
+            self._put_away(flow, passage)
 
     # --- parts ---
 
@@ -284,9 +299,9 @@ class Conductor:
 
     def _refuse(self, flow: http.HTTPFlow, error: RequestError) -> None:
         answer_with(flow, LocalAnswer(error.status, error.headers(), error.body(dialect_of(flow.request.path))))
+        flow.request.path = masked_path(flow.request.path)
         flow.comment, flow.marked = f"refused: {redact(error.message)}", notes.ERROR_MARK
-        path = notes.one_line(masked_path(flow.request.path))
-        logger.info("%s %s · %d %s", flow.request.method, path, error.status, flow.comment)
+        logger.info("%s %s · %d %s", flow.request.method, notes.one_line(flow.request.path), error.status, flow.comment)
 
     def _outcome(self, passage: Passage, journey: Journey, served: bool) -> str:
         """How an exchange ended that nothing broke off, where the steps do not tell it. Foreign words are cut short."""
@@ -311,7 +326,7 @@ class Conductor:
                 self.dispatcher.served(journey, flow.response.status_code)
             elif broken := passage.monitor.broken:
                 self.dispatcher.broke(journey, broken)
-                ending = f"broke off: {broken.reason}"
+                ending = "broke off"  # why is told by its step
             elif not served:
                 self.dispatcher.cancelled(journey)
             self.usage.add(journey.provider.name, exchange.attempt.model, exchange.usage)

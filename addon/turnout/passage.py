@@ -31,6 +31,8 @@ class Passage:
     """The client wants its connection closed. The header itself is gone when an attempt has been made."""
     recorded: Recorded
     """What is known of a flow that is replayed."""
+    client: http.Request | None = None
+    """The client's request as a whole, once it has come."""
     journey: Journey | None = None
     monitor: AnswerMonitor | None = None
 

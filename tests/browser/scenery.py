@@ -201,7 +201,7 @@ def opus_body(messages: list[dict[str, Any]]) -> dict[str, Any]:
         "stream": True,
         "thinking": {"type": "adaptive"},
         "system": [
-            {"type": "text", "text": "You are Claude Code, Anthropic's official CLI for Claude."},
+            {"type": "text", "text": "You help the people of a signal box."},
             {"type": "text", "text": _SYSTEM, "cache_control": _CACHED},
         ],
         "tools": _TOOLS,

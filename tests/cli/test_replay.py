@@ -19,7 +19,7 @@ from turnout.cli.replay_target import checked_url, credentials_for, known_secret
 from turnout.errors import ConfigError
 from turnout.settings.load import load
 from turnout.testing import replies
-from turnout.testing.events import stream_of, tool_turn
+from turnout.testing.events import message_start, ping, stream_of, tool_turn
 from turnout.testing.provider import API_KEY, ScriptedProviderThread
 from turnout.testing.replies import Reply
 from turnout.testing.wire import RecordedRequest
@@ -177,6 +177,18 @@ def test_nothing_shows_a_secret(turnout: Turnout, provider: ScriptedProviderThre
             printed += (home / "report.xml").read_text() if "--junit" in more else ""
             assert "anary" not in printed and API_KEY[12:] not in printed
     assert all(arrived.lower["x-api-key"] == API_KEY for arrived in provider.messages)
+    assert all(arrived.target == "/v1/messages?beta=true" for arrived in provider.messages)
+    assert outcome.err == "turnout: credentials in the recording are not sent: api_key, x-api-key\n"
+
+
+def test_an_answer_may_not_take_longer_than_the_configuration_says(
+    turnout: Turnout, provider: ScriptedProviderThread, file: Path, home: Path
+) -> None:
+    (home / "mitm.conf").write_text('timeouts.request = "200ms"\n')
+    provider.play([replies.sse(), replies.sse([message_start(), *[ping()] * 100_000], delay=0.01)])
+    outcome = turnout("replay", str(file), "--to", provider.url)
+    assert outcome.code == 1 and "1 passed, 1 failed" in outcome.out
+    assert "3 · complete: " in outcome.out and "(not at its end after 0.2 s)" in outcome.out
 
 
 # --- the command line ---

@@ -75,6 +75,15 @@ def test_arguments_of_the_user_come_last() -> None:
     assert arguments[-2:] == ["-w", "out.mitm"]
 
 
+@pytest.mark.parametrize("flags", [("--set", "flow_detail=2"), ("--set=flow_detail=2",)])
+def test_an_option_of_the_user_takes_the_place_of_ours(flags: tuple[str, ...]) -> None:
+    """mitmproxy refuses an option that is set twice."""
+    arguments = mitmproxy_arguments(load(process={}), Listen(), web=True, extra=flags)
+    assert [each for each in arguments if "flow_detail" in each] == [flags[-1]]
+    columns = mitmproxy_arguments(load(process={}), Listen(), web=True, extra=("--set", "web_columns=path"))
+    assert [each for each in columns if "web_columns" in each] == ["web_columns=path"]
+
+
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
 def test_a_port_in_use(family: socket.AddressFamily, host: str) -> None:
     with socket.create_server((host, 0), family=family) as occupied:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -46,7 +48,7 @@ def test_the_text_is_kept_on_demand(turnout: Turnout, source: Path, home: Path) 
 
 def test_hosts_may_be_several(turnout: Turnout, source: Path, home: Path) -> None:
     names = ("--host", "127.0.0.1:4711=[::1]:81", "--host", "[::2]:1=second.invalid:80")
-    assert turnout("scrub", "in.mitm", "out.mitm", *names).code == 0
+    assert turnout("scrub", "in.mitm", "out.mitm", "--force", *names).code == 0
     (flow,) = read((home / "out.mitm").read_bytes())
     assert (flow.request.host, flow.request.port) == ("::1", 81)
 
@@ -89,3 +91,20 @@ def test_an_output_that_cannot_be_written(turnout: Turnout, source: Path, home: 
     done = turnout("scrub", "in.mitm", "folder")
     assert done.code == 1 and "folder" in done.err and "Nothing was written" in done.err
     assert sorted(file.name for file in home.iterdir() if not file.name.startswith("home")) == ["folder", "in.mitm"]
+
+
+def test_a_file_that_is_there_is_replaced_only_when_told(turnout: Turnout, source: Path, home: Path) -> None:
+    """Swapped arguments would cost the recording."""
+    (home / "out.mitm").write_text("precious")
+    done = turnout("scrub", "in.mitm", "out.mitm")
+    assert (done.code, (home / "out.mitm").read_text()) == (2, "precious") and "--force" in done.err
+    assert turnout("scrub", "in.mitm", "out.mitm", "--force").code == 0
+    assert (home / "out.mitm").read_text(errors="replace") != "precious"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_kept_texts_are_for_the_user_alone(turnout: Turnout, source: Path, home: Path) -> None:
+    turnout("scrub", "in.mitm", "kept.mitm", "--keep-text")
+    turnout("scrub", "in.mitm", "clean.mitm")
+    modes = [stat.S_IMODE((home / name).stat().st_mode) for name in ("kept.mitm", "clean.mitm")]
+    assert modes[0] == 0o600 and modes[1] & 0o044

@@ -14,6 +14,7 @@ from mitmproxy.addons import export
 from mitmproxy.addons.savehar import SaveHar
 
 from tests.proxy.support import BODY, QUICK, provider_table, route, text_of
+from turnout.recordings.scrub import scrub
 from turnout.testing import replies
 from turnout.testing.events import stream_of
 from turnout.testing.fixtures import StartProvider, StartProxy
@@ -115,7 +116,7 @@ async def test_no_canary_is_found_anywhere(
     await running.stop_recording()
     found = dict(shown(flows))
     found |= {name: repr(file.read_bytes()) for name, file in files.items()}
-    # SCRUB
+    found["scrubbed"] = repr(scrub(files["turnout_record"].read_bytes()))
     log = [record.getMessage() for record in caplog.records if not record.name.startswith("http")]  # the client's own
     found |= {"log": "\n".join(log), "health": health.text}
     assert {name: _around(content) for name, content in found.items() if "Canary" in content} == {}

@@ -133,6 +133,22 @@ async def test_a_client_that_leaves_is_no_error_of_anybody(
     assert flow.marked == ""
 
 
+async def test_what_hangs_at_the_end_is_recorded(
+    proxy: StartProxy, provider: StartProvider, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """It is often the reason for Ctrl-C."""
+    file = tmp_path / "day.mitm"
+    async with ScriptedProvider(replies.hang_after(2)) as slow:
+        running = await proxy(anthropic_table(slow), options={"turnout_record": str(file)})
+        async with client.stream("POST", f"{running.url}/v1/messages", json=BODY, headers=HEADERS) as answer:
+            await anext(answer.aiter_bytes())
+            running.addon.conductor.abandon_all()
+            await running.stop_recording()
+    (flow,) = read_flows(file)
+    assert flow.comment.endswith("under way when Turnout ended")
+    assert b"message_start" in flow.response.content and API_KEY not in repr(flow.get_state())
+
+
 @pytest.mark.parametrize(("option", "value"), [("turnout_record", "/nowhere/at/all.mitm"), ("turnout_keep", "many")])
 async def test_an_option_that_cannot_be_used_is_refused_and_changes_nothing(
     proxy: StartProxy, option: str, value: str

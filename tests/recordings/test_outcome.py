@@ -226,6 +226,28 @@ def test_a_long_text_is_shown_around_the_difference() -> None:
     )
 
 
+ALL = stream_of("Hello there, how are you?")
+CUT = ALL[:4]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "names"),
+    [
+        (CUT, [*CUT, error("api_error", "minimax: connection closed")], []),
+        ([*CUT, error("api_error", "a: b")], [*CUT, error("api_error", "minimax: connection closed")], []),
+        (CUT, [*CUT, error("overloaded_error", "minimax: too busy")], ["error", "events"]),
+        (CUT, [*CUT, error("api_error", "Internal server error")], ["error", "events"]),
+        (CUT, [*CUT[:3], error("api_error", "minimax: connection closed")], ["events", "text"]),
+        (ALL, [*CUT, error("api_error", "minimax: connection closed")], ["complete", "error", "events", "text"]),
+    ],
+)
+def test_that_a_stream_broke_off_may_be_said(one: list[Event], other: list[Event], names: list[str]) -> None:
+    """A recording holds what the provider sent; Turnout tells its client in an event that there is no more."""
+    ignored = {"stop_reason", "usage"}
+    for before, after in ((one, other), (other, one)):
+        assert [each.name for each in differences(of(before), of(after)) if each.name not in ignored] == names
+
+
 def test_success_that_became_failure_is_one_difference() -> None:
     assert [each.name for each in differences(HELLO, failed(401, "authentication_error"))] == ["status"]
 

@@ -11,7 +11,7 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.test import tflow
 
 from turnout.errors import ConfigError
-from turnout.recordings.recorder import Recorder
+from turnout.recordings.recorder import Recorder, path_of
 from turnout.testing.recording import read_flows
 
 
@@ -81,6 +81,29 @@ def test_a_damaged_recording_is_not_touched(tmp_path: Path, damage: bytes) -> No
     with pytest.raises(ConfigError, match="no recording"):
         Recorder(file)
     assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"1200: lunch with Ada\n", b"12345", b"1700000000:event\n", b"1000:ada:x\n", b"99:9:ada;x", b"x", b"4:1:a;x}"],
+)
+def test_what_only_begins_like_a_recording_is_not_touched(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "notes"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match="no recording"):
+        Recorder(file)
+    assert file.read_bytes() == content
+
+
+def test_what_is_no_file_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no recording"):
+        Recorder(Path("/dev/null"))
+
+
+def test_names_of_files() -> None:
+    assert path_of("a.mitm") == Path.cwd() / "a.mitm"
+    assert path_of("~/a.mitm") == Path(os.environ["HOME"]) / "a.mitm"
+    assert path_of("~nobody-of-this-name/a.mitm") == Path.cwd() / "~nobody-of-this-name/a.mitm"
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_a_session_is_the_same_in_header_and_body() -> None:
 @pytest.mark.parametrize(
     "text",
     [KEY, "Bearer abcdefgh12", EMAIL, HOME, "/Users/ada/x", "/root/.claude", "C:\\Users\\ada"]
-    + [f"/{folder}/x" for folder in ("work", "tmp", "private", "mnt")]
+    + [f"/{folder}/x" for folder in ("workspace", "workspaces", "tmp", "private", "mnt", "var/folders")]
     + ["192.168.0.7", "printer.local", "AKIAABCDEFGHIJKLMNOP", "~/notes"],
 )
 def test_findings(text: str) -> None:
@@ -231,6 +231,23 @@ def test_a_comment_of_somebody_else_is_prose(words: str) -> None:
     assert PLANTED not in clean.comment and len(clean.comment) == len(words.encode())
     noted = exchange(comment="opus → anthropic 200", metadata={"turnout.exchange": "4e1fa0c3b2d1"})
     assert Scrubber().flow(noted).comment == "opus → anthropic 200"
+
+
+@pytest.mark.parametrize(
+    ("words", "clean"),
+    [
+        ("attempt 1/2 · first · 429 quota, resets 07:39", "attempt 1/2 · first · 429 quota, resets 12:00"),
+        ("attempt 1/2 · first · 429 quota, resets 2026-11-21 23:39", "attempt 1/2 · first · 429 quota, resets 12:00"),
+        ("until 2026-11-21T07:39:12.5+01:00 (07:39:12)", "until 12:00 (12:00)"),
+        ("no api.corp:443, 10-4:80 and [fe80::12:34]", "no (address), (address) and [fe80::(address)]"),
+        ("cannot reach ('api.corp', 443) at 24:10", "cannot reach (address) at (address)"),
+    ],
+)
+def test_a_time_of_day_is_no_address(words: str, clean: str) -> None:
+    """It is the same one in every published file."""
+    once = Scrubber().flow(exchange(comment=words, metadata={"turnout.exchange": "4e1fa0c3b2d1"}))
+    assert once.comment == clean
+    assert Scrubber().flow(once).comment == clean
 
 
 def test_a_markers_name_stays_and_nothing_else() -> None:

@@ -15,12 +15,15 @@ from turnout.recordings.sending import (
     Received,
     Sender,
     Unreachable,
+    credentials_in,
     recorded_starts,
     send_all,
     sendable_fields,
+    sendable_path,
 )
 from turnout.settings.secret import Secret
 from turnout.testing import replies
+from turnout.testing.events import message_start, ping
 from turnout.testing.provider import API_KEY, ScriptedProvider
 from turnout.testing.replies import Reply
 from turnout.testing.wire import RecordedRequest
@@ -43,10 +46,59 @@ def test_headers_of_the_old_connection_and_secrets_are_left_out() -> None:
         (b"Helicone-Auth", b"Bearer abc"),
         (b"X-Custom", b"***"),
         (b"X-Other", b"token=***"),
+        (b"X-Forward", b"Bearer sk-ant-api03-still-there"),
+        (b"Referer", b"https://ada:correct-horse@gateway.example/"),
+        (b"Origin", b"https://gateway.example/?access_token=abc"),
         (b"Anthropic-Beta", b"a,b"),
         (b"accept-encoding", b"gzip, br"),
     )
     assert sendable_fields(fields) == [(b"Anthropic-Beta", b"a,b"), (b"accept-encoding", b"gzip, br")]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "sent"),
+    [
+        ("/v1/messages?beta=true&x=%7e[]", "/v1/messages?beta=true&x=%7e[]"),
+        ("/v1/messages?a;b&&c=", "/v1/messages?a;b&&c="),
+        ("/v1/messages?", "/v1/messages?"),
+        ("/v1/messages?key=abc&beta=true&access_token=def", "/v1/messages?beta=true"),
+        ("/v1/messages?API%5FKEY=abc", "/v1/messages"),
+        ("/v1/messages?beta=true;key=abc", "/v1/messages?beta=true"),
+        ("/v1/messages?x=sk-ant-api03-still-there&page_token=2", "/v1/messages?page_token=2"),
+        ("/v1/messages?sk-ant-api03-still-there", "/v1/messages"),
+        ("/v1/messages?key=***&x=***&beta=true", "/v1/messages?beta=true"),
+        ("/sk-ant-api03-still-there/v1/messages", "/***/v1/messages"),
+        ("/\udce4?key=abc&\udce4", "/\udce4?\udce4"),
+    ],
+)
+def test_a_query_loses_its_credentials(recorded: str, sent: str) -> None:
+    """G1: a plain mitmdump and a HAR file hold them as they were."""
+    assert sendable_path(recorded) == sent
+
+
+def test_the_names_of_recorded_credentials() -> None:
+    fields = (
+        (b"X-Api-Key", b"sk-ant-api03-still-there"),
+        (b"authorization", b"***"),
+        (b"cookie", b""),
+        (b"x-forward", b"Bearer sk-ant-api03-still-there"),
+        (b"x-custom", b"fine"),
+    )
+    path = "/sk-ant-api03-still-there?key=abc&token=***&sk-ant-api03-still-there=1&beta=true"
+    (exchange,) = exchanges()
+    request = type(exchange.request)("POST", path, fields, exchange.request.body)
+    assert list(credentials_in(request)) == ["x-api-key", "x-forward", "the path", "key", "***"]
+    assert list(credentials_in(exchange.request)) == []
+
+
+async def test_recorded_credentials_are_not_sent() -> None:
+    (exchange,) = exchanges(path="/v1/messages?key=abc&beta=true")
+    fields = (*exchange.request.fields, (b"x-forward", b"Bearer sk-ant-api03-still-there"))
+    sent = type(exchange.request)("POST", exchange.request.path, fields, exchange.request.body)
+    async with ScriptedProvider() as provider, Sender(Destination(provider.url, KEY)) as sender:
+        await sender.send(sent)
+    (arrived,) = provider.requests
+    assert arrived.target == "/v1/messages?beta=true" and "x-forward" not in arrived.lower
 
 
 async def test_a_request_arrives_as_it_was_recorded() -> None:
@@ -129,6 +181,57 @@ async def test_nobody_there_is_an_error_at_the_first_request_alone() -> None:
     async with Sender(Destination(url, KEY)) as sender:
         with pytest.raises(Unreachable, match=f"nothing answers at {url}"):
             await send_all(exchanges(3), sender, lambda *_: None, concurrency=2)
+
+
+async def test_a_refused_connection_ends_nothing_that_is_under_way() -> None:
+    """The first request is not answered yet when the second finds nobody."""
+    gate = asyncio.Event()
+    async with ScriptedProvider(replies.sse(gate=gate)) as provider, Sender(Destination(provider.url, KEY)) as sender:
+        first = asyncio.create_task(sender.send(exchanges()[0].request))
+        await provider.arrived()
+        provider._server.close()
+        second = await sender.send(exchanges()[0].request)
+        gate.set()
+        assert (await first).status == 200
+    assert second.status is None and second.problem
+
+
+async def test_a_refused_connection_waits_for_one_that_is_being_made() -> None:
+    """Whether anybody is there is known when the last handshake has ended."""
+    refuse, began = asyncio.Event(), asyncio.Event()
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        began.set()
+        await refuse.wait()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with Sender(Destination(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")) as sender:
+        first = asyncio.create_task(sender.send(exchanges()[0].request))
+        await began.wait()
+        server.close()
+        second = asyncio.create_task(sender.send(exchanges()[0].request))
+        done, _ = await asyncio.wait([first, second], timeout=0.2)
+        assert done == set()
+        refuse.set()
+        failures = await asyncio.gather(first, second, return_exceptions=True)
+    assert [type(each) for each in failures] == [Unreachable, Unreachable]
+
+
+async def test_an_answer_without_end() -> None:
+    """A peer that pings for ever."""
+    endless = replies.sse([message_start(), *[ping()] * 100_000], delay=0.01)
+    async with ScriptedProvider(endless) as provider, Sender(Destination(provider.url, KEY), 0.3) as sender:
+        answer = await sender.send(exchanges()[0].request)
+        await provider.requests[0].closed.wait()
+    assert answer.status == 200 and b"event: ping" in answer.body
+    assert answer.problem == "not at its end after 0.3 s" and answer.total >= 0.3
+
+
+async def test_a_silent_peer() -> None:
+    async with ScriptedProvider(replies.hang()) as provider, Sender(Destination(provider.url, KEY), 0.1) as sender:
+        answer = await sender.send(exchanges()[0].request)
+    assert (answer.status, answer.problem) == (None, "not at its end after 0.1 s")
 
 
 async def play(script: Callable[[RecordedRequest], Reply], count: int, **how: Any) -> tuple[list[int], int]:

@@ -44,8 +44,6 @@ def located(config: str, ports: Mapping[str, int]) -> str:
     return _PROVIDER.sub(lambda found: f"http://127.0.0.1:{ports[found[1]]}{found[2]}", config)
 
 
-
-
 class Stage:
     """One session: everything lives in a folder of its own and ends with `close`."""
 

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.recordings.flows import BODY, HEADERS, plain, request, save
 from tests.replay.sessions import QUOTA
 from tests.replay.support import CLIENT, KEYS, config, posts, sha256
 from turnout.testing import replies
+from turnout.testing.events import stream_of
 from turnout.testing.fixtures import StartMitmdump
 from turnout.testing.provider import ScriptedProviderThread
 from turnout.testing.replies import Reply
@@ -29,9 +30,8 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
-def environment(home: Path, confdir: Path, tmp_path: Path) -> dict[str, str]:
+def environment(home: Path, tmp_path: Path) -> dict[str, str]:
     """A user's, with a folder for temporary files that is empty before and after."""
-    (home / ".mitmproxy").symlink_to(confdir)
     (tmp_path / "temporary").mkdir()
     return {**os.environ, "PYTHONPATH": str(ADDON), "TMPDIR": str(tmp_path / "temporary"), **KEYS}
 
@@ -116,14 +116,62 @@ def test_the_environment_brings_the_credential_of_the_client(environment: dict[s
     assert "1 · status: recorded 200, now 401 (authentication_error: " in done.stdout
 
 
-def test_a_turnout_that_does_not_start(environment: dict[str, str], tmp_path: Path, home: Path) -> None:
-    (home / ".mitmproxy").unlink()
+def test_a_stream_that_broke_off_breaks_off_again(
+    mitmdump: StartMitmdump, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The recording holds the provider's bytes, the client of the replay gets the words of Turnout as well."""
+    half_an_event = [*stream_of()[:3], b"event: content_block_delta\ndata: {"]
+    for ending in (replies.close_after(4), replies.truncated(), replies.close_after(4, half_an_event)):
+        with ScriptedProviderThread(ending, accepts=KEYS["FIRST_KEY"]) as provider:
+            recording = tmp_path / f"{provider.port}.mitm"
+            process = mitmdump(config({"first": provider.url}), "-w", str(recording), environment=KEYS)
+            with suppress(httpx.RemoteProtocolError):
+                httpx.post(f"{process.url}/v1/messages", json=BODY, headers=dict(HEADERS), trust_env=False)
+            process.stop()
+            write_config(tmp_path, provider)
+            done = replay(environment, tmp_path, str(recording), "--compare")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert len(provider.messages) == 2
+
+
+def test_the_users_own_options_of_mitmproxy_do_not_count(
+    environment: dict[str, str],
+    both: tuple[ScriptedProviderThread, ScriptedProviderThread],
+    tmp_path: Path,
+    home: Path,
+) -> None:
+    """What stands in config.yaml outranks --set. The recording is only read, nothing is recorded, nothing pinned."""
+    write_config(tmp_path, *both)
+    file, added = save(tmp_path / "f", plain()), tmp_path / "added.mitm"
+    before = file.read_bytes()
     (home / ".mitmproxy").mkdir()
-    (home / ".mitmproxy" / "config.yaml").write_text("mode: [nonsense:://]\nlisten_port: no number\n")
+    options = f"save_stream_file: {file}\nturnout_record: {added}\nturnout_provider: first\nlisten_port: no number\n"
+    (home / ".mitmproxy" / "config.yaml").write_text(options)
+    done = replay(environment, tmp_path, str(file), "--provider", "second")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert file.read_bytes() == before and not added.exists()
+    assert [len(provider.messages) for provider in both] == [0, 1]
+
+
+def test_a_turnout_that_does_not_start(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "mitm.conf").write_text('access.keys = ["env:NOT_THERE"]\n')
     done = replay(environment, tmp_path, str(save(tmp_path / "f", plain())))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("turnout: a Turnout for the replay did not start: ")
-    assert done.stderr.count("\n") == 1
+    assert "NOT_THERE" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_turnout_that_says_a_great_deal(environment: dict[str, str], tmp_path: Path) -> None:
+    """A line longer than a pipe holds, and than asyncio takes for a line."""
+    (tmp_path / "talkative").mkdir()
+    talk = "import sys\nif '--port' in sys.orig_argv:\n    print('x' * 300_000, flush=True)\n"
+    (tmp_path / "talkative" / "sitecustomize.py").write_text(talk)
+    environment["PYTHONPATH"] += f":{tmp_path / 'talkative'}"
+    with ScriptedProviderThread(accepts=KEYS["FIRST_KEY"]) as provider:
+        write_config(tmp_path, provider)
+        done = replay(environment, tmp_path, str(save(tmp_path / "f", plain())))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(provider.messages) == 1
 
 
 @contextmanager

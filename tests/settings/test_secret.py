@@ -259,7 +259,7 @@ def test_a_harmless_body_of_a_megabyte_and_a_half_is_read_in_passing() -> None:
         assert without_secrets(body, known) is body
         took.append(time.process_time() - before)
     assert len(body) > 1_400_000
-    assert min(took) < 0.012
+    assert min(took) < 0.05
 
 
 def test_a_secret_inside_another_leaves_no_rest() -> None:

@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +19,15 @@ from turnout.errors import ConfigError, TurnoutError
 from turnout.settings.secret import Secret, redact
 
 if TYPE_CHECKING:
+    from turnout.recordings.reading import RecordedExchange
     from turnout.settings.model import Settings
 
 STARTS_WITHIN = 60.0
 ENDS_WITHIN = 10.0
 """Seconds for the Turnout of our own; both take about one, longer on a busy machine."""
+
+_LONGEST_LINE = 4096
+"""Bytes of a line of its output that are looked at."""
 
 _READY = re.compile(r"^Turnout \S+ is ready on (http://\S+)$")
 
@@ -35,12 +39,13 @@ _START = "import sys; sys.path.append(sys.argv.pop(1)); from turnout.cli import 
 async def own_turnout(settings: Settings, provider: str | None) -> AsyncIterator[str]:
     """The URL of a Turnout that runs with these settings until the end, and shares no state with any other.
 
-    `provider` pins it. Raises TurnoutError when it does not start.
+    Options in the user's own configuration of mitmproxy do not count: it may record, and into the very file that is
+    replayed. `provider` pins it. Raises TurnoutError when it does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="turnout-replay-") as state:
+    with tempfile.TemporaryDirectory(prefix="turnout-replay-") as folder:
         process = await asyncio.create_subprocess_exec(
-            *_command(settings, provider),
-            env={**os.environ, "XDG_STATE_HOME": state},
+            *_command(settings, provider, Path(folder, "mitmproxy")),
+            env={**os.environ, "XDG_STATE_HOME": folder},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -62,22 +67,27 @@ async def own_turnout(settings: Settings, provider: str | None) -> AsyncIterator
             await reading
 
 
-def _command(settings: Settings, provider: str | None) -> Sequence[str]:
+def _command(settings: Settings, provider: str | None, confdir: Path) -> Sequence[str]:
     command = [sys.executable, "-P", "-c", _START, str(Path(turnout.__file__).parent.parent)]
     command += ["run", "--host", "127.0.0.1", "--port", "0"]
     command += ["--config", str(settings.file.resolve())] if settings.file else []
-    # Options of mitmproxy's own configuration count as well, but nothing is to be added to a recording.
-    command += ["--", "--set", "turnout_record="]
+    # Nothing else keeps mitmproxy from its config.yaml, which outranks --set.
+    command += ["--", "--set", f"confdir={confdir}"]
     return [*command, "--set", f"turnout_provider={provider}"] if provider else command
 
 
 async def _read(process: asyncio.subprocess.Process, lines: deque[str], ready: asyncio.Future[str]) -> None:
     assert process.stdout is not None
-    async for raw in process.stdout:
-        line = raw.decode(errors="replace").rstrip()
-        lines.append(line)
-        if not ready.done() and (found := _READY.match(line)):
-            ready.set_result(found[1])
+    rest = b""
+    while chunk := await process.stdout.read(65536):
+        *whole, rest = (rest + chunk).split(b"\n")
+        rest = rest[:_LONGEST_LINE]
+        for raw in whole:
+            line = raw[:_LONGEST_LINE].decode(errors="replace").rstrip()
+            lines.append(line)
+            if not ready.done() and (found := _READY.match(line)):
+                ready.set_result(found[1])
+    lines.append(rest.decode(errors="replace"))
     if not ready.done():
         ready.cancel()
 
@@ -135,6 +145,15 @@ def credentials_for(
     variable, (header, key) = found
     held_back = _not_for(url, key, settings)
     return (() if held_back else ((header, key),)), held_back and f"{variable} is not sent to {url}: {held_back}"
+
+
+def not_sent(exchanges: Iterable[RecordedExchange]) -> str:
+    """In words, which credentials of the recording stay here; empty when it holds none."""
+    from turnout.recordings.outcome import readable
+    from turnout.recordings.sending import credentials_in
+
+    names = sorted({readable(name) for exchange in exchanges for name in credentials_in(exchange.request)})
+    return f"credentials in the recording are not sent: {', '.join(names)}" if names else ""
 
 
 def known_secrets(settings: Settings, environment: Mapping[str, str]) -> tuple[Secret, ...]:

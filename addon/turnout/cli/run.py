@@ -81,11 +81,13 @@ def run(
 
 def _recording_to(file: Path) -> list[str]:
     """mitmproxy's arguments for a recording. Raises ConfigError for a file that cannot be one."""
-    from turnout.recordings.recorder import Recorder
+    from turnout.recordings.recorder import Recorder, path_of
 
-    file = file.expanduser().absolute()
-    Recorder(file).close()
-    return ["--set", f"turnout_record={file}"]
+    recorder = Recorder(path_of(str(file)))
+    recorder.close()
+    if recorder.cut_off:
+        typer.echo(f"turnout: {recorder.file} ended in half a flow, which was cut off", err=True)
+    return ["--set", f"turnout_record={recorder.file}"]
 
 
 def override_listen(host: str | None, port: int | None) -> None:
@@ -152,9 +154,18 @@ def mitmproxy_arguments(settings: Settings, listen: Listen, web: bool, extra: Se
     if web:
         options.append("web_open_browser=false")
         options += [f"web_columns={column}" for column in WEB_COLUMNS]
+    chosen = _options_in(extra)
     for option in options:
-        arguments += ["--set", option]
+        if option.partition("=")[0] not in chosen:
+            arguments += ["--set", option]
     return [*arguments, *extra]
+
+
+def _options_in(flags: Sequence[str]) -> set[str]:
+    """The options that the user sets; mitmproxy refuses most of them when they are set twice."""
+    values = [flag.removeprefix("--set=") for flag in flags if flag.startswith("--set=")]
+    values += [value for flag, value in zip(flags, flags[1:], strict=False) if flag == "--set"]
+    return {value.partition("=")[0] for value in values}
 
 
 def route_script() -> Path:

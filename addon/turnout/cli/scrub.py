@@ -18,7 +18,7 @@ EPILOG = "Tool names, field names and model names stay as they are: look at the 
 
 def scrub(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Flow file of mitmproxy, or a HAR file.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Flow file to write. One that is there is replaced.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Flow file to write.")],
     keep_text: Annotated[
         bool,
         typer.Option(
@@ -26,6 +26,7 @@ def scrub(
             help="Leave prompts, answers and tool calls, without the secrets, ids, addresses and paths in them.",
         ),
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it is there.")] = False,
     host: Annotated[
         list[str] | None,
         typer.Option(
@@ -40,6 +41,8 @@ def scrub(
         raise ConfigError(f"{source}: there is no such file")
     if target.exists() and target.samefile(source):
         raise ConfigError(f"{target}: IN and OUT are the same file. The recording would be lost")
+    if target.is_file() and not force:
+        raise ConfigError(f"{target} is there already. Choose another name for OUT, or replace it with --force")
     from turnout.recordings.scrub import scrub_file  # brings mitmproxy
 
     done = scrub_file(source, target, names, keep_text=keep_text)

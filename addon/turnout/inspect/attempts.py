@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 from mitmproxy import flow, http
@@ -11,22 +10,22 @@ from turnout.exchange import Exchange
 from turnout.inspect.backup import set_backup
 from turnout.inspect.masking import mask_request, masked_response
 from turnout.inspect.notes import ATTEMPT_MARK, attempt_comment, metadata
-from turnout.settings.secret import Secret
+from turnout.settings.secret import Secret, redact
 
 
 def failed_attempt(original: http.HTTPFlow, exchange: Exchange, known: Iterable[Secret] = ()) -> http.HTTPFlow:
     """A copy of `original` as the failed attempt it is: what was sent, what came back, and what it meant."""
     copy: http.HTTPFlow = original.copy()
     copy.live = False
-    copy.comment = attempt_comment(exchange, exchange.attempt)
+    known = tuple(known)
+    copy.comment = redact(attempt_comment(exchange, exchange.attempt), known)
     copy.marked = ATTEMPT_MARK
-    copy.metadata.update(metadata(exchange, "attempt"))
+    copy.metadata.update({key: redact(value, known) for key, value in metadata(exchange, "attempt").items()})
     set_backup(copy, None)  # the client's request is kept once, in the flow of its exchange
     mask_request(copy.request, known)
     if copy.response is None:
-        copy.error = flow.Error(exchange.attempt.reason or "attempt failed")
+        copy.error = flow.Error(redact(exchange.attempt.reason, known) or "attempt failed")
     else:
         copy.response = masked_response(copy.response, known)
-        copy.response.timestamp_end = copy.response.timestamp_end or time.time()  # an answer that was given up
         copy.response.stream = False
     return copy

@@ -8,7 +8,7 @@ from mitmproxy import http
 
 from turnout.exchange import Exchange
 from turnout.inspect import notes
-from turnout.inspect.replayed import RETRY_OF
+from turnout.metadata import RETRY_OF
 from turnout.settings.secret import Secret, redact
 
 

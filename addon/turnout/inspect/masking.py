@@ -7,10 +7,14 @@ from functools import lru_cache
 
 from mitmproxy import http
 
-from turnout.inspect.backup import backup_of
+from turnout.errors import RequestError
 from turnout.settings.secret import MASK, Secret, is_secret_header, masked_path, redact, without_secrets
+from turnout.wire.compression import decompress
 from turnout.wire.headers import Fields
 from turnout.wire.split_secrets import without_split_secrets
+
+LARGEST = 64 * 10**6
+"""Bytes to which a compressed body is opened to look for secrets. One that is larger was refused, and is not kept."""
 
 _MASK = MASK.encode()
 
@@ -18,12 +22,22 @@ _MASK = MASK.encode()
 def mask_request(request: http.Request, known: Iterable[Secret] = ()) -> None:
     """Mask header, path and body. Call it when the request has left: the wire copy is not affected."""
     known = tuple(known)
+    mask_head(request, known)
+    content = _opened(request)
+    if content is None:
+        request.raw_content = b""
+    else:
+        _replace_body(request, content, _masked_body(request, content, known))
+
+
+def mask_head(request: http.Request, known: Iterable[Secret] = ()) -> None:
+    """Mask everything but the body."""
+    known = tuple(known)
     request.headers.fields = masked_fields(request.headers.fields, known)
     _mask_trailers(request, known)
-    path = masked_path(request.path)
+    path = masked_path(request.path, known)
     if path != request.path:
         request.path = path
-    _mask_body(request, known)
 
 
 def masked_response(response: http.Response, known: Iterable[Secret] = ()) -> http.Response:
@@ -35,29 +49,15 @@ def masked_response(response: http.Response, known: Iterable[Secret] = ()) -> ht
     fields = masked_fields(response.headers.fields, known)
     content = response.get_content(strict=False) or b""
     masked = _masked_body(response, content, known)
-    if fields == response.headers.fields and masked is content and not response.trailers:
+    reason = redact(response.reason, known)
+    if fields == response.headers.fields and masked is content and reason == response.reason and not response.trailers:
         return response
     copy = response.copy()
     copy.headers.fields = fields
     _mask_trailers(copy, known)
+    copy.reason = reason
     _replace_body(copy, content, masked)
     return copy
-
-
-def mask_client_side(flow: http.HTTPFlow, known: Iterable[Secret] = ()) -> None:
-    """Mask the request of the attempt and the client's own, which the flow keeps as its backup."""
-    backup = backup_of(flow)
-    sent = flow.request.raw_content
-    mask_request(flow.request, known)
-    if backup is None:
-        return
-    request = http.Request.from_state(dict(backup["request"]))
-    if request.raw_content == sent:
-        request.raw_content = flow.request.raw_content  # searched once, and one copy in memory
-        request.headers.fields = masked_fields(request.headers.fields, tuple(known))
-    else:
-        mask_request(request, known)
-    backup["request"] = request.get_state()
 
 
 def masked_fields(fields: Fields, known: Iterable[Secret] = ()) -> Fields:
@@ -84,12 +84,12 @@ def _mask_trailers(message: http.Message, known: tuple[Secret, ...]) -> None:
         message.trailers.fields = masked_fields(message.trailers.fields, known)
 
 
-def _mask_body(message: http.Message, known: tuple[Secret, ...]) -> bool:
-    """Whether something was masked."""
-    content = message.get_content(strict=False) or b""
-    masked = _masked_body(message, content, known)
-    _replace_body(message, content, masked)
-    return masked is not content
+def _opened(request: http.Request) -> bytes | None:
+    """The plain body; None for one that cannot be opened, or only into more memory than a request may take."""
+    try:
+        return decompress(request.raw_content or b"", request.headers.get("content-encoding", ""), LARGEST)
+    except RequestError:
+        return None
 
 
 def _masked_body(message: http.Message, content: bytes, known: tuple[Secret, ...]) -> bytes:

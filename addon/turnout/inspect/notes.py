@@ -10,8 +10,7 @@ from typing import Literal
 import msgspec
 
 from turnout.exchange import Attempt, Exchange
-
-PREFIX = "turnout."
+from turnout.metadata import PREFIX
 
 ATTEMPT_MARK = ":warning:"
 FAILOVER_MARK = ":twisted_rightwards_arrows:"

@@ -1,64 +1,95 @@
-"""The request as the client sent it, kept in the flow beside what the attempts make of it.
+"""The request as the client sent it, kept beside what the attempts made of it, and sent again from there.
 
-It is mitmproxy's own backup: saved with the flow, shown by "Revert", and what `-C` and `turnout replay` send.
+When a flow is over, it becomes mitmproxy's own backup: saved with the flow, and shown by "Revert", which changes
+nothing but the request. Not before: reverting a flow under way would change the connections that it uses.
 """
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
 from turnout.exchange import ClientRequest
-from turnout.inspect.backup import set_backup
-from turnout.inspect.masking import masked_fields
-from turnout.settings.secret import MASK, masked_path
+from turnout.inspect.backup import backup_of, set_backup
+from turnout.inspect.masking import mask_head, mask_request
+from turnout.metadata import EXCHANGE, PART
+from turnout.settings.secret import MASK, Secret, is_secret_header
 from turnout.wire.headers import Fields, lowered
 
 _client_fields: WeakKeyDictionary[http.HTTPFlow, Fields] = WeakKeyDictionary()
 """The client's headers with its credential, in memory alone and as long as the flow is shown: for sending it again."""
 
+_left: WeakKeyDictionary[http.HTTPFlow, tuple[Any, ...]] = WeakKeyDictionary()
+"""Each request as it was left in its flow, to tell whether the user has edited it since."""
 
-def keep_pristine(flow: http.HTTPFlow, fields: Fields) -> None:
-    """Note the client's request in the flow before the first attempt changes it. Secrets stay out of the note.
 
-    `fields` are the client's headers as they came; those of the flow may be masked already.
-    """
-    state: dict[str, Any] = flow.get_state()
-    request = state["request"]
+def client_side(flow: http.HTTPFlow, fields: Fields) -> http.Request:
+    """The client's request, before the first attempt changes the flow. `fields` are its headers as they came."""
+    request = flow.request.copy()
     # In reverse mode mitmproxy has put the address of the target here; the client spoke to this one.
-    request["host"], request["port"] = flow.client_conn.sockname[:2]
-    request["scheme"] = b"https" if flow.client_conn.tls else b"http"
+    request.data.host, request.data.port = flow.client_conn.sockname[:2]
+    request.data.scheme = b"https" if flow.client_conn.tls else b"http"
+    request.headers.fields = fields
     _client_fields[flow] = fields
-    request["headers"] = masked_fields(fields)
-    request["path"] = masked_path(request["path"].decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-    set_backup(flow, state)
+    return request
+
+
+def put_away(flow: http.HTTPFlow, client: http.Request | None, known: Iterable[Secret] = ()) -> None:
+    """The flow is over: what the client sent becomes its backup, and no secret stays in either request."""
+    known, sent = tuple(known), flow.request.raw_content
+    mask_request(flow.request, known)
+    _left[flow] = _essence(flow.request)
+    if client is None:
+        return
+    if client.raw_content == sent and flow.request.raw_content is sent:
+        client.raw_content = sent  # searched once, and one copy in memory
+        mask_head(client, known)
+    else:
+        mask_request(client, known)
+    state = flow.get_state()
+    set_backup(flow, {**state, "request": client.get_state(), "backup": None})
 
 
 def pristine(flow: http.HTTPFlow) -> http.HTTPFlow:
     """A new flow, not yet sent, with the client's request of this one; without a backup, with the request as it is."""
     copy: http.HTTPFlow = flow.copy()
-    identifier = copy.id
     copy.revert()
-    copy.id = identifier  # the backup has that of the flow from which it was made
+    copy.id = str(uuid.uuid4())
     set_backup(copy, None)
     copy.response = copy.error = None
     copy.comment, copy.marked = "", ""
     copy.metadata.clear()
-    if fields := _client_fields.get(flow):
+    if fields := _fields_of(flow):
         _client_fields[copy] = fields
     return copy
 
 
-def give_back_credential(flow: http.HTTPFlow) -> None:
-    """Put the client's own credential into a flow that is sent again, where this process has seen it."""
-    known = {name.lower(): value for name, value in _client_fields.get(flow, ())}
-    mask = MASK.encode()
-    flow.request.headers.fields = tuple(
-        (name, known.get(name.lower(), value) if value == mask else value)
-        for name, value in flow.request.headers.fields
-    )
+def restore(flow: http.HTTPFlow) -> bool:
+    """Put the client's request back into a flow that is sent again, and its credential where it was seen here.
+
+    True when the flow holds what the client sent; a request that the user has edited stays as it is.
+    """
+    backup = backup_of(flow)
+    restored = backup is not None and flow.metadata.get(PART) == "exchange" and not edited(flow)
+    if restored and backup is not None:
+        client = http.Request.from_state(dict(backup["request"]))
+        flow.request.method, flow.request.path = client.method, client.path
+        flow.request.headers.fields = client.headers.fields
+        flow.request.raw_content = client.raw_content
+    _give_back_credential(flow)
+    return restored
+
+
+def _give_back_credential(flow: http.HTTPFlow) -> None:
+    """Masked values, the client's own or those of a provider, make room for what the client had sent."""
+    own = tuple(field for field in _fields_of(flow) if is_secret_header(field[0].decode("latin-1")))
+    if own:
+        mask = MASK.encode()
+        flow.request.headers.fields = (*(field for field in flow.request.headers.fields if field[1] != mask), *own)
 
 
 def client_request(flow: http.HTTPFlow) -> ClientRequest:
@@ -67,3 +98,21 @@ def client_request(flow: http.HTTPFlow) -> ClientRequest:
     return ClientRequest(
         request.method, request.path, lowered(request.headers), request.get_content(strict=False) or b""
     )
+
+
+def _fields_of(flow: http.HTTPFlow) -> Fields:
+    """The client's headers of a flow, or of the exchange of which it is a copy."""
+    exchange = flow.metadata.get(EXCHANGE)
+    found = _client_fields.get(flow)
+    if found is None and exchange:
+        found = next((each for other, each in _client_fields.items() if other.metadata.get(EXCHANGE) == exchange), None)
+    return found or ()
+
+
+def edited(flow: http.HTTPFlow) -> bool:
+    """Whether the user has changed the request since the flow was over."""
+    return flow in _left and _left[flow] != _essence(flow.request)
+
+
+def _essence(request: http.Request) -> tuple[Any, ...]:
+    return request.method, request.path, request.headers.fields, request.raw_content

@@ -6,14 +6,10 @@ from dataclasses import dataclass
 
 from mitmproxy import http
 
-from turnout.inspect.notes import MARKS, PREFIX
-from turnout.inspect.pristine import give_back_credential
+from turnout.inspect.notes import MARKS
+from turnout.inspect.pristine import edited, restore
+from turnout.metadata import CLIENT_MODEL, PART, PREFIX, RETRY, RETRY_OF
 from turnout.wire.endpoint import client_path
-
-RETRY = f"{PREFIX}retry"
-"""Metadata key of a flow that is to be sent to one provider; its value is the provider's name."""
-RETRY_OF = f"{PREFIX}retry_of"
-"""Metadata key with the id of the exchange whose request is sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +18,31 @@ class Recorded:
 
     model: str | None = None
     """The model the client had asked for, where the flow holds the request as it was sent to a provider."""
-    attempt: bool = False
-    """It is a failed attempt of an exchange, and nothing that a client sent."""
+    body: bytes | None = None
+    """What the client had sent, where the flow holds that as well."""
     pinned: str | None = None
     """The provider it is to be sent to (`turnout.retry`)."""
 
 
-def forget_recorded(flow: http.HTTPFlow) -> Recorded:
-    """Clear the notes of an earlier run, and take the provider's path prefix away.
+def is_attempt(flow: http.HTTPFlow) -> bool:
+    """Whether it is a failed attempt of an exchange, and nothing that a client sent."""
+    return flow.metadata.get(PART) == "attempt"
 
-    mitmproxy itself has put the client's request back where the flow had kept it.
+
+def forget_recorded(flow: http.HTTPFlow) -> Recorded:
+    """Put back what the client had sent, and clear the notes of the earlier run.
+
+    mitmproxy has taken the flow's body before any hook: the body to be sent is in the result.
     """
     noted = {name: str(value) for name, value in flow.metadata.items() if name.startswith(PREFIX)}
-    model = noted.get(f"{PREFIX}client_model")
-    if model is not None:
+    restored, model = restore(flow), noted.get(CLIENT_MODEL)
+    if not restored and model is not None:
         flow.request.path = client_path(flow.request.path)
+    if restored or edited(flow):
+        model = None
     for name in noted.keys() - {RETRY, RETRY_OF}:
         del flow.metadata[name]
     flow.comment = ""
     if flow.marked in MARKS:
         flow.marked = ""
-    give_back_credential(flow)
-    return Recorded(model, noted.get(f"{PREFIX}part") == "attempt", noted.get(RETRY))
+    return Recorded(model, flow.request.raw_content if restored else None, noted.get(RETRY))

@@ -47,7 +47,7 @@ from turnout.proxy.compat import (
 from turnout.proxy.modes import has_unread
 from turnout.proxy.pages import local_error
 from turnout.proxy.shaping import as_sent
-from turnout.proxy.steering import AttemptMonitor, Steering, UpstreamFailedHook, steering
+from turnout.proxy.steering import AttemptMonitor, Steering, UpstreamFailedHook, release, steering
 from turnout.proxy.ticks import TICK, ticks_of
 
 Commands = Generator[commands.Command, Any, None]
@@ -98,6 +98,8 @@ class FailoverStream(HttpStream):
             elif isinstance(command, DropStream):
                 self._forget_upstream()
                 ticks_of(self._parent).give_back(self, self._tick, self._tick_due)
+                if hasattr(self, "flow"):
+                    release(self.flow)
             reply = yield command
 
     def _before_client(self, event: Any) -> Commands:
@@ -229,11 +231,13 @@ class FailoverStream(HttpStream):
 
     def _complete(self, event: Any) -> None:
         """The `response` hook may have left less in the flow than the client is to get."""
-        whole = self._steering.sends
-        if whole is not None and isinstance(event, ResponseHeaders):
-            event.response = whole
-        elif whole is not None and isinstance(event, ResponseData):
-            event.data = whole.raw_content or b""
+        instead = self._steering.sends
+        if instead is None or self.flow.response is not instead.kept or instead.kept.get_state() != instead.state:
+            return
+        if isinstance(event, ResponseHeaders):
+            event.response = instead.sent
+        elif isinstance(event, ResponseData):
+            event.data = instead.sent.raw_content or b""
 
     def _relay(self, chunks: list[bytes]) -> Commands:
         for chunk in chunks:

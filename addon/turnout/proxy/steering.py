@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
@@ -50,6 +50,15 @@ class Withheld(NamedTuple):
     sent: bytes
 
 
+class Instead(NamedTuple):
+    """An answer that goes to the client, unless somebody has changed the one that is kept in its place."""
+
+    sent: http.Response
+    kept: http.Response
+    state: Any
+    """The kept one's, as it was left."""
+
+
 @dataclass(slots=True)
 class Steering:
     """One flow: the stream sets `failure` and `too_large`, the addon all the rest."""
@@ -65,7 +74,7 @@ class Steering:
     """Answer of the `upstream_failed` hook: run the request again."""
     withheld: tuple[Withheld, ...] = ()
     """Header values that reach the provider, but are not in `flow.request`, which is shown and saved meanwhile."""
-    sends: http.Response | None = None
+    sends: Instead | None = None
     """What goes to the client where `flow.response`, which is shown and saved, holds less."""
 
 
@@ -88,3 +97,8 @@ def steering(flow: http.HTTPFlow) -> Steering:
     if found is None:
         found = _steerings[flow] = Steering()
     return found
+
+
+def release(flow: http.HTTPFlow) -> None:
+    """The stream is done with the flow: what was for its way alone goes, megabytes and credentials among it."""
+    _steerings.pop(flow, None)

@@ -29,9 +29,10 @@ PERSONAL = {
         re.compile(rb"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[A-Za-z]{2,24}"),
     ),
     "path of a machine": (
-        (b"/home", b"/Users", b"/root", b"/work", b"/tmp", b"/private", b"/mnt", b"Users", b"~/", b"-home-", b"%2"),
+        (b"/home", b"/Users", b"/root", b"/workspace", b"/tmp", b"/private", b"/mnt", b"/var/folders", b"Users", b"~/")
+        + (b"-home-", b"%2"),
         re.compile(
-            rb"(?:(?:(?<![A-Za-z0-9_.-])|(?<=\\[nrt]))/(?:home|Users|root|work|tmp|private|mnt)\b|(?<!\w)~/)"
+            rb"(?:(?:(?<![A-Za-z0-9_.-])|(?<=\\[nrt]))/(?:home|Users|root|workspaces?|tmp|private|mnt|var/folders)\b|(?<!\w)~/)"
             rb"(?:" + _IN_PATH + rb"|\\u[0-9a-fA-F]{4})*"
             rb"|[A-Za-z]:(\\{1,4}|/)Users\b(?:\1" + _IN_PATH + rb"+)*"
             # As a part of a URL, and as Claude Code names the folder of a project.

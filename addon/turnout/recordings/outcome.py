@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -18,6 +19,9 @@ CONTEXT = 24
 """Characters shown on either side of where two texts part."""
 
 BROKEN = "breaks off or is none of the API"
+
+_LAST_WORDS = re.compile(r"[\w.-]+: ")
+"""How the message begins with which Turnout ends a stream that broke off: the name of the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,9 @@ def differences(recorded: Outcome, now: Outcome) -> tuple[Difference, ...]:
     """In what the new answer differs, in words; the status alone when success has become failure or the reverse."""
     if recorded.status // 100 != now.status // 100:
         return (_status(recorded, now),)
+    if not recorded.complete and not now.complete:
+        # A recording holds what the provider sent; the client of a Turnout is told in an event that it broke off.
+        recorded, now = _without_last_words(recorded), _without_last_words(now)
     found: list[Difference] = []
     if recorded.status != now.status:
         found.append(_status(recorded, now))
@@ -172,6 +179,11 @@ def _counts(usage: object, lead: str = "") -> dict[str, int]:
         elif is_count(value) and value:
             counts[lead + str(name)] = value
     return counts
+
+
+def _without_last_words(found: Outcome) -> Outcome:
+    told = found.events[-1:] == ("error",) and found.error == "api_error" and _LAST_WORDS.match(found.error_message)
+    return replace(found, events=found.events[:-1], error="", error_message="") if told else found
 
 
 # --- in words ---

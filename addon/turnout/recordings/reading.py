@@ -18,14 +18,11 @@ from mitmproxy.flow import Flow
 from mitmproxy.io import FlowReader
 
 from turnout.errors import TurnoutError
+from turnout.metadata import CLIENT_MODEL, EXCHANGE, PART, RETRY_OF
 from turnout.wire.endpoint import client_path
 from turnout.wire.headers import Fields, lowered
 from turnout.wire.messages import replace_model
 from turnout.wire.splice import text_of, top_level
-
-EXCHANGE, PART, CLIENT_MODEL = "turnout.exchange", "turnout.part", "turnout.client_model"
-RETRY_OF = "turnout.retry_of"
-"""The notes that say what a flow is."""
 
 
 class RecordingError(TurnoutError):

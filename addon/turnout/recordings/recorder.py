@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,9 +18,15 @@ from turnout.errors import ConfigError
 
 logger = logging.getLogger("turnout")
 
-_LENGTH_DIGITS = 12
-_FLOW = re.compile(rb"(\d{1,12}):")
-"""How a flow begins: with the length of a dictionary, which ends with a brace (mitmproxy's io/tnetstring.py)."""
+_FLOW = re.compile(rb"(\d{1,12}):(\d{1,3}):([a-z_]+);")
+"""How a flow begins: with the length of a dictionary, which ends with a brace, and its first key (mitmproxy's
+io/tnetstring.py)."""
+_BEGINNING = re.compile(rb"\d{1,12}(?::(?:\d{1,3}(?::[a-z_]*)?)?)?")
+
+
+def path_of(name: str) -> Path:
+    """The file of this name; `~` is the user's home. A user that does not exist leaves the name as it is."""
+    return Path(os.path.expanduser(name)).absolute()
 
 
 class Recorder:
@@ -37,14 +44,17 @@ class Recorder:
         except OSError as error:
             reason = error.strerror or str(error)
             raise ConfigError(f"cannot write a recording to {file} ({reason})", key="turnout_record") from None
-        size, whole = os.fstat(descriptor).st_size, _whole_flows(descriptor)
+        status = os.fstat(descriptor)
+        size, whole = status.st_size, _whole_flows(descriptor) if stat.S_ISREG(status.st_mode) else None
         if whole is None:
             os.close(descriptor)
             raise ConfigError(f"{file} is no recording; nothing was written to it", key="turnout_record")
-        if whole < size:
+        self.cut_off = size - whole
+        """Bytes of half a flow at the end, left by a process that was killed."""
+        if self.cut_off:
             # What is written behind half a flow could not be read by anything.
             os.ftruncate(descriptor, whole)
-            logger.warning("%s ended in half a flow, which was cut off (%d bytes)", file, size - whole)
+            logger.warning("%s ended in half a flow, which was cut off (%d bytes)", file, self.cut_off)
         self._stream: BinaryIO = open(descriptor, "ab", buffering=0)  # noqa: SIM115 - it is closed by `close`
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="turnout-record")
         self._failed = False
@@ -65,7 +75,7 @@ class Recorder:
             while data:
                 data = data[self._stream.write(data) :]
             self._failed = False
-        except (OSError, ValueError) as error:
+        except Exception as error:  # whatever another addon may have put into a flow
             if not self._failed:
                 logger.warning("%s cannot be written, flows are missing from it: %s", self.file, error)
             self._failed = True
@@ -76,14 +86,16 @@ class Recorder:
 def _whole_flows(descriptor: int) -> int | None:
     """The size of the whole flows at the beginning of a file; None when it is no flow file."""
     end = 0
-    while beginning := os.pread(descriptor, _LENGTH_DIGITS + 1, end):
+    while beginning := os.pread(descriptor, 64, end):
         length = _FLOW.match(beginning)
-        if length is None:
-            cut_off = beginning.isdigit() and len(beginning) <= _LENGTH_DIGITS
-            return end if cut_off else None
-        following = end + length.end() + int(length[1]) + 1
-        closing = os.pread(descriptor, 1, following - 1)
+        if length and int(length[2]) != len(length[3]):
+            return None
+        following = end + length.end(1) + 2 + int(length[1]) if length else 0
+        closing = os.pread(descriptor, 1, following - 1) if length else b""
+        if length and not closing:
+            return end
         if closing != b"}":
-            return None if closing else end
+            # The very beginning of a flow is recognised only after others: alone it could be anything.
+            return end if end and len(beginning) < 64 and _BEGINNING.fullmatch(beginning) else None
         end = following
     return end

@@ -64,7 +64,9 @@ def scrub_file(
     try:
         with source.open("rb") as recording:
             try:
-                with part.open("xb") as out:
+                # What people wrote is in it still when texts are kept.
+                mode = 0o600 if keep_text else 0o666
+                with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
                     done = _scrub(recording, out, scrubber)
                 part.replace(target)
             finally:

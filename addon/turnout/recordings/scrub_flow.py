@@ -11,6 +11,7 @@ from mitmproxy import http
 from mitmproxy.flow import Flow
 
 from turnout.errors import TurnoutError
+from turnout.metadata import EXCHANGE, PREFIX
 from turnout.recordings.filler import Filler
 from turnout.recordings.filler_text import Numbering, masked, numbered, prose, without_hosts
 from turnout.recordings.scrub_headers import EPOCH, header_value
@@ -31,7 +32,11 @@ _PATH_WORD = re.compile(
 _HARMLESS_QUERY_VALUE = re.compile(r"true|false|\d{0,6}|")
 _QUERY_NAME = re.compile(rb"[A-Za-z][\w.$\[\]-]{0,40}")
 _METHOD = re.compile(rb"[A-Z]{3,10}")
-_SOCKET_ADDRESS = re.compile(r"\('[^']*', \d+\)|\b[\w.-]+:\d{2,5}\b")
+_TIME = (
+    r"(?<![\w.:-])(?:\d{4}-\d\d-\d\d[ T])?(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
+    r"(?:Z|[+-]\d\d:?\d\d)?(?![\w:])"
+)
+_TIME_OR_ADDRESS = re.compile(rf"({_TIME})|\('[^']*', \d+\)|\b[\w.-]+:\d{{2,5}}\b")
 _MARKER = re.compile(r":[a-z0-9_+-]{1,40}:|")
 _LOOPBACK = re.compile(r"127\.[\d.]+|localhost|::1|0\.0\.0\.0|::|")
 # Python 3.13 took over the words of RFC 9110; mitmproxy and servers still say the others.
@@ -193,10 +198,10 @@ class Scrubber:
     def _notes(self, state: dict[str, Any]) -> None:
         """Turnout's own notes stay; what others wrote is prose."""
         state["id"] = self._number(str(state["id"]))
-        metadata = {name: value for name, value in state["metadata"].items() if name.startswith("turnout.")}
+        metadata = {name: value for name, value in state["metadata"].items() if name.startswith(PREFIX)}
         noted = bool(metadata)
         state["metadata"] = {
-            name: self._number(value) if name == "turnout.exchange" else self._clean(value)
+            name: self._number(value) if name == EXCHANGE else self._clean(value)
             for name, value in sorted(metadata.items())  # mitmproxy turns the order round whenever it writes a file
             if isinstance(value, str)
         }
@@ -211,11 +216,11 @@ class Scrubber:
         return self.numbering(identifier.encode()).decode()
 
     def _clean(self, text: str | None) -> str | None:
-        """A short technical text without addresses, identifiers and anything personal."""
+        """A short technical text without addresses, times, identifiers and anything personal."""
         if not text:
             return text
         data = without_hosts(numbered(masked(text.encode(errors="replace")), self.numbering), self._hidden)
-        return _SOCKET_ADDRESS.sub("(address)", data.decode(errors="replace"))
+        return _TIME_OR_ADDRESS.sub(lambda found: "12:00" if found[1] else "(address)", data.decode(errors="replace"))
 
 
 def is_exchange(flow: Flow) -> bool:

@@ -116,6 +116,7 @@ _ROWS = 4
 _SHORTEST_KNOWN = 8
 """Characters. A shorter key cannot be told from the words of a text."""
 
+_WORD = re.compile(rf"[{_TOKEN}]*")
 _NOT_ASCII = bytes(range(128)) + b"\x1f" * 128
 _NUMERIC = re.compile(rb"[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]*)?")
 _DIGIT = re.compile(rb"[0-9]")
@@ -214,22 +215,37 @@ def redact(text: str, known: Iterable[Secret] = ()) -> str:
     # The longest first: a secret that is part of another must not leave the rest of it standing.
     for value in sorted({secret.reveal() for secret in known if secret}, key=len, reverse=True):
         text = text.replace(value, MASK)
-    while _suspicious()(text) and _secret_text().search(text):
-        text = _secret_text().sub(_masked, text)  # what follows a secret directly begins a word only now
-    return text
+    if not _suspicious()(text):
+        return text
+    pieces, position = [], 0
+    for start, end in _found(text, 0, len(text)):
+        pieces += [text[position:start], MASK]
+        position = end
+    return "".join([*pieces, text[position:]])
 
 
-def _masked(found: re.Match[str]) -> str:
-    start, end = (position - found.start() for position in _span(found))
-    return found[0][:start] + MASK + found[0][end:]
+def _found(text: str, position: int, limit: int) -> Iterator[tuple[int, int]]:
+    """Where (start, end) secrets stand that begin before `limit`.
+
+    What follows one without a gap is taken for a part of it. Nothing that follows begins a word only because the secret
+    has gone, so that one look is enough, whatever the text is made of.
+    """
+    pattern = _secret_text()
+    while found := pattern.search(text, position, limit):
+        found = pattern.match(text, found.start()) or found  # it may go on beyond the limit
+        start, end = _span(found)
+        rest = _WORD.match(text, end)
+        end = rest.end() if rest is not None else end
+        position = max(found.end(), end)
+        yield start, end
 
 
-def masked_path(path: str) -> str:
-    """A request path with `***` for the values of secret query parameters, and for what looks secret anywhere in it."""
+def masked_path(path: str, known: Iterable[Secret] = ()) -> str:
+    """A request path with `***` for the values of secret query parameters, and for what is secret anywhere in it."""
     path, mark, query = path.partition("?")
     pairs = re.split("([&;])", query)
     pairs[::2] = [_masked_pair(pair) for pair in pairs[::2]]
-    return redact(path + mark + "".join(pairs))
+    return redact(path + mark + "".join(pairs), known)
 
 
 def _masked_pair(pair: str) -> str:
@@ -264,7 +280,7 @@ def starred(data: bytes, find: Callable[[bytes], Iterable[tuple[int, int]]]) -> 
 
 def secret_spans(data: bytes) -> Iterator[tuple[int, int]]:
     """Where (start, end) something stands that looks like a secret, in order. No JSON escape is cut."""
-    suspicious, pattern = _suspicious(), _secret_text()
+    suspicious = _suspicious()
     text = (data if data.isascii() else data.translate(_NOT_ASCII)).decode("ascii")
     if not suspicious(text):
         return
@@ -273,11 +289,8 @@ def secret_spans(data: bytes) -> Iterator[tuple[int, int]]:
         limit = start + _WINDOW + _OVERLAP
         if not suspicious(text[start:limit]):
             continue
-        position = max(position, start)
-        while found := pattern.search(text, position, limit):
-            found = pattern.match(text, found.start()) or found  # it may go on beyond the window
-            position = found.end()
-            beginning, end = _span(found)
+        for beginning, end in _found(text, max(position, start), limit):
+            position = end
             if (beginning := outside_escape(data, beginning)) < end:
                 yield beginning, end
 

@@ -54,7 +54,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if changes:
         terminalreporter.section("golden files written")
     for file, change in sorted(changes.items()):
-        terminalreporter.line(f"{file.relative_to(config.rootpath)}: {change}")
+        shown = file.relative_to(config.rootpath) if file.is_relative_to(config.rootpath) else file
+        terminalreporter.line(f"{shown}: {change}")
 
 
 @pytest.fixture

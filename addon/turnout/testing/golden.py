@@ -32,12 +32,13 @@ class Golden:
         """Fail with a diff unless the text is that of the file; with --update-golden, write it."""
         file = self.folder / f"{name}.txt"
         text = text.rstrip("\n") + "\n"
-        before = file.read_text(encoding="utf-8") if file.exists() else None
+        # As bytes: text files of Python know no other line end than their own.
+        before = file.read_bytes().decode() if file.exists() else None
         if before == text:
             return
         if self.files.update:
             file.parent.mkdir(exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+            file.write_bytes(text.encode())
             self.files.changes[file] = "new" if before is None else _counted(before, text)
         elif before is None:
             pytest.fail(f"{file} does not exist. pytest {OPTION} writes it.", pytrace=False)
@@ -47,7 +48,8 @@ class Golden:
 
 
 def _diff(before: str, after: str) -> Iterator[str]:
-    return difflib.unified_diff(before.splitlines(), after.splitlines(), "golden", "now", lineterm="", n=2)
+    golden, now = (text.replace("\r", "\\r").split("\n") for text in (before, after))
+    return difflib.unified_diff(golden, now, "golden", "now", lineterm="", n=2)
 
 
 def _counted(before: str, after: str) -> str:

@@ -152,9 +152,9 @@ def _settings(fields: Mapping[str, msgspec.Raw]) -> list[tuple[str, str]]:
         for name in (*_FIRST, *fields)
         if name in fields and name not in _SHOWN_APART
     }
-    return [("max_tokens", "none (as in a request to count tokens)")] * ("max_tokens" not in found) + list(
-        found.items()
-    )
+    if "max_tokens" not in found:
+        found = {"max_tokens": "none (as in a request to count tokens)", **found}
+    return list(found.items())
 
 
 def _marks(blocks: Iterable[Any]) -> str:
