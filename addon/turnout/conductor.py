@@ -332,5 +332,7 @@ class Conductor:
             self.usage.add(journey.provider.name, exchange.attempt.model, exchange.usage)
         ending = ending or self._outcome(passage, journey, served)
         self.dispatcher.close(journey, "served" if served else "failed")
+        if passage.monitor is not None and passage.monitor.cut:
+            ending = " · ".join(filter(None, (ending, "the answer is kept in part")))
         describe(flow, exchange, ending, passage.known_secrets)
         logger.info(flow.comment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,17 @@ async def test_a_client_that_leaves_is_no_error_of_anybody(
             break
     (flow,) = await running.finished()
     assert flow.marked == ""
+
+
+async def test_of_a_huge_answer_a_part_is_kept(
+    proxy: StartProxy, provider: StartProvider, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = await proxy(anthropic_table(provider(replies.sse(stream_of("word " * 500, n_chunks=100)))))
+    monkeypatch.setattr(sys.modules["turnout.journey.answer"], "KEPT", 3000)
+    answer = await ask(client, running.url)
+    assert text_of(answer) == "word " * 500
+    (flow,) = await running.finished()
+    assert flow.comment.endswith("the answer is kept in part") and len(flow.response.content) < len(answer.content)
 
 
 async def test_what_hangs_at_the_end_is_recorded(

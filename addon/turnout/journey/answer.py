@@ -114,6 +114,11 @@ class AnswerMonitor:
         return self._judge(b"", self.interruption) if self.interruption else None
 
     @property
+    def cut(self) -> bool:
+        """More has come than is kept."""
+        return self._kept >= KEPT
+
+    @property
     def received(self) -> bytes:
         """A streamed answer as the provider sent it, as much as is kept."""
         return b"".join(self._raw)
