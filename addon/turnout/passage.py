@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mitmproxy import http
 
 from turnout.gate.paths import Known
+from turnout.inspect.pristine import ClientSide
 from turnout.inspect.replayed import Recorded
 from turnout.journey.answer import AnswerMonitor
 from turnout.journey.state import Journey
@@ -31,7 +32,7 @@ class Passage:
     """The client wants its connection closed. The header itself is gone when an attempt has been made."""
     recorded: Recorded
     """What is known of a flow that is replayed."""
-    client: http.Request | None = None
+    client: ClientSide | None = None
     """The client's request as a whole, once it has come."""
     journey: Journey | None = None
     monitor: AnswerMonitor | None = None

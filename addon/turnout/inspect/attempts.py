@@ -8,6 +8,7 @@ from mitmproxy import flow, http
 
 from turnout.exchange import Exchange
 from turnout.inspect.backup import set_backup
+from turnout.inspect.describing import redacted
 from turnout.inspect.masking import mask_request, masked_response
 from turnout.inspect.notes import ATTEMPT_MARK, attempt_comment, metadata
 from turnout.settings.secret import Secret, redact
@@ -20,7 +21,7 @@ def failed_attempt(original: http.HTTPFlow, exchange: Exchange, known: Iterable[
     known = tuple(known)
     copy.comment = redact(attempt_comment(exchange, exchange.attempt), known)
     copy.marked = ATTEMPT_MARK
-    copy.metadata.update({key: redact(value, known) for key, value in metadata(exchange, "attempt").items()})
+    copy.metadata.update(redacted(metadata(exchange, "attempt"), known))
     set_backup(copy, None)  # the client's request is kept once, in the flow of its exchange
     mask_request(copy.request, known)
     if copy.response is None:

@@ -22,22 +22,16 @@ _MASK = MASK.encode()
 def mask_request(request: http.Request, known: Iterable[Secret] = ()) -> None:
     """Mask header, path and body. Call it when the request has left: the wire copy is not affected."""
     known = tuple(known)
-    mask_head(request, known)
-    content = _opened(request)
-    if content is None:
-        request.raw_content = b""
-    else:
-        _replace_body(request, content, _masked_body(request, content, known))
-
-
-def mask_head(request: http.Request, known: Iterable[Secret] = ()) -> None:
-    """Mask everything but the body."""
-    known = tuple(known)
     request.headers.fields = masked_fields(request.headers.fields, known)
     _mask_trailers(request, known)
     path = masked_path(request.path, known)
     if path != request.path:
         request.path = path
+    content = _opened(request)
+    if content is None:
+        request.raw_content = b""
+    else:
+        _replace_body(request, content, _masked_body(request, content, known))
 
 
 def masked_response(response: http.Response, known: Iterable[Secret] = ()) -> http.Response:

@@ -7,7 +7,8 @@ nothing but the request. Not before: reverting a flow under way would change the
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,9 +16,9 @@ from mitmproxy import http
 
 from turnout.exchange import ClientRequest
 from turnout.inspect.backup import backup_of, set_backup
-from turnout.inspect.masking import mask_head, mask_request
+from turnout.inspect.masking import mask_request, masked_fields
 from turnout.metadata import EXCHANGE, PART
-from turnout.settings.secret import MASK, Secret, is_secret_header
+from turnout.settings.secret import MASK, Secret, is_secret_header, masked_path
 from turnout.wire.headers import Fields, lowered
 
 _client_fields: WeakKeyDictionary[http.HTTPFlow, Fields] = WeakKeyDictionary()
@@ -27,31 +28,59 @@ _left: WeakKeyDictionary[http.HTTPFlow, tuple[Any, ...]] = WeakKeyDictionary()
 """Each request as it was left in its flow, to tell whether the user has edited it since."""
 
 
-def client_side(flow: http.HTTPFlow, fields: Fields) -> http.Request:
+@dataclass(frozen=True, slots=True)
+class ClientSide:
+    """What of the client's request the attempts change in the flow."""
+
+    data: Mapping[str, Any]
+    """By the names of a request's state in mitmproxy; headers as they came."""
+
+    @property
+    def content(self) -> bytes | None:
+        content: bytes | None = self.data["content"]
+        return content
+
+
+def client_side(flow: http.HTTPFlow, fields: Fields) -> ClientSide:
     """The client's request, before the first attempt changes the flow. `fields` are its headers as they came."""
-    request = flow.request.copy()
-    # In reverse mode mitmproxy has put the address of the target here; the client spoke to this one.
-    request.data.host, request.data.port = flow.client_conn.sockname[:2]
-    request.data.scheme = b"https" if flow.client_conn.tls else b"http"
-    request.headers.fields = fields
     _client_fields[flow] = fields
-    return request
+    data = flow.request.data
+    # In reverse mode mitmproxy has put the address of the target here; the client spoke to this one.
+    host, port = flow.client_conn.sockname[:2]
+    return ClientSide(
+        {
+            "http_version": data.http_version,
+            "method": data.method,
+            "scheme": b"https" if flow.client_conn.tls else b"http",
+            "host": host,
+            "port": port,
+            "path": data.path,
+            "authority": data.authority,
+            "headers": fields,
+            "content": data.content,
+        }
+    )
 
 
-def put_away(flow: http.HTTPFlow, client: http.Request | None, known: Iterable[Secret] = ()) -> None:
+def put_away(flow: http.HTTPFlow, client: ClientSide | None, known: Iterable[Secret] = ()) -> None:
     """The flow is over: what the client sent becomes its backup, and no secret stays in either request."""
     known, sent = tuple(known), flow.request.raw_content
     mask_request(flow.request, known)
     _left[flow] = _essence(flow.request)
     if client is None:
         return
-    if client.raw_content == sent and flow.request.raw_content is sent:
-        client.raw_content = sent  # searched once, and one copy in memory
-        mask_head(client, known)
-    else:
-        mask_request(client, known)
     state = flow.get_state()
-    set_backup(flow, {**state, "request": client.get_state(), "backup": None})
+    request = {**state["request"], **client.data}
+    if client.content == sent and flow.request.raw_content is sent:
+        path = client.data["path"].decode("utf-8", "surrogateescape")
+        # The body was searched already, and is in memory once.
+        request["content"], request["headers"] = sent, masked_fields(client.data["headers"], known)
+        request["path"] = masked_path(path, known).encode("utf-8", "surrogateescape")
+    else:
+        whole = http.Request.from_state(request)
+        mask_request(whole, known)
+        request = whole.get_state()
+    set_backup(flow, {**state, "request": request, "backup": None})
 
 
 def pristine(flow: http.HTTPFlow) -> http.HTTPFlow:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
+
 from mitmproxy import http
 
 from turnout.exchange import LocalAnswer, Outgoing
@@ -49,8 +52,8 @@ def as_sent(flow: http.HTTPFlow) -> http.Request:
         if found is not None:
             withheld.remove(found)
         fields.append((name, found.sent if found is not None else value))
-    request = flow.request.copy()
-    request.headers.fields = tuple(fields)
+    request = copy(flow.request)  # shallow: everything but the headers may be shared
+    request.data = replace(flow.request.data, headers=http.Headers(tuple(fields)))
     return request
 
 
