@@ -22,7 +22,7 @@ from turnout.health.verdict import Verdict
 from turnout.inspect import notes
 from turnout.inspect.attempts import failed_attempt
 from turnout.inspect.describing import describe
-from turnout.inspect.masking import masked_fields, masked_response
+from turnout.inspect.masking import masked_fields
 from turnout.inspect.pristine import client_side, put_away
 from turnout.inspect.replayed import Recorded, forget_recorded, is_attempt
 from turnout.inspect.usage import UsageTotals
@@ -32,8 +32,9 @@ from turnout.journey.report import report
 from turnout.journey.state import Journey, Setup
 from turnout.passage import Passage
 from turnout.proxy.publish import publish
-from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as, withhold
-from turnout.proxy.steering import Instead, steering
+from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
+from turnout.proxy.steering import steering
+from turnout.proxy.withholding import keep_from_flow, withhold
 from turnout.routing.facts import Facts
 from turnout.routing.names import asked
 from turnout.settings.model import Settings
@@ -197,8 +198,7 @@ class Conductor:
         judgement = passage.monitor.failed(redact(known_reason or guide.failure, journey.setup.chain.secrets()))
         monitor, passage.monitor = passage.monitor, None  # whatever ends the exchange now is not this attempt's doing
         guide.again = await self.dispatcher.failed(journey, judgement, answer_of(flow), monitor.refusal)
-        if flow.response is not None and flow.response.raw_content is None:
-            flow.response.raw_content = monitor.received  # of a stream, which mitmproxy does not keep
+        _keep_received(flow, monitor)
         attempt = failed_attempt(flow, journey.exchange, passage.known_secrets)
         await publish(attempt)
         self._on_over(attempt)
@@ -227,27 +227,18 @@ class Conductor:
         if passage is not None:
             if passage.monitor is not None:
                 passage.monitor.tell_minted()
-            self._keep_received(flow, passage)
+            _keep_received(flow, passage.monitor)
             complete = passage.monitor is not None and passage.monitor.complete
             ending = flow.error.msg if flow.error else "broken off"
             self._end(passage, "" if complete else redact(ending), served=complete)
         self._put_away(flow, passage)
 
-    def _keep_received(self, flow: http.HTTPFlow, passage: Passage) -> None:
-        """mitmproxy keeps nothing of a stream."""
-        if flow.response is not None and passage.monitor is not None and flow.response.raw_content is None:
-            flow.response.raw_content = passage.monitor.received
-
     def _put_away(self, flow: http.HTTPFlow, passage: Passage | None) -> None:
         """A flow that is over may be shown, saved and exported: no secret stays in it."""
         known = passage.known_secrets if passage is not None else ()
-        if flow.error is not None:
-            flow.error.msg = redact(flow.error.msg, known)
-        if flow.response is not None:
-            kept = masked_response(flow.response, known)
-            if kept is not flow.response:
-                steering(flow).sends, flow.response = Instead(flow.response, kept, kept.get_state()), kept
-        put_away(flow, passage.client if passage is not None else None, known)
+        whole = put_away(flow, passage.client if passage is not None else None, known)
+        if whole is not None:
+            keep_from_flow(flow, whole)
         self._on_over(flow)
 
     def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
@@ -274,7 +265,7 @@ class Conductor:
         """The addon is unloaded: nothing stays held, no secret stays in a flow, and what hangs is told and recorded."""
         passages, self._passages = self._passages, {}
         for flow, passage in passages.items():
-            self._keep_received(flow, passage)
+            _keep_received(flow, passage.monitor)
             if passage.journey is not None:
                 passage.journey.leave()
                 self.dispatcher.close(passage.journey, "failed")
@@ -336,3 +327,9 @@ class Conductor:
             ending = " · ".join(filter(None, (ending, "the answer is kept in part")))
         describe(flow, exchange, ending, passage.known_secrets)
         logger.info(flow.comment)
+
+
+def _keep_received(flow: http.HTTPFlow, monitor: AnswerMonitor | None) -> None:
+    """mitmproxy keeps nothing of a stream."""
+    if flow.response is not None and monitor is not None and flow.response.raw_content is None:
+        flow.response.raw_content = monitor.received

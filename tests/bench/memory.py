@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import socket
 import tempfile
 import time
 from pathlib import Path
@@ -15,14 +14,9 @@ from pathlib import Path
 from tests.bench.load import burst
 from tests.bench.messages import request, request_body
 from tests.bench.processes import ROOT, Child, start_mitmdump, start_upstream
+from turnout.testing.proxy import free_port
 
 STEPS = 10
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def start_mitmweb(folder: Path, upstream: int, keep: str) -> Child:

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from turnout.testing.proxy import free_port
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 STARTS_WITHIN = 30.0
@@ -73,8 +75,7 @@ def start_mitmdump(
     name: str, confdir: Path, script: Path, target: str, *options: str, tool: str = "mitmdump"
 ) -> Child:
     """A quiet mitmdump (or another tool) that listens on a free port and would send requests to `target`."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    port = free_port()
     command = [str(Path(sys.executable).parent / tool), "-q", "-s", str(script)]
     command += ["--mode", f"reverse:{target}@127.0.0.1:{port}"]
     for option in (f"confdir={confdir}", *options):

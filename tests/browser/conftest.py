@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import pytest
 from tests.browser import scenery
 from tests.browser.window import Window
 from turnout.testing.fixtures import ROUTE
-from turnout.testing.proxy import DEAD_TARGET, MitmdumpProcess
+from turnout.testing.proxy import DEAD_TARGET, MitmdumpProcess, free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -86,7 +85,7 @@ class Mitmweb:
 def mitmweb(browser: Browser, confdir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mitmweb]:
     """One for all tests of a module. It asks for the browser so that nothing is started in vain."""
     directory = tmp_path_factory.mktemp("mitmweb")
-    port = _free_port()
+    port = free_port()
     options = [f"confdir={confdir}", f"turnout_config={directory / 'mitm.conf'}", "web_open_browser=false"]
     options += [f"web_port={port}", *(f"web_columns={column}" for column in COLUMNS)]
     version = mitmproxy_version()
@@ -138,8 +137,3 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     directory = Path(ARTIFACTS).resolve() if ARTIFACTS else tmp_path_factory.mktemp("artifacts")
     directory.mkdir(parents=True, exist_ok=True)
     return lambda name: directory / f"mitmweb{mitmproxy_version()}-{name}.png"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

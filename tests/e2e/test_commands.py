@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from tests.proxy.support import BODY, HEADERS, QUICK, provider_table, route
 from turnout.testing import replies
 from turnout.testing.fixtures import StartMitmdump, StartProvider
 from turnout.testing.provider import API_KEY
-from turnout.testing.proxy import MitmdumpProcess
+from turnout.testing.proxy import MitmdumpProcess, free_port
 from turnout.testing.recording import read_flows
 
 pytestmark = pytest.mark.e2e
@@ -57,8 +56,7 @@ def test_every_command_in_mitmweb(mitmdump: StartMitmdump, provider: StartProvid
     first, second = provider(replies.error(529, "overloaded_error"), accepts="key-1"), provider(accepts="key-2")
     config = QUICK + provider_table("first", first, key="key-1") + provider_table("second", second, key="key-2")
     config += route("first", "second")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = int(server.getsockname()[1])
+    port = free_port()
     options = {"web_open_browser": "false", "web_port": str(port)} | _password()
     process = mitmdump(config, tool="mitmweb", options=options)
     asked = httpx.post(f"{process.url}/v1/messages", json=BODY, headers=HEADERS, trust_env=False, timeout=20)

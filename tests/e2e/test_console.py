@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import select
-import socket
 import struct
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import pytest
 
 from tests.browser import scenery
 from turnout.testing.fixtures import ROUTE
+from turnout.testing.proxy import free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -79,8 +79,7 @@ class Terminal:
 @pytest.fixture
 def terminal(confdir: Path, tmp_path: Path) -> Iterator[Terminal]:
     """mitmproxy with Turnout, which has seen the traffic of the scenery."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     options = ["--mode", f"reverse:http://127.0.0.1:9@127.0.0.1:{port}", "--set", f"confdir={confdir}"]
     options += ["--set", f"turnout_config={tmp_path / 'mitm.conf'}"]
     environment = {**os.environ, **scenery.ENVIRONMENT, "TERM": "xterm-256color", "LANG": "C.UTF-8"}

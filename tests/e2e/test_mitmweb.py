@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import httpx
 import pytest
 
@@ -11,15 +9,11 @@ from tests.proxy.support import BODY, HEADERS, QUICK, anthropic_table, provider_
 from turnout.testing import replies
 from turnout.testing.fixtures import StartMitmdump
 from turnout.testing.provider import API_KEY, ScriptedProviderThread
+from turnout.testing.proxy import free_port
 
 pytestmark = pytest.mark.e2e
 
 PASSWORD = "only-for-this-test"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_attempts_and_comments_are_shown(mitmdump: StartMitmdump) -> None:

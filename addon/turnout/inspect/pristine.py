@@ -16,9 +16,9 @@ from mitmproxy import http
 
 from turnout.exchange import ClientRequest
 from turnout.inspect.backup import backup_of, set_backup
-from turnout.inspect.masking import mask_request, masked_fields
+from turnout.inspect.masking import mask_request, masked_fields, masked_response
 from turnout.metadata import EXCHANGE, PART
-from turnout.settings.secret import MASK, Secret, is_secret_header, masked_path
+from turnout.settings.secret import MASK, Secret, is_secret_header, masked_path, redact
 from turnout.wire.headers import Fields, lowered
 
 _client_fields: WeakKeyDictionary[http.HTTPFlow, Fields] = WeakKeyDictionary()
@@ -62,13 +62,26 @@ def client_side(flow: http.HTTPFlow, fields: Fields) -> ClientSide:
     )
 
 
-def put_away(flow: http.HTTPFlow, client: ClientSide | None, known: Iterable[Secret] = ()) -> None:
-    """The flow is over: what the client sent becomes its backup, and no secret stays in either request."""
-    known, sent = tuple(known), flow.request.raw_content
+def put_away(flow: http.HTTPFlow, client: ClientSide | None, known: Iterable[Secret] = ()) -> http.Response | None:
+    """The flow is over: what the client sent becomes its backup, and no secret stays anywhere in it.
+
+    Returns the answer as it was when the flow keeps a masked one in its place.
+    """
+    known, whole_answer = tuple(known), None
+    if flow.error is not None:
+        flow.error.msg = redact(flow.error.msg, known)
+    if flow.response is not None and (kept := masked_response(flow.response, known)) is not flow.response:
+        whole_answer, flow.response = flow.response, kept
+    sent = flow.request.raw_content
     mask_request(flow.request, known)
     _left[flow] = _essence(flow.request)
-    if client is None:
-        return
+    if client is not None:
+        _keep(flow, client, sent, known)
+    return whole_answer
+
+
+def _keep(flow: http.HTTPFlow, client: ClientSide, sent: bytes | None, known: tuple[Secret, ...]) -> None:
+    """Make the client's request the backup. `sent` is the body of the last attempt before it was masked."""
     state = flow.get_state()
     request = {**state["request"], **client.data}
     if client.content == sent and flow.request.raw_content is sent:

@@ -46,9 +46,9 @@ from turnout.proxy.compat import (
 )
 from turnout.proxy.modes import has_unread
 from turnout.proxy.pages import local_error
-from turnout.proxy.shaping import as_sent
 from turnout.proxy.steering import AttemptMonitor, Steering, UpstreamFailedHook, release, steering
 from turnout.proxy.ticks import TICK, ticks_of
+from turnout.proxy.withholding import as_sent, complete
 
 Commands = Generator[commands.Command, Any, None]
 
@@ -226,18 +226,9 @@ class FailoverStream(HttpStream):
         self._committed = True
         for command in super().send_response(already_streamed):
             if isinstance(command, SendHttp) and not already_streamed:
-                self._complete(command.event)
+                # The `response` hook may have left less in the flow than the client is to get.
+                complete(self.flow, command.event)
             yield command
-
-    def _complete(self, event: Any) -> None:
-        """The `response` hook may have left less in the flow than the client is to get."""
-        instead = self._steering.sends
-        if instead is None or self.flow.response is not instead.kept or instead.kept.get_state() != instead.state:
-            return
-        if isinstance(event, ResponseHeaders):
-            event.response = instead.sent
-        elif isinstance(event, ResponseData):
-            event.data = instead.sent.raw_content or b""
 
     def _relay(self, chunks: list[bytes]) -> Commands:
         for chunk in chunks:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import replace
-
 from mitmproxy import http
 
 from turnout.exchange import LocalAnswer, Outgoing
-from turnout.proxy.steering import Withheld, steering
+from turnout.proxy.steering import steering
 from turnout.wire.headers import Fields, lowered
 
 
@@ -32,29 +29,6 @@ def send_as(flow: http.HTTPFlow, outgoing: Outgoing, client_fields: Fields) -> N
     request.data.authority = dict(outgoing.add)["host"].encode() if request.is_http2 else b""
     request.headers.fields = tuple(fields)
     request.data.content = outgoing.body
-
-
-def withhold(flow: http.HTTPFlow, shown: Fields) -> None:
-    """Show these header fields instead of the flow's own, one for one. The provider gets the flow's own."""
-    pairs = zip(flow.request.headers.fields, shown, strict=True)
-    steering(flow).withheld = tuple(Withheld(name, new, old) for (name, old), (_, new) in pairs if old != new)
-    flow.request.headers.fields = shown
-
-
-def as_sent(flow: http.HTTPFlow) -> http.Request:
-    """The flow's request with the values that were withheld. What other addons have changed since stays changed."""
-    withheld = list(steering(flow).withheld)
-    if not withheld:
-        return flow.request
-    fields: list[tuple[bytes, bytes]] = []
-    for name, value in flow.request.headers.fields:
-        found = next((each for each in withheld if each[:2] == (name, value)), None)
-        if found is not None:
-            withheld.remove(found)
-        fields.append((name, found.sent if found is not None else value))
-    request = copy(flow.request)  # shallow: everything but the headers may be shared
-    request.data = replace(flow.request.data, headers=http.Headers(tuple(fields)))
-    return request
 
 
 def frame_stream(response: http.Response, *, chunks: bool) -> None:

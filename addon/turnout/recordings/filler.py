@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from turnout.recordings.filler_text import Numbering, fixed_moment, kept, masked, numbered, prose, without_hosts
+from turnout.wire.split_secrets import cleaned_as_one
 
 WORDS = frozenset(
     b"type role model name required enum const format media_type $schema $ref keep ttl scope effort display "
@@ -54,8 +55,6 @@ _MOMENT = re.compile(rb"\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-][\d:]+)?")
 # Possessive: what a string holds is never tried again, which would take a hundred times its size in memory.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[{}\[\],:]|[^\s"{}\[\],:]+|\s+', re.DOTALL)
 _EMBEDDED_OBJECT = re.compile(rb'\{\\".*\}', re.DOTALL)
-_PIECE = re.compile(rb'"(?:text|thinking|partial_json|content|arguments)"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
-"""A member of an event whose values add up to a text."""
 
 
 @dataclass(slots=True)
@@ -189,7 +188,7 @@ class Filler:
         Where texts are kept, what is personal is found though it came in pieces.
         """
         if self.keep_text:
-            body = _masked_as_one(body)
+            body = cleaned_as_one(body, masked)
         inputs = {} if self.keep_text else _tool_inputs(body)
         pieces = {number: self._pieces(parts) for number, parts in inputs.items()}
         out: list[bytes] = []
@@ -249,13 +248,3 @@ def _tool_inputs(body: bytes) -> dict[int, list[bytes]]:
         if line.startswith(b"data:") and (part := _part_of_input(line)) is not None:
             inputs[part[0]].append(part[1])
     return inputs
-
-
-def _masked_as_one(stream: bytes) -> bytes:
-    spans = [piece.span(1) for piece in _PIECE.finditer(stream)]
-    text = masked(b"".join(stream[start:end] for start, end in spans))
-    out, position = bytearray(stream), 0
-    for start, end in spans:
-        out[start:end] = text[position : position + end - start]
-        position += end - start
-    return bytes(out)

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-import msgspec
-
 from turnout.wire.assembled import Assembled, assembled
 from turnout.wire.reply import is_count
-from turnout.wire.splice import UNREADABLE
+from turnout.wire.splice import json_object
 
 CONTEXT = 24
 """Characters shown on either side of where two texts part."""
@@ -69,7 +67,7 @@ def outcome(status: int, content_type: str, body: bytes) -> Outcome:
     found = assembled(body, content_type)
     if found is None:
         # Not a message: /v1/messages/count_tokens answers with nothing but numbers.
-        value = _json_object(body)
+        value = json_object(body)
         return Outcome(status, value is not None, usage=_counts(value or {}))
     blocks = _blocks(found)
     error = found.error or {}
@@ -140,14 +138,6 @@ def readable(text: str) -> str:
 
 
 # --- an answer ---
-
-
-def _json_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        value = msgspec.json.decode(body)
-    except UNREADABLE:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _blocks(found: Assembled) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +19,13 @@ DEAD_TARGET = "reverse:http://127.0.0.1:9@127.0.0.1:0"
 
 START_SECONDS = 30
 STOP_SECONDS = 15
+
+
+def free_port() -> int:
+    """A port for a program that cannot choose one itself and say which, such as mitmweb's own server."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 class _Capture:

@@ -10,23 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
-from turnout.wire.splice import UNREADABLE
+from turnout.wire.messages import MESSAGE_EVENTS
+from turnout.wire.splice import json_object
 from turnout.wire.sse import EventSplitter, parse_event
 
-_MESSAGE_EVENTS = frozenset(
-    (
-        "message_start",
-        "content_block_start",
-        "content_block_delta",
-        "content_block_stop",
-        "message_delta",
-        "message_stop",
-        "ping",
-        "error",
-    )
-)
+_EVENTS = MESSAGE_EVENTS | {"ping", "error"}
 _PIECES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 """Which member of a delta is one piece of a longer text."""
 _WHOLE = {"signature_delta": ("signature",), "compaction_delta": ("content", "encrypted_content")}
@@ -66,7 +54,7 @@ def assembled(body: bytes, content_type: str) -> Assembled | None:
 def _whole(body: bytes) -> Assembled | None:
     if not body.lstrip().startswith(b"{"):
         return None
-    value = _decoded(body)
+    value = json_object(body)
     if value is None:
         return None
     if "error" in value and value.get("type") in (None, "error"):
@@ -83,7 +71,7 @@ def _streamed(body: bytes) -> Assembled | None:
         event = parse_event(frame)
         if event is None:
             continue
-        data = _decoded(event.data)
+        data = json_object(event.data)
         kind = event.name or (data or {}).get("type")
         if isinstance(kind, str) and kind:
             adding.events.append(kind)
@@ -91,7 +79,7 @@ def _streamed(body: bytes) -> Assembled | None:
                 adding.fail(data, event.data)
             elif data is not None:
                 adding.add(kind, data)
-    if _MESSAGE_EVENTS.isdisjoint(adding.events):
+    if _EVENTS.isdisjoint(adding.events):
         return None
     return Assembled(tuple(adding.events), adding.result(), adding.error, "message_stop" in adding.events)
 
@@ -185,18 +173,9 @@ class _Block:
                 begun = block.get(name)
                 block[name] = begun + text if isinstance(begun, str) else text
             elif text:
-                parsed = _decoded(text.encode("utf-8", "surrogatepass"))
+                parsed = json_object(text.encode("utf-8", "surrogatepass"))
                 block |= {"partial_input": text} if parsed is None else {"input": parsed}
         return block
-
-
-def _decoded(data: bytes) -> dict[str, Any] | None:
-    """The JSON object; None for any other value, and for what is no JSON."""
-    try:
-        value = msgspec.json.decode(data)
-    except UNREADABLE:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _error(value: object) -> dict[str, Any] | None:

@@ -89,7 +89,7 @@ class Peek(enum.Enum):
     FAILED = "failed"
 
 
-_KNOWN_EVENTS = frozenset(
+MESSAGE_EVENTS = frozenset(
     (
         "message_start",
         "content_block_start",
@@ -99,6 +99,7 @@ _KNOWN_EVENTS = frozenset(
         "message_stop",
     )
 )
+"""Events of which an answer consists; pings and errors come between them."""
 _NOTHING_TO_FOLLOW = (b"event: content_block_", b"event:content_block_", b"event: ping", b"event:ping")
 _NOTHING_TO_SHAPE = (
     b"event: content_block_delta",
@@ -165,10 +166,10 @@ class MessageStream:
 
     def _judge(self, frame: bytes) -> Peek:
         event = parse_event(frame)
-        if event is None or (event.name and event.name != "error" and event.name not in _KNOWN_EVENTS):
+        if event is None or (event.name and event.name != "error" and event.name not in MESSAGE_EVENTS):
             return Peek.WAITING
         facts = _facts(event.data)
-        if event.name in _KNOWN_EVENTS and facts is not None and facts.type != "error":
+        if event.name in MESSAGE_EVENTS and facts is not None and facts.type != "error":
             return Peek.VALID
         if event.name == "error" or facts is not None:
             self.failure = event.data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -25,6 +26,15 @@ def top_level(data: bytes | msgspec.Raw) -> dict[str, msgspec.Raw] | None:
         return _FIELDS.decode(data)
     except UNREADABLE:
         return None
+
+
+def json_object(data: bytes) -> dict[str, Any] | None:
+    """A JSON object with everything in it decoded; None when it is not one."""
+    try:
+        value = msgspec.json.decode(data)
+    except UNREADABLE:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def text_of(data: bytes | msgspec.Raw) -> str | None:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from turnout.settings.secret import Secret, without_secrets
 
 _PIECE = re.compile(rb'"(?:text|thinking|partial_json|content|arguments)"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
-"""A member of a delta whose values add up to a text."""
+"""A member of an event whose values add up to a text."""
 
 
 def without_split_secrets(stream: bytes, known: Iterable[Secret] = ()) -> bytes:
     """A stream of events with every secret in it starred out, length kept; the same object when there is none."""
     known = tuple(known)
+    return without_secrets(cleaned_as_one(stream, lambda text: without_secrets(text, known)), known)
+
+
+def cleaned_as_one(stream: bytes, clean: Callable[[bytes], bytes]) -> bytes:
+    """A stream with its pieces as `clean` leaves the text to which they add up.
+
+    `clean` must keep the length, and give back the same object when it changes nothing; so does this.
+    """
     spans = [piece.span(1) for piece in _PIECE.finditer(stream)]
     text = b"".join(stream[start:end] for start, end in spans)
-    cleaned = without_secrets(text, known)
-    if cleaned is not text:
-        result, position = bytearray(stream), 0
-        for start, end in spans:
-            result[start:end] = cleaned[position : position + end - start]
-            position += end - start
-        stream = bytes(result)
-    return without_secrets(stream, known)
+    cleaned = clean(text)
+    if cleaned is text:
+        return stream
+    result, position = bytearray(stream), 0
+    for start, end in spans:
+        result[start:end] = cleaned[position : position + end - start]
+        position += end - start
+    return bytes(result)
