@@ -57,8 +57,11 @@ async def own_turnout(settings: Settings, provider: str | None) -> AsyncIterator
         try:
             yield await _started(ready, lines)
         finally:
-            with suppress(ProcessLookupError):
-                process.terminate()
+            # One whose output has ended is ending by itself. To terminate it would reap it, and
+            # asyncio of Python 3.11 then writes of an unknown child process.
+            if not reading.done():
+                with suppress(ProcessLookupError):
+                    process.terminate()
             try:
                 await asyncio.wait_for(process.wait(), ENDS_WITHIN)
             except TimeoutError:
