@@ -11,14 +11,16 @@ _package = _here.parent if _here.name == "entry" else _here / "turnout"
 if str(_package.parent) not in sys.path:
     sys.path.insert(0, str(_package.parent))
 
-# mitmproxy loads this file again when it changes, but not what it imports: forget the package when it was edited.
+# mitmproxy loads this file again when it changes, but not what it imports: forget the package when it was edited, also
+# the part of it that an edit with a mistake has left behind.
 _stamp = {str(file): os.stat(file).st_mtime_ns for file in _package.rglob("*.py")}
 if vars(sys.modules.get("turnout", sys)).get("loaded_as", _stamp) != _stamp:
     for _name in [name for name in sys.modules if name.partition(".")[0] == "turnout"]:
         del sys.modules[_name]
 
 import turnout  # noqa: E402
-from turnout.addon import Turnout  # noqa: E402
 
 vars(turnout)["loaded_as"] = _stamp
-addons = [Turnout()]
+from turnout.addon import Turnout  # noqa: E402
+
+addons = [Turnout(Path(os.path.abspath(__file__)))]

@@ -18,6 +18,7 @@ from mitmproxy.test import taddons, tflow
 
 from turnout.addon import OPTIONS, Turnout, is_ours
 from turnout.proxy.failover import FailoverStream
+from turnout.proxy.installing import uninstall
 
 MODE = "reverse:http://127.0.0.1:9"
 BODY = b'{"model":"claude-opus-4-6","max_tokens":5,"messages":[]}'
@@ -55,12 +56,11 @@ class Started:
 @pytest.fixture
 async def started(here: Path) -> AsyncIterator[Started]:
     made = Started()
-    stock = layer.HttpStream
     with made.context:
         yield made
         if made.addon in made.context.master.addons.chain:
             made.context.master.addons.remove(made.addon)
-    assert layer.HttpStream is stock
+    uninstall()
 
 
 def flow(path: bytes = b"/v1/messages", mode: str = MODE, **headers: str) -> http.HTTPFlow:
@@ -108,12 +108,12 @@ async def test_what_the_user_chose_stays(started: Started, caplog: pytest.LogCap
     assert started.options.listen_host == "::1" and "turnout sets" not in caplog.text and not errors(caplog)
 
 
-async def test_the_stream_is_installed_and_taken_out_again(started: Started) -> None:
-    stock = layer.HttpStream
+async def test_the_streams_stay_when_the_addon_goes(started: Started) -> None:
+    """Without hooks they refuse every request; mitmproxy's own would send it to the target (A17)."""
     started.load()
-    assert layer.HttpStream is FailoverStream
+    assert layer.HttpStream is FailoverStream and FailoverStream.addon is started.addon
     started.context.master.addons.remove(started.addon)
-    assert layer.HttpStream is stock
+    assert layer.HttpStream is FailoverStream and FailoverStream.addon is None
 
 
 @pytest.mark.parametrize(

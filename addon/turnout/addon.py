@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
@@ -16,11 +16,14 @@ from turnout.commands import TurnoutCommands
 from turnout.conductor import Conductor
 from turnout.errors import ConfigError
 from turnout.gate.access import check_listen, is_loopback
+from turnout.guarding import contained, guarded
 from turnout.inspect import views
 from turnout.inspect.trimming import Keep, Trimmer
 from turnout.proxy.connecting import ConnectDeadlines, ServerConnectionHookData
-from turnout.proxy.installing import install
+from turnout.proxy.installing import ended, forget_hook, install
 from turnout.proxy.modes import is_reverse, listen_again, listen_hosts, listens_elsewhere
+from turnout.proxy.script import Unloading, bring_back, position_of, unloading
+from turnout.proxy.steering import carries_nothing, is_carried
 from turnout.recordings.recorder import Recorder, path_of
 from turnout.reload import LiveSetup
 from turnout.settings.model import Settings
@@ -33,9 +36,6 @@ _WHOLE_BODIES = (
 )
 
 _REVERSE_ONLY = "Turnout serves reverse mode only: start it with --mode reverse:http://127.0.0.1:9@127.0.0.1:8082"
-
-Hook = TypeVar("Hook", bound=Callable[..., Awaitable[None]])
-ConnectionHook = TypeVar("ConnectionHook", bound=Callable[..., None])
 
 OPTIONS = {
     "turnout_config": (
@@ -50,34 +50,6 @@ OPTIONS = {
     ),
 }
 """Name, default, help. All are strings: mitmproxy silently drops an addon whose typed option does not parse."""
-
-
-def guarded(hook: Hook) -> Hook:
-    """A hook that fails closed: an exception becomes a JSON 500, never an unrouted request."""
-
-    @functools.wraps(hook)
-    async def safe(self: Turnout, flow: http.HTTPFlow) -> None:
-        if not (is_ours(flow) or self.conductor.knows(flow)):
-            return
-        try:
-            await hook(self, flow)
-        except Exception as error:
-            self.conductor.fault(flow, error)
-
-    return safe  # type: ignore[return-value]
-
-
-def contained(hook: ConnectionHook) -> ConnectionHook:
-    """A hook about connections: an exception is told, and mitmproxy's own handling goes on."""
-
-    @functools.wraps(hook)
-    def safe(self: Turnout, data: Any) -> None:
-        try:
-            hook(self, data)
-        except Exception as error:
-            logger.warning("internal error in %s: %s", hook.__name__, redact(f"{type(error).__name__}: {error}"))
-
-    return safe  # type: ignore[return-value]
 
 
 def is_ours(flow: http.HTTPFlow) -> bool:
@@ -96,14 +68,17 @@ def _remove_from_view(flow: http.HTTPFlow) -> None:
 
 
 class Turnout:
-    """The addon."""
+    """The addon. `script` is the file that mitmproxy loaded it from; None where there is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, script: Path | None = None) -> None:
+        self._script = script
+        self._place = (0, "")
+        self._elders: list[Turnout] = []
+        self._is_replaced = False
         self.conductor = Conductor(self._over)
         self.setup = LiveSetup(_check_addresses, self.conductor.adopt, self.conductor.pin)
         self.addons = [TurnoutCommands(self.conductor, self.setup)]
         self.deadlines = ConnectDeadlines()
-        self._restore: Callable[[], None] = lambda: None
         self._unregister: Callable[[], None] = lambda: None
         self._started = False
         self._recorder: Recorder | None = None
@@ -114,7 +89,8 @@ class Turnout:
     def load(self, loader: Loader) -> None:
         for name, (default, help_text) in OPTIONS.items():
             loader.add_option(name, str, default, help_text)
-        self._restore = install()
+        before = install(self)
+        self._elders = before.hand_over(self) if before is not None else []
         self._unregister = views.register()
         prepare()
 
@@ -145,17 +121,59 @@ class Turnout:
 
     def running(self) -> None:
         self._started = True
+        if self._script is not None:
+            self._place = position_of(self._script)
         self.setup.watch()
         if listens_elsewhere():
             self._relisten = asyncio.get_running_loop().create_task(listen_again())
 
     def done(self) -> None:
+        """The streams stay in mitmproxy and refuse what nobody prepares: no request is sent without an addon."""
         self.setup.stop()
-        self.deadlines.cancel_all()
-        self.conductor.abandon_all()
-        self._record("")
         self._unregister()
-        self._restore()
+        forget_hook()
+        why = unloading(self._script)
+        if why is Unloading.FOR_GOOD or self._script is None:
+            self.deadlines.cancel_all()
+            self.conductor.abandon_all()
+            self._record("")
+            ended()
+            return
+        returning = bring_back(self._script, self._place, self._files, "turnout")
+        self._return = asyncio.get_running_loop().create_task(returning, name="turnout: bring the script back")
+
+    def _files(self) -> list[Path]:
+        """What a new Turnout would be made of."""
+        return [*([self._script] if self._script else []), *Path(__file__).parent.rglob("*.py")]
+
+    def hand_over(self, successor: Turnout) -> list[Turnout]:
+        """Another Turnout is loaded: flows go there when they are over. Those that still have to be served to their
+        end by this one, and by others before it, are in the list."""
+        self._record("")
+        self._keep = successor._keep  # type: ignore[method-assign]
+        self._is_replaced = type(successor) is not type(self)
+        self.conductor.put_away_ended()
+        return [elder for elder in (self, *self._elders) if elder.is_needed]
+
+    # --- whose flow it is ---
+
+    @property
+    def is_needed(self) -> bool:
+        return self.conductor.is_busy or (self._is_replaced and not carries_nothing())
+
+    def serves(self, flow: http.HTTPFlow) -> bool:
+        """Whether a Turnout that was replaced serves this flow: it began with it, or its streams carry it."""
+        return self.conductor.knows(flow) or (self._is_replaced and is_carried(flow))
+
+    def keeper_of(self, flow: http.HTTPFlow) -> Turnout | None:
+        if self._elders and not self.conductor.knows(flow):
+            keeper = next((elder for elder in self._elders if elder.serves(flow)), None)
+            if keeper is not None:
+                return keeper
+        return self if is_ours(flow) or self.conductor.knows(flow) else None
+
+    def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
+        self.conductor.fault(flow, error)
 
     def _record(self, file: str) -> None:
         """Record into this file from now on; none without a name. Raises ConfigError and then changes nothing."""
@@ -268,3 +286,6 @@ class Turnout:
     def client_disconnected(self, client: connection.Client) -> None:
         self.conductor.client_left(client.id)
         self.deadlines.reason(client.id)
+        for elder in self._elders:
+            elder.client_disconnected(client)
+        self._elders = [elder for elder in self._elders if elder.is_needed]

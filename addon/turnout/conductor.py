@@ -6,7 +6,8 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -33,7 +34,7 @@ from turnout.journey.state import Journey, Setup
 from turnout.passage import Passage
 from turnout.proxy.publish import publish
 from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
-from turnout.proxy.steering import steering
+from turnout.proxy.steering import engage, steering
 from turnout.proxy.withholding import keep_from_flow, withhold
 from turnout.routing.facts import Facts
 from turnout.routing.names import asked
@@ -106,7 +107,6 @@ class Conductor:
             headers=headers,
             path=request.path,
             chunks=request.http_version != "HTTP/1.0",
-            closes="close" in headers.get("connection", "").lower(),
             recorded=recorded,
         )
 
@@ -161,20 +161,19 @@ class Conductor:
         passage.monitor = AnswerMonitor(
             journey.provider,
             journey.setup.settings.timeouts,
+            journey.setup.settings.limits,
             Expectation(exchange.endpoint, stream=stream, reply_model=None if same else exchange.request.model),
             on_first_event=lambda: self.dispatcher.first_event(journey),
             on_minted=partial(self.dispatcher.knowledge.minted, journey.provider),
         )
         send_as(passage.flow, outgoing, passage.fields)
         withhold(passage.flow, masked_fields(passage.flow.request.headers.fields, passage.known_secrets))
-        steering(passage.flow).monitor = passage.monitor
+        engage(passage.flow, passage.monitor)
 
     def answer_begins(self, flow: http.HTTPFlow) -> None:
         passage = self._passages.get(flow)
         if passage is None or flow.response is None:
             return
-        if passage.closes or not passage.chunks:
-            flow.response.headers["connection"] = "close"
         if passage.monitor is None:
             return
         flow.response.headers.pop("set-cookie", None)  # a provider's cookie is of no use to a client of ours
@@ -197,7 +196,8 @@ class Conductor:
             flow.response.timestamp_end = flow.response.timestamp_end or time.time()
         judgement = passage.monitor.failed(redact(known_reason or guide.failure, journey.setup.chain.secrets()))
         monitor, passage.monitor = passage.monitor, None  # whatever ends the exchange now is not this attempt's doing
-        guide.again = await self.dispatcher.failed(journey, judgement, answer_of(flow), monitor.refusal)
+        answer = answer_of(flow)
+        guide.again = await self.dispatcher.failed(journey, judgement, answer, monitor.refusal)
         _keep_received(flow, monitor)
         attempt = failed_attempt(flow, journey.exchange, passage.known_secrets)
         await publish(attempt)
@@ -206,40 +206,46 @@ class Conductor:
             return
         if judgement.verdict is Verdict.REQUEST:
             journey.exchange.ending = judgement.message
-        if flow.response is None or flow.response.status_code < 400:
-            answer_with(flow, self.dispatcher.last_word(journey))
-        else:
+        if answer is not None and answer.status >= 400 and flow.response is not None:
             monitor.shape_error(flow.response)
+        else:
+            answer_with(flow, self.dispatcher.last_word(journey))
 
     def finished(self, flow: http.HTTPFlow) -> None:
-        """The answer is complete; a buffered one is about to be sent."""
+        """The answer is complete; a buffered one is about to be sent. It stands, whatever goes wrong here."""
         passage = self._passages.pop(flow, None)
         if passage is not None and flow.response is not None:
-            if flow.response.stream and passage.monitor is not None:
-                flow.response.raw_content = passage.monitor.received
-            broken = passage.monitor.broken if passage.monitor else None
-            self._end(passage, served=steering(flow).monitor is not None and broken is None)
+            with _contained("ending an exchange"):
+                if flow.response.stream and passage.monitor is not None:
+                    flow.response.raw_content = passage.monitor.received
+                broken = passage.monitor.broken if passage.monitor else None
+                self._end(passage, served=steering(flow).monitor is not None and broken is None)
         self._put_away(flow, passage)
 
     def broken(self, flow: http.HTTPFlow) -> None:
         """The client left, the flow was killed, or a stream broke off after it had begun."""
         passage = self._passages.pop(flow, None)
         if passage is not None:
-            if passage.monitor is not None:
-                passage.monitor.tell_minted()
-            _keep_received(flow, passage.monitor)
-            complete = passage.monitor is not None and passage.monitor.complete
-            ending = flow.error.msg if flow.error else "broken off"
-            self._end(passage, "" if complete else redact(ending), served=complete)
+            with _contained("ending an exchange that broke off"):
+                if passage.monitor is not None:
+                    passage.monitor.tell_minted()
+                _keep_received(flow, passage.monitor)
+                complete = passage.monitor is not None and passage.monitor.complete
+                ending = flow.error.msg if flow.error else "broken off"
+                self._end(passage, "" if complete else redact(ending), served=complete)
         self._put_away(flow, passage)
 
     def _put_away(self, flow: http.HTTPFlow, passage: Passage | None) -> None:
-        """A flow that is over may be shown, saved and exported: no secret stays in it."""
-        known = passage.known_secrets if passage is not None else ()
-        whole = put_away(flow, passage.client if passage is not None else None, known)
-        if whole is not None:
-            keep_from_flow(flow, whole)
-        self._on_over(flow)
+        """A flow that is over may be shown, saved and exported: no secret stays in it. Nothing stays held for it."""
+        with _contained("giving back what an exchange held"):
+            if passage is not None and passage.journey is not None:
+                self.dispatcher.close(passage.journey, "failed")
+        with _contained("putting a flow away"):
+            known = passage.known_secrets if passage is not None else ()
+            whole = put_away(flow, passage.client if passage is not None else None, known)
+            if whole is not None:
+                keep_from_flow(flow, whole)
+            self._on_over(flow)
 
     def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
         """A fault of Turnout itself: the client gets a clear 500, the log gets the details."""
@@ -248,13 +254,23 @@ class Conductor:
         logger.warning("internal error: %s", redact(f"{type(error).__name__}: {error}{trace}", secrets))
         passage = self._passages.pop(flow, None)
         if passage is not None and passage.journey is not None:
-            self.dispatcher.close(passage.journey, "failed")
+            with _contained("giving up an exchange"):
+                self.dispatcher.close(passage.journey, "failed")
         known = error if isinstance(error, RequestError) else InternalError("Turnout failed; see its log.")
         self._refuse(flow, known)
 
     def knows(self, flow: http.HTTPFlow) -> bool:
         """Whether the flow is under way here. A killed flow is, although mitmproxy no longer calls it live."""
         return flow in self._passages
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._passages)
+
+    def put_away_ended(self) -> None:
+        """Flows may have come to their end while no addon was loaded to be told."""
+        for flow in [flow for flow in self._passages if not flow.live]:
+            self._put_away(flow, self._passages.pop(flow))
 
     def client_left(self, client_id: str) -> None:
         for passage in self._passages.values():
@@ -319,10 +335,11 @@ class Conductor:
                 self.dispatcher.broke(journey, broken)
                 ending = "broke off"  # why is told by its step
             elif not served:
-                self.dispatcher.cancelled(journey)
+                self.dispatcher.cancelled(journey, "" if _is_users_doing(flow) else "internal error")
+        self.dispatcher.close(journey, "served" if served else "failed")
+        if passage.monitor is not None and exchange.attempts:
             self.usage.add(journey.provider.name, exchange.attempt.model, exchange.usage)
         ending = ending or self._outcome(passage, journey, served)
-        self.dispatcher.close(journey, "served" if served else "failed")
         if passage.monitor is not None and passage.monitor.cut:
             ending = " · ".join(filter(None, (ending, "the answer is kept in part")))
         describe(flow, exchange, ending, passage.known_secrets)
@@ -333,3 +350,19 @@ def _keep_received(flow: http.HTTPFlow, monitor: AnswerMonitor | None) -> None:
     """mitmproxy keeps nothing of a stream."""
     if flow.response is not None and monitor is not None and flow.response.raw_content is None:
         flow.response.raw_content = monitor.received
+
+
+def _is_users_doing(flow: http.HTTPFlow) -> bool:
+    """The client left, or the user has killed the flow: the provider is not to blame."""
+    killed = flow.error is not None and flow.error.msg == flow.error.KILLED_MESSAGE
+    return killed or steering(flow).client_left
+
+
+@contextmanager
+def _contained(doing: str) -> Iterator[None]:
+    """What goes wrong at the end of an exchange is told, and costs neither its answer nor what is still to be done."""
+    try:
+        yield
+    except Exception as error:
+        trace = "".join(traceback.format_exception(error)).rstrip()
+        logger.warning("internal error while %s: %s", doing, redact(trace))

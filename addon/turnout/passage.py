@@ -28,8 +28,6 @@ class Passage:
     path: str
     chunks: bool
     """The client understands chunked answers (HTTP/1.1 and later)."""
-    closes: bool
-    """The client wants its connection closed. The header itself is gone when an attempt has been made."""
     recorded: Recorded
     """What is known of a flow that is replayed."""
     client: ClientSide | None = None

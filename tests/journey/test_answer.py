@@ -17,7 +17,7 @@ from mitmproxy import http
 from turnout.exchange import Endpoint
 from turnout.health.verdict import Verdict
 from turnout.journey.answer import PING, AnswerMonitor, Expectation, is_event_stream
-from turnout.settings.model import Provider, Timeouts
+from turnout.settings.model import Limits, Provider, Timeouts
 from turnout.testing.events import Event, error, message_delta, message_start, message_stop, ping, stream_of
 from turnout.wire.headers import lowered
 from turnout.wire.signatures import fingerprint
@@ -45,6 +45,7 @@ class Watched:
         self.monitor = AnswerMonitor(
             chosen,
             TIMEOUTS,
+            Limits(),
             Expectation(endpoint, stream, model),
             self._count,
             lambda fingerprints: self.minted.append(list(fingerprints)),
@@ -592,6 +593,7 @@ def test_a_monitor_keeps_nothing_alive() -> None:
         monitor = AnswerMonitor(
             Provider.model_validate({"name": "minimax", "base_url": "https://m"}),
             TIMEOUTS,
+            Limits(),
             Expectation("messages", True, "opus"),
         )
         known = weakref.ref(monitor)

@@ -26,7 +26,12 @@ def make_options() -> options.Options:
 class Wire:
     """One client connection in front of an HttpLayer. Whatever the layer asks for is done at once, unless held back."""
 
-    def __init__(self, hooks: dict[str, HookHandler], opts: options.Options | None = None) -> None:
+    def __init__(
+        self,
+        hooks: dict[str, HookHandler],
+        opts: options.Options | None = None,
+        mode: str = "reverse:http://127.0.0.1:9",
+    ) -> None:
         self.hooks = hooks
         self.seen: list[str] = []
         self.held: set[str] = set()
@@ -47,7 +52,7 @@ class Wire:
             sockname=("127.0.0.1", 8082),
             timestamp_start=1.0,
             state=ConnectionState.OPEN,
-            proxy_mode=ProxyMode.parse("reverse:http://127.0.0.1:9"),
+            proxy_mode=ProxyMode.parse(mode),
         )
         self.context = context.Context(self.client, opts or make_options())
         self.context.server.address = ("127.0.0.1", 9)

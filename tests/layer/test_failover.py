@@ -14,8 +14,8 @@ from mitmproxy.proxy.layers import http as layer
 
 from tests.layer.driver import Wire, body_of, is_ended, make_options
 from turnout.proxy import failover
-from turnout.proxy.installing import install
-from turnout.proxy.steering import steering
+from turnout.proxy.installing import PLACES, install, uninstall
+from turnout.proxy.steering import engage, steering
 
 OPTIONS = make_options()
 
@@ -44,6 +44,7 @@ class Monitor:
     answer_within = 10.0
     idle_within = 20.0
     ping_after: float | None = None
+    largest = 10**6
 
     def __init__(self) -> None:
         self.held = b""
@@ -87,6 +88,9 @@ class Addon:
         self.flow: http.HTTPFlow | None = None
         self.events: list[str] = []
 
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        steering(flow).max_body = 10**6
+
     def request(self, flow: http.HTTPFlow) -> None:
         self.flow = flow
         if flow.response is not None:
@@ -96,7 +100,7 @@ class Addon:
         flow.request.data.port = 9000 if self.same_port else 9000 + self.attempts
         flow.request.data.scheme = b"http"
         self.monitors.append(Monitor())
-        steering(flow).monitor = self.monitors[-1]
+        engage(flow, self.monitors[-1])
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         assert flow.response is not None
@@ -117,7 +121,7 @@ class Addon:
         self.events.append("error")
 
     def wire(self) -> Wire:
-        names = ("request", "responseheaders", "upstream_failed", "response", "error")
+        names = ("requestheaders", "request", "responseheaders", "upstream_failed", "response", "error")
         return Wire({name: getattr(self, name) for name in names}, OPTIONS)
 
 
@@ -131,9 +135,9 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def failover_streams() -> Iterator[None]:
-    restore = install()
+    install()
     yield
-    restore()
+    uninstall()
 
 
 @pytest.fixture
@@ -144,10 +148,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_install_is_undone() -> None:
-    restore = install()
-    restore()
-    assert layer.HttpStream is failover.FailoverStream  # the fixture's own
-    assert failover.FailoverStream.__mro__[1].__name__ == "HttpStream"
+    """Each class stands for mitmproxy's own, however often it was installed."""
+    install()
+    assert layer.HttpStream is failover.FailoverStream
+    uninstall()
+    for module, name, ours in PLACES:
+        assert getattr(module, name) is ours.__mro__[1] and ours.__mro__[1].__module__ == module.__name__
 
 
 def test_first_attempt_streams_through() -> None:
@@ -442,13 +448,13 @@ def test_request_body_over_the_limit_is_not_kept() -> None:
 
 
 def test_a_flow_without_monitor_is_mitmproxys_own() -> None:
-    """Flows Turnout does not steer behave as in plain mitmproxy, streams included."""
+    """Flows of other modes than the reverse one behave as in plain mitmproxy, streams included."""
 
     def stream(flow: http.HTTPFlow) -> None:
         assert flow.response is not None
         flow.response.stream = True
 
-    wire = Wire({"responseheaders": stream}, OPTIONS)
+    wire = Wire({"responseheaders": stream}, OPTIONS, mode="regular")
     wire.client_sends(REQUEST)
     wire.server_sends(STREAM_HEAD + chunk(b"bad") + END)
     assert body_of(wire.answer) == b"bad" and is_ended(wire.answer)

@@ -16,7 +16,7 @@ from turnout.errors import error_event
 from turnout.exchange import Endpoint
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.journey.foreign import shaped_body, shaped_error
-from turnout.settings.model import Provider, Timeouts
+from turnout.settings.model import Limits, Provider, Timeouts
 from turnout.wire.headers import HeaderFields, lowered
 from turnout.wire.messages import MessageStream, Peek, read_usage, reply_model
 from turnout.wire.refusal import Refusal
@@ -49,6 +49,10 @@ KEPT = 32 * 10**6
 """Bytes of a streamed answer that are kept to be shown and saved; answers of the Messages API are far smaller."""
 
 
+MOST_OPENED = 16 * 10**6
+"""Bytes that one chunk off the wire, of 64 KB at most, may open into. Events shrink to a tenth when they are packed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """What the client asked for, as far as the answer is concerned."""
@@ -66,6 +70,7 @@ class AnswerMonitor:
         self,
         provider: Provider,
         timeouts: Timeouts,
+        limits: Limits,
         expected: Expectation,
         on_first_event: Callable[[], None] = lambda: None,
         on_minted: Callable[[Sequence[str]], None] = lambda _: None,
@@ -74,6 +79,7 @@ class AnswerMonitor:
         self.answer_within = timeouts.first_event if expected.stream else timeouts.request
         self.idle_within = timeouts.idle
         self.ping_after = None if provider.pings else timeouts.ping_after
+        self.largest = limits.answer
         self.judgement: Judgement | None = None
         self.interruption = ""
         self._provider = provider
@@ -140,7 +146,7 @@ class AnswerMonitor:
         if found is Peek.VALID:
             self._on_first_event()
             return True
-        self.judgement = self._judge(self._stream.failure, "the stream does not begin with a Messages event")
+        self.judgement = self._judge_failed(self._stream.failure, "the stream does not begin with a Messages event")
         return False
 
     def _keep(self, data: bytes) -> None:
@@ -277,8 +283,14 @@ class AnswerMonitor:
         if self.judgement is None:
             self._stream.finish()
             # A JSON error that came under the name of an event stream says more than "empty stream".
-            self.judgement = self._judge(self._stream.failure, reason or "no answer")
+            self.judgement = self._judge_failed(self._stream.failure, reason or "no answer")
         return self.judgement
+
+    def _judge_failed(self, body: bytes, error: str) -> Judgement:
+        """What it means that this is no answer. JSON that tells of no fault, such as a message under the name of an
+        event stream, makes it none either."""
+        judgement = self._judge(body, error)
+        return judgement if judgement.verdict is not Verdict.OK else self._judge(b"", error)
 
     def _judge(self, body: bytes, error: str | None) -> Judgement:
         if body or error is None:
@@ -307,12 +319,23 @@ def _as_it_is(data: bytes) -> bytes:
 def unpacker(encoding: str) -> Callable[[bytes], bytes] | None:
     """What opens a content-encoding chunk by chunk; None for one that needs the whole body.
 
-    `identity` is asked for; an edge server may compress all the same.
+    `identity` is asked for; an edge server may compress all the same. A chunk that opens into more than MOST_OPENED
+    raises zlib.error, as one that is broken does.
     """
     name = encoding.lower()
     if name in ("", "identity"):
         return _as_it_is
-    return zlib.decompressobj(47).decompress if name in ("gzip", "x-gzip", "deflate") else None
+    if name not in ("gzip", "x-gzip", "deflate"):
+        return None
+    machine = zlib.decompressobj(47)
+
+    def open_chunk(data: bytes) -> bytes:
+        plain = machine.decompress(data, MOST_OPENED)
+        if machine.unconsumed_tail:
+            raise zlib.error("more than a stream of events can hold")
+        return plain
+
+    return open_chunk
 
 
 def is_event_stream(headers: Mapping[str, str]) -> bool:

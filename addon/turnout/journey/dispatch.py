@@ -252,11 +252,11 @@ class Dispatcher:
             journey.claim = self.cooldowns.claim(*journey.current.key)  # the one before ended with the first event
         self._blame(journey, judgement)
 
-    def cancelled(self, journey: Journey) -> None:
-        """The client left, or the flow was killed, while the provider had done nothing wrong."""
+    def cancelled(self, journey: Journey, reason: str = "") -> None:
+        """The exchange ended and the provider had done nothing wrong. `reason`: why, if the client did not leave."""
         judgement = judge(Outcome(cancelled=True), now=time.time())
         attempt = journey.exchange.attempt
-        attempt.verdict, attempt.reason = str(judgement.verdict), judgement.reason
+        attempt.verdict, attempt.reason = str(judgement.verdict), reason or judgement.reason
 
     def served(self, journey: Journey, status: int) -> None:
         """The attempt under way has answered the client (also with a fault of the request itself)."""
@@ -271,10 +271,16 @@ class Dispatcher:
             self.affinity.served(journey.exchange.session, journey.route, candidate.target)
 
     def close(self, journey: Journey, outcome: str) -> None:
-        """The exchange is over. `outcome` is `served` or `failed`, for the counters. Nothing is held afterwards."""
-        self._settle(journey)
+        """The exchange is over. `outcome` is `served` or `failed`, for the counters. Nothing is held afterwards.
+
+        Closing it again does nothing.
+        """
+        if journey.over:
+            return
+        journey.over = True
         self.counts["open"] -= 1
         self.counts[outcome] += 1
+        self._settle(journey)
 
     async def _ending(self, journey: Journey, blocked: Blocked) -> LocalAnswer:
         if blocked.estimate:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 from mitmproxy.proxy.layers import http as layer
 
 RequestProtocolError: Any = layer.RequestProtocolError
 ResponseProtocolError: Any = layer.ResponseProtocolError
+
+STOCK = "stands_for"
+"""The attribute in which a class of ours keeps the class of mitmproxy whose place it takes."""
+
+
+def stock(module: ModuleType, name: str) -> Any:
+    """mitmproxy's own class of this name, also while one of ours, of this package or of one that it replaces, stands
+    in its place."""
+    found = getattr(module, name)
+    return vars(found).get(STOCK, found)
 
 
 def abandoned(stream_id: int) -> Any:
@@ -25,6 +36,13 @@ def broken_off(stream_id: int, message: str) -> Any:
     if hasattr(layer, "ErrorCode"):
         return ResponseProtocolError(stream_id, message, layer.ErrorCode.GENERIC_SERVER_ERROR)
     return ResponseProtocolError(stream_id, message)
+
+
+def client_gone(stream_id: int, message: str) -> Any:
+    """The event that tells a stream that its client is gone, for reasons found here. Same difference as above."""
+    if hasattr(layer, "ErrorCode"):
+        return RequestProtocolError(stream_id, message, layer.ErrorCode.CLIENT_DISCONNECTED)
+    return RequestProtocolError(stream_id, message)
 
 
 def status_for_client(event: Any) -> int | None:

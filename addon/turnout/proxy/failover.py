@@ -14,20 +14,28 @@ Rules it lives by:
 - Between a received end of message and the next connection lies a blocking hook (`upstream_failed`), so that the
   connection below has finished its own bookkeeping.
 - One timer per stream ticks; received bytes only note the time, so that no chunk costs a timer.
+- In reverse mode nothing is sent that the addon has not prepared (`engage`), whatever has become of the addon, and
+  whatever other addons make of the flow.
+- Whatever ends an attempt before the client has seen anything ends in `_failed`: also what mitmproxy itself refuses.
+- A fault in here ends the exchange, with an answer where the client has seen none; it never leaves it waiting.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 import time
+import traceback
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from mitmproxy import http
 from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layers import http as layers
 from mitmproxy.proxy.layers.http import (
     DropStream,
     HttpLayer,
-    HttpStream,
+    HttpRequestHeadersHook,
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
@@ -39,26 +47,51 @@ from mitmproxy.proxy.layers.http import (
 )
 
 from turnout.proxy.compat import (
+    RequestProtocolError,
     ResponseProtocolError,
     abandoned,
     broken_off,
+    client_gone,
     status_for_client,
+    stock,
 )
-from turnout.proxy.modes import has_unread
-from turnout.proxy.pages import local_error
-from turnout.proxy.steering import AttemptMonitor, Steering, UpstreamFailedHook, release, steering
+from turnout.proxy.dialling import dialling
+from turnout.proxy.modes import hang_up, has_unread, is_reverse
+from turnout.proxy.pages import gate_closed, local_error
+from turnout.proxy.steering import (
+    AttemptMonitor,
+    Steering,
+    UpstreamFailedHook,
+    address_of,
+    disengage,
+    release,
+    steering,
+)
 from turnout.proxy.ticks import TICK, ticks_of
+from turnout.proxy.unpacking import opens_within
 from turnout.proxy.withholding import as_sent, complete
+from turnout.settings.secret import redact
+
+if TYPE_CHECKING:
+    from mitmproxy.proxy.layers.http import HttpStream
+else:
+    HttpStream = stock(layers, "HttpStream")
 
 Commands = Generator[commands.Command, Any, None]
 
 _upstream_ids = itertools.count(-1, -1)  # negative: never the id of a client's stream
+
+_TOO_LARGE = "the answer is larger than {} bytes (limits.answer)"
 
 _SERVER_EVENTS = (ResponseHeaders, ResponseData, ResponseTrailers, ResponseEndOfMessage, ResponseProtocolError)
 
 
 class FailoverStream(HttpStream):
     """One client request and its attempts. Knows no policy: it asks the `AttemptMonitor` and the hooks."""
+
+    stands_for = HttpStream
+    addon: ClassVar[Any] = None
+    """The addon whose hooks prepare the attempts of these streams; None: it serves nothing any more."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
 
@@ -68,6 +101,8 @@ class FailoverStream(HttpStream):
         self._committed = False
         self._answering = False
         self._connecting = False
+        self._closes = False
+        self._broken = False
         self._tick: commands.RequestWakeup | None = None
         self._tick_due = 0.0
         self._answer_due = 0.0
@@ -88,6 +123,11 @@ class FailoverStream(HttpStream):
                 command = inner.send(reply)
             except StopIteration:
                 return
+            except Exception as error:
+                if self._broken or not self._is_gated:
+                    raise
+                inner, reply = self._end_of_fault(error), None
+                continue
             if isinstance(command, SendHttp):
                 if command.connection is not self.context.client:
                     command.event.stream_id = self._upstream_id if self._upstream_id is not None else self.stream_id
@@ -100,21 +140,42 @@ class FailoverStream(HttpStream):
                 ticks_of(self._parent).give_back(self, self._tick, self._tick_due)
                 if hasattr(self, "flow"):
                     release(self.flow)
+            elif isinstance(command, HttpRequestHeadersHook):
+                reply = yield from self._admission(command)
+                continue
             reply = yield command
 
     def _before_client(self, event: Any) -> Commands:
         """Note that an answer has begun, and put JSON in the place of mitmproxy's own HTML error page."""
         if isinstance(event, ResponseHeaders):
-            self._answering = self._answering or event.response.status_code != 100
+            if event.response.status_code != 100:
+                self._answering = True
+                if self._closes:
+                    # The client's wish stood in a header that no attempt has.
+                    event.response.headers["connection"] = "close"
         elif isinstance(event, ResponseProtocolError) and not self._answering:
             status = status_for_client(event)
             if status is None:
                 return
             self._answering = True
-            answer = local_error(status, event.message)
+            answer = local_error(500 if self._broken else status, event.message)
             answer.headers["connection"] = "close"
             yield SendHttp(ResponseHeaders(self.stream_id, answer, end_stream=False), self.context.client)
             yield SendHttp(ResponseData(self.stream_id, answer.raw_content or b""), self.context.client)
+
+    def _end_of_fault(self, error: Exception) -> Commands:
+        """A fault of ours, in the machine or in what it asks: the exchange is over, and everybody is told."""
+        self._broken = True
+        trace = "".join(traceback.format_exception(error)).rstrip()
+        yield commands.Log(f"internal error in a stream: {redact(trace)}", logging.WARNING)
+        if self._upstream_id is not None and self.context.server in self._parent.connections:
+            yield SendHttp(abandoned(self.stream_id), self.context.server)
+        self._forget_upstream()
+        yield from super().handle_protocol_error(broken_off(self.stream_id, "Turnout failed; see its log."))
+
+    @property
+    def _is_gated(self) -> bool:
+        return is_reverse(self.context.client)
 
     @property
     def _parent(self) -> HttpLayer:
@@ -137,6 +198,16 @@ class FailoverStream(HttpStream):
 
     # --- the client's request ---
 
+    def _admission(self, hook: HttpRequestHeadersHook) -> Generator[commands.Command, Any, Any]:
+        """The addon admits the request or answers it. Where it did neither, it has not seen it."""
+        self._closes = _wants_close(self.flow.request)
+        guide = steering(self.flow)
+        reply = yield hook
+        if self._is_gated and guide.max_body is None and self.flow.response is None and self.flow.error is None:
+            self.flow.request.headers.pop("expect", None)
+            self.flow.response = gate_closed()
+        return reply
+
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         waits = "expect" in event.request.headers
         yield from super().state_wait_for_request_headers(event)
@@ -147,6 +218,14 @@ class FailoverStream(HttpStream):
             yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
             yield commands.CloseConnection(self.context.client)
             yield DropStream(self.stream_id)
+
+    def start_request_stream(self) -> Commands:
+        """`request.stream` is for any addon to set. It would have the request sent before it is routed."""
+        if not self._is_gated:
+            yield from super().start_request_stream()
+            return
+        self.flow.request.stream = False
+        self.client_state = self.state_consume_request_body
 
     def state_consume_request_body(self, event: events.Event) -> Commands:
         if isinstance(event, RequestData):
@@ -160,13 +239,17 @@ class FailoverStream(HttpStream):
         yield from super().state_consume_request_body(event)
 
     def make_server_connection(self) -> Generator[commands.Command, Any, bool]:
+        monitor, address = self._monitor, address_of(self.flow)
+        if self._is_gated and (monitor is None or self._steering.address != address):
+            yield from self._refuse()
+            return False
         self._forget_upstream()
         self._upstream_id = next(_upstream_ids)
         self._parent.streams[self._upstream_id] = self
         self._connecting = True
-        connected: bool = yield from super().make_server_connection()
+        with dialling(self.context.client, (address.host, address.port)):
+            connected: bool = yield from super().make_server_connection()
         self._connecting = False
-        monitor = self._monitor
         if connected and monitor is not None:
             if (yield from self.check_killed(True)):
                 return False
@@ -175,7 +258,55 @@ class FailoverStream(HttpStream):
             yield from self._next_tick(now, monitor)
         return connected
 
+    def _refuse(self) -> Commands:
+        """Nobody has prepared what would be sent now, or somebody has changed where it goes."""
+        yield commands.Log("A request that Turnout has not prepared was not sent.", logging.WARNING)
+        disengage(self.flow)
+        self.flow.response = gate_closed()
+        yield from self.send_response()
+
     # --- the provider's answer ---
+
+    def state_wait_for_response_headers(self, event: ResponseHeaders) -> Commands:
+        answer = event.response
+        yield from super().state_wait_for_response_headers(event)
+        if self._upstream_id is None or self.server_state != self.state_consume_response_body:
+            return
+        monitor = self._monitor
+        if monitor is None and self.flow.response is not answer:
+            # A fault of Turnout has put an answer of its own in the place of this one.
+            yield SendHttp(abandoned(self.stream_id), self.context.server)
+            self._forget_upstream()
+            yield from self.send_response()
+        elif monitor is not None and _declared(answer) > monitor.largest:
+            yield from self._abandon(_TOO_LARGE.format(monitor.largest))
+
+    def state_consume_response_body(self, event: events.Event) -> Commands:
+        if isinstance(event, ResponseData) and (monitor := self._monitor) is not None:
+            size = len(self.response_body_buf) + len(event.data)
+            if size > monitor.largest:
+                yield from self._abandon(_TOO_LARGE.format(monitor.largest))
+                return
+        yield from super().state_consume_response_body(event)
+
+    def check_invalid(self, request: bool) -> Generator[commands.Command, Any, bool]:
+        return (yield from self._checked(request, super().check_invalid(request)))
+
+    def check_body_size(self, request: bool) -> Generator[commands.Command, Any, bool]:
+        if self._is_gated and self.context.options.stream_large_bodies:
+            return False  # would stream a request before it is routed, or an answer that nobody has judged
+        return (yield from self._checked(request, super().check_body_size(request)))
+
+    def _checked(self, request: bool, check: Any) -> Generator[commands.Command, Any, bool]:
+        """mitmproxy refuses an answer by telling the client. Here the attempt has failed."""
+        if request or not self._waiting_for_answer:
+            return bool((yield from check))
+        for _ in check:  # it does nothing with an answer that it lets pass
+            reason = self.flow.error.msg if self.flow.error is not None else "the answer is larger than body_size_limit"
+            self.flow.error = None
+            yield from self._abandon(reason)
+            return True
+        return False
 
     def start_response_stream(self) -> Commands:
         if self._monitor is None:
@@ -217,6 +348,11 @@ class FailoverStream(HttpStream):
         """A complete answer: from the provider, or set by an addon (ours, or a server replay)."""
         monitor = self._monitor
         assert self.flow.response is not None
+        if not already_streamed and monitor is not None and not opens_within(self.flow.response, monitor.largest):
+            self.flow.response.raw_content = b""
+            self.flow.response.headers.pop("content-encoding", None)
+            yield from self._failed(_TOO_LARGE.format(monitor.largest))
+            return
         if not already_streamed and monitor is not None and not monitor.accepts(self.flow.response):
             if self.flow.response.status_code < 200:
                 yield from self._abandon("")  # mitmproxy takes it for the answer, but the connection goes on
@@ -255,7 +391,14 @@ class FailoverStream(HttpStream):
             and self.server_state == self.state_stream_response_body
         )
 
+    def check_killed(self, emit_error_hook: bool) -> Generator[commands.Command, Any, bool]:
+        if any(isinstance(event, RequestProtocolError) for event in self._paused_event_queue):
+            self._steering.client_left = True
+        return (yield from super().check_killed(emit_error_hook))
+
     def handle_protocol_error(self, event: Any) -> Commands:
+        if isinstance(event, RequestProtocolError) and hasattr(self, "flow"):
+            self._steering.client_left = True
         if isinstance(event, ResponseProtocolError):
             if self._waiting_for_answer:
                 connecting, self._connecting = self._connecting, False
@@ -289,7 +432,7 @@ class FailoverStream(HttpStream):
         if guide.again:
             yield from self._run_again()
             return
-        guide.monitor = None
+        disengage(self.flow)
         self.response_body_buf.clear()
         if self.flow.response is None:
             self.flow.response = local_error(502, reason or "The provider failed.")
@@ -297,6 +440,7 @@ class FailoverStream(HttpStream):
 
     def _run_again(self) -> Commands:
         content = self.flow.request.raw_content
+        disengage(self.flow)  # what was prepared has been tried
         self.flow.response = self.flow.error = None
         self.request_body_buf.clear()
         self.response_body_buf.clear()
@@ -334,10 +478,11 @@ class FailoverStream(HttpStream):
                 yield from self._abandon(f"no first event within {monitor.answer_within:g} s")
                 return
         elif self._streaming and monitor is not None:
-            if has_unread(self.context.client):
-                self._heard = now  # mitmproxy reads no more from the provider until the client has caught up
             if now - self._heard >= monitor.idle_within:
-                yield from self._break_off(f"silent for {monitor.idle_within:g} s")
+                # mitmproxy reads no more from the provider until the client has caught up.
+                stalled = has_unread(self.context.client)
+                end = self._leave_client if stalled else self._break_off
+                yield from end(f"{'the client has not read' if stalled else 'silent'} for {monitor.idle_within:g} s")
                 return
             if monitor.ping_after is not None and now - self._told >= monitor.ping_after:
                 self._told = now
@@ -350,3 +495,21 @@ class FailoverStream(HttpStream):
         yield SendHttp(abandoned(self.stream_id), self.context.server)
         self._forget_upstream()
         yield from self.handle_protocol_error(broken_off(self.stream_id, reason))
+
+    def _leave_client(self, reason: str) -> Commands:
+        """A client that does not read any more, for it is suspended or asleep, must not keep others from a provider."""
+        yield from self.handle_protocol_error(client_gone(self.stream_id, reason))
+        yield commands.CloseConnection(self.context.client)
+        hang_up(self.context.client)
+
+
+def _declared(response: http.Response) -> int:
+    """The length that an answer announces; 0 for none, or none that can be."""
+    length = response.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) <= 18 else 0
+
+
+def _wants_close(request: http.Request) -> bool:
+    """The client wants its connection closed after the answer (RFC 9112, section 9.6)."""
+    wish = request.headers.get("connection", "").lower()
+    return "close" in wish or (request.http_version == "HTTP/1.0" and "keep-alive" not in wish)

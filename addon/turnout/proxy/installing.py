@@ -1,28 +1,55 @@
-"""Puts FailoverStream into the place of mitmproxy's own stream, and takes it out again."""
+"""Puts Turnout's layers into the places of mitmproxy's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 from mitmproxy import hooks
-from mitmproxy.proxy.layers import http as layer
+from mitmproxy.proxy import mode_servers
+from mitmproxy.proxy.layers import http, modes
 
+from turnout.proxy.compat import stock
+from turnout.proxy.dialling import GuardedConnectionHandler
 from turnout.proxy.failover import FailoverStream
+from turnout.proxy.reverse import HttpReverseProxy
 from turnout.proxy.steering import UpstreamFailedHook
 
+PLACES = (
+    (http, "HttpStream", FailoverStream),
+    (modes, "ReverseProxy", HttpReverseProxy),
+    (mode_servers, "ProxyConnectionHandler", GuardedConnectionHandler),
+)
+"""Where mitmproxy looks a class up when a connection or a request arrives, and what it finds there from now on. Client
+replay makes its streams in the same way."""
 
-def install() -> Callable[[], None]:
-    """Make every new HTTP stream of this process a FailoverStream; returns the function that undoes it.
 
-    `HttpLayer.make_stream` looks the name up when a request arrives, so client replay is covered too.
+def install(addon: Any = None) -> Any:
+    """Every new connection in reverse mode, and every new HTTP stream of this process, is Turnout's.
+
+    They stay when the addon is unloaded: without its hooks they refuse every request in reverse mode, where mitmproxy's
+    own would send it to the target. Returns the addon of the installation before, if it has not ended.
     """
-    stock = layer.HttpStream
-    layer.HttpStream = FailoverStream  # type: ignore[misc]
+    before = vars(http.HttpStream).get("addon")
+    for module, name, ours in PLACES:
+        setattr(module, name, ours)
+    FailoverStream.addon = addon
     hooks.all_hooks[UpstreamFailedHook.name] = UpstreamFailedHook
+    return before
 
-    def restore() -> None:
-        layer.HttpStream = stock  # type: ignore[misc]
-        # After a hot reload a new class takes the name; mitmproxy warns of two under one.
-        hooks.all_hooks.pop(UpstreamFailedHook.name, None)
 
-    return restore
+def ended() -> None:
+    """The addon that was installed serves nothing any more."""
+    FailoverStream.addon = None
+
+
+def forget_hook() -> None:
+    """After a reload a new class takes the name of our hook; mitmproxy warns of two under one."""
+    hooks.all_hooks.pop(UpstreamFailedHook.name, None)
+
+
+def uninstall() -> None:
+    """mitmproxy's own classes take their places again. For programs that go on without Turnout, as tests do."""
+    for module, name, _ in PLACES:
+        setattr(module, name, stock(module, name))
+    ended()
+    forget_hook()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from mitmproxy import connection, ctx
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
@@ -45,11 +46,23 @@ def _any_interface(addresses: Iterable[tuple[str, int] | tuple[str, int, int, in
 
 def has_unread(client: connection.Client) -> bool:
     """Whether data for this client waits because it does not read."""
+    transport = _transport(client)
+    return transport is not None and transport.get_write_buffer_size() > 0
+
+
+def hang_up(client: connection.Client) -> None:
+    """End the connection of a client that does not read. To close it would wait until it does."""
+    transport = _transport(client)
+    if transport is not None:
+        transport.abort()
+
+
+def _transport(client: connection.Client) -> Any:
+    """asyncio's, of this client's connection; None when it is gone, and where there is no proxy around it."""
     master = getattr(ctx, "master", None)
     proxyserver = master.addons.get("proxyserver") if master is not None else None
     for handler in proxyserver.connections.values() if proxyserver else ():
         if handler.client is client:
             writer = handler.transports[client].writer if client in handler.transports else None
-            transport = getattr(writer, "transport", None)
-            return transport is not None and transport.get_write_buffer_size() > 0
-    return False
+            return getattr(writer, "transport", None)
+    return None

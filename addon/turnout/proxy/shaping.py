@@ -5,7 +5,7 @@ from __future__ import annotations
 from mitmproxy import http
 
 from turnout.exchange import LocalAnswer, Outgoing
-from turnout.proxy.steering import steering
+from turnout.proxy.steering import disengage
 from turnout.wire.headers import Fields, lowered
 
 
@@ -42,7 +42,7 @@ def frame_stream(response: http.Response, *, chunks: bool) -> None:
 
 def answer_with(flow: http.HTTPFlow, answer: LocalAnswer) -> None:
     """Put a complete answer into the flow; it is final."""
-    steering(flow).monitor = None
+    disengage(flow)
     body = b"" if flow.request.method == "HEAD" else answer.body
     flow.response = http.Response.make(answer.status, body, dict(answer.headers))
 

@@ -22,6 +22,8 @@ class AttemptMonitor(Protocol):
     """Longest silence inside a stream."""
     ping_after: float | None
     """Silence towards the client after which `ping` is asked for; None: never."""
+    largest: int
+    """Bytes of an answer that is not streamed; one that is larger is given up."""
 
     def peek(self, data: bytes) -> bool | None:
         """First bytes of a stream, before anything goes to the client: None undecided, True valid, False failed."""
@@ -40,6 +42,14 @@ class AttemptMonitor(Protocol):
 
     def interrupted(self, reason: str) -> bytes:
         """Last words to a client whose stream broke off after it had begun."""
+
+
+class Address(NamedTuple):
+    """Where a request is sent."""
+
+    scheme: str
+    host: str
+    port: int
 
 
 class Withheld(NamedTuple):
@@ -61,15 +71,20 @@ class Instead(NamedTuple):
 
 @dataclass(slots=True)
 class Steering:
-    """One flow: the stream sets `failure` and `too_large`, the addon all the rest."""
+    """One flow: the stream sets `failure`, `too_large` and `client_left`, the addon all the rest."""
 
     monitor: AttemptMonitor | None = None
     """Of the attempt under way; None: whatever is in `flow.response` is final."""
+    address: Address | None = None
+    """Where that attempt goes. Nothing else is dialled."""
     max_body: int | None = None
-    """Bytes of request body that are kept; with more, `too_large` is set and the rest discarded."""
+    """Bytes of request body that are kept; with more, `too_large` is set and the rest discarded. None: the request has
+    not been admitted."""
     too_large: bool = False
     failure: str = ""
     """Why the stream gave up the attempt, when it was not the answer's own content."""
+    client_left: bool = False
+    """What ended the exchange was the client's doing."""
     again: bool = False
     """Answer of the `upstream_failed` hook: run the request again."""
     withheld: tuple[Withheld, ...] = ()
@@ -97,6 +112,34 @@ def steering(flow: http.HTTPFlow) -> Steering:
     if found is None:
         found = _steerings[flow] = Steering()
     return found
+
+
+def is_carried(flow: http.HTTPFlow) -> bool:
+    """Whether a stream that asks this module carries the flow. One that was made before the package was replaced asks
+    the module it came with."""
+    return flow in _steerings
+
+
+def carries_nothing() -> bool:
+    """Whether no stream that asks this module carries a flow."""
+    return not _steerings
+
+
+def address_of(flow: http.HTTPFlow) -> Address:
+    """Where the flow's request goes as it stands."""
+    return Address(flow.request.scheme, flow.request.host, flow.request.port)
+
+
+def engage(flow: http.HTTPFlow, monitor: AttemptMonitor) -> None:
+    """The flow's request is an attempt: it may be sent, to the address that it has now and to no other."""
+    guide = steering(flow)
+    guide.monitor, guide.address = monitor, address_of(flow)
+
+
+def disengage(flow: http.HTTPFlow) -> None:
+    """Nothing may be sent for this flow: what is or will be in `flow.response` is final."""
+    guide = steering(flow)
+    guide.monitor = guide.address = None
 
 
 def release(flow: http.HTTPFlow) -> None:

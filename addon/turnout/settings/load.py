@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from turnout.errors import ConfigError
 from turnout.settings.mistakes import explained, mistake, nearest, similar
-from turnout.settings.model import Access, Listen, Provider, Retry, Settings, Store, Timeouts, UnknownProvider
+from turnout.settings.model import Access, Limits, Listen, Provider, Retry, Settings, Store, Timeouts, UnknownProvider
 from turnout.settings.places import dotenv_file, find_config
 from turnout.settings.rewriting import complete, profiles
 from turnout.settings.secret import Secret, redact
@@ -41,6 +41,7 @@ class _Environment(BaseSettings):
     providers: dict[str, Provider] = {}
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
     store: Store = Store()
 
 

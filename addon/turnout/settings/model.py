@@ -247,6 +247,12 @@ class Timeouts(_Table):
     """Silence after which a ping is sent to the client, for providers that send none."""
 
 
+class Limits(_Table):
+    answer: Size = 32_000_000
+    """Bytes of an answer that is not streamed, also when it is unpacked; streams have no limit. The largest request
+    has as many, and no model writes more."""
+
+
 class Store(_Table):
     """What is kept from one run to the next, in the user's state directory."""
 
@@ -264,6 +270,7 @@ class Settings(_Table):
     models: dict[str, CustomModel] = Field(default_factory=dict)
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
+    limits: Limits = Limits()
     store: Store = Store()
     file: Path | None = Field(default=None, exclude=True)
     """The file these settings come from; None for the built-in defaults."""
