@@ -25,8 +25,10 @@ from turnout.proxy.modes import is_reverse, listen_again, listen_hosts, listens_
 from turnout.proxy.script import Unloading, bring_back, position_of, unloading
 from turnout.proxy.steering import carries_nothing, is_carried
 from turnout.recordings.recorder import Recorder, path_of
+from turnout.recordings.saved_files import keep_private
 from turnout.reload import LiveSetup
 from turnout.settings.model import Settings
+from turnout.settings.privacy import private_from_now_on
 from turnout.settings.secret import prepare, redact
 
 logger = logging.getLogger("turnout")
@@ -80,6 +82,7 @@ class Turnout:
         self.addons = [TurnoutCommands(self.conductor, self.setup)]
         self.deadlines = ConnectDeadlines()
         self._unregister: Callable[[], None] = lambda: None
+        self._share_again: Callable[[], None] = lambda: None
         self._started = False
         self._recorder: Recorder | None = None
         self._trimmer = Trimmer(Keep(), _remove_from_view)
@@ -92,6 +95,7 @@ class Turnout:
         before = install(self)
         self._elders = before.hand_over(self) if before is not None else []
         self._unregister = views.register()
+        self._share_again = private_from_now_on()  # also what mitmproxy saves
         prepare()
 
     def configure(self, updated: set[str]) -> None:
@@ -100,6 +104,8 @@ class Turnout:
             logger.setLevel(ctx.options.termlog_verbosity.upper())
         if "mode" in updated and ctx.options.server and not listen_hosts(ctx.options.mode, ""):
             logger.warning(_REVERSE_ONLY)
+        if updated & {"save_stream_file", "hardump"}:
+            keep_private(ctx.options.save_stream_file, ctx.options.hardump)
         if not self._started:
             self._safe_defaults()
         elif "stream_large_bodies" in updated and ctx.options.stream_large_bodies:
@@ -131,6 +137,7 @@ class Turnout:
         """The streams stay in mitmproxy and refuse what nobody prepares: no request is sent without an addon."""
         self.setup.stop()
         self._unregister()
+        self._share_again()
         forget_hook()
         why = unloading(self._script)
         if why is Unloading.FOR_GOOD or self._script is None:

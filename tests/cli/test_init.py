@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ def test_it_writes_a_configuration_that_changes_nothing(turnout: Turnout, home: 
     assert (outcome.code, outcome.err) == (0, "")
     assert str(home / "mitm.conf") in outcome.out
     assert (home / "mitm.conf").read_text() == (ADDON.parent / "mitm.conf.example").read_text()
+    if os.name == "posix":
+        assert stat.S_IMODE((home / "mitm.conf").stat().st_mode) == 0o600, "keys may be written into it"
     settings = load()
     assert settings.file == home / "mitm.conf"
     assert settings.routes == ()

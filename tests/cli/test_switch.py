@@ -28,6 +28,14 @@ def test_switch_pins_and_says_so(turnout: Turnout, pin: Path) -> None:
     assert stat.S_IMODE(pin.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+def test_the_folder_is_the_users_alone_also_when_it_was_there(turnout: Turnout, pin: Path) -> None:
+    pin.parent.mkdir(parents=True)
+    pin.parent.chmod(0o755)
+    assert turnout("switch", "local").code == 0
+    assert stat.S_IMODE(pin.parent.stat().st_mode) == 0o700
+
+
 def test_it_says_whether_anybody_follows(turnout: Turnout, health_server: HealthServer, home: Path) -> None:
     port = int(health_server.url.rpartition(":")[2])
     (home / "mitm.conf").write_text(f"[listen]\nport = {port}\n{CONFIG}")

@@ -82,6 +82,8 @@ def test_a_later_run_knows_what_an_earlier_one_knew(tmp_path: Path) -> None:
 
 def test_the_file_is_the_users_alone_and_holds_hashes_only(tmp_path: Path) -> None:
     file = tmp_path / "a" / "signatures.json"
+    file.parent.mkdir()
+    file.parent.chmod(0o755)
     ledger = SignatureLedger()
     ledger.note(prints("a very secret signature"), "anthropic")
     ledger.write(file, ledger.encoded())

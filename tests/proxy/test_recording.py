@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -231,3 +233,22 @@ class Watch:
 
 addons = [Watch()]
 """
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+@pytest.mark.parametrize("was_there", [True, False])
+async def test_what_mitmproxy_saves_is_for_the_user_alone(
+    proxy: StartProxy, provider: StartProvider, client: httpx.AsyncClient, tmp_path: Path, was_there: bool
+) -> None:
+    """It opens its file before any script is loaded, writes the other when they are gone, and sets no mode."""
+    stream, har = tmp_path / "day.mitm", tmp_path / "day.har"
+    if was_there:
+        for file in (stream, har):
+            file.touch()
+            file.chmod(0o644)
+    options = {"save_stream_file": str(stream), "hardump": str(har)}
+    running = await proxy(QUICK + anthropic_table(provider()), options=options)
+    assert (await ask(client, running.url)).status_code == 200
+    await running.stop()
+    assert BODY["model"].encode() in har.read_bytes() and read_flows(stream)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in (stream, har)} == {0o600}

@@ -51,12 +51,22 @@ def test_only_the_user_may_read_it(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "a.mitm").stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_only_the_user_may_read_one_that_was_there(tmp_path: Path) -> None:
+    file = tmp_path / "a.mitm"
+    record(file, tflow.tflow())
+    file.chmod(0o644)
+    record(file, tflow.tflow())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and len(read_flows(file)) == 2
+
+
 def test_a_file_that_is_something_else_is_not_touched(tmp_path: Path) -> None:
     file = tmp_path / "notes.md"
     file.write_text("# Notes\n")
+    file.chmod(0o644)
     with pytest.raises(ConfigError, match="no recording"):
         Recorder(file)
-    assert file.read_text() == "# Notes\n"
+    assert file.read_text() == "# Notes\n" and stat.S_IMODE(file.stat().st_mode) & 0o444 == 0o444
 
 
 @pytest.mark.parametrize("cut", [1, 2, 30, 1000, -1])

@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from turnout.errors import ConfigError
-from turnout.settings import exposure
+from turnout.settings import privacy
 from turnout.settings.exposure import exposed_secrets
 from turnout.settings.load import DEFAULT_PROVIDER, load, merge, presets, salvage
 from turnout.settings.model import CredentialReference, Meaning, Provider, Settings
@@ -141,7 +141,9 @@ def test_credentials_find_variables_of_both_places(written: Load) -> None:
 
 def test_literal_credentials_are_warned_about(written: Load, tmp_path: Path) -> None:
     config = f'[access]\nkeys = ["{LITERAL}1"]\n[providers.minimax]\ncredentials = ["env:A", "{LITERAL}2"]'
-    first, second = exposed_secrets(written(config))
+    settings = written(config)
+    (tmp_path / "mitm.conf").chmod(0o600)
+    first, second = exposed_secrets(settings)
     assert first.startswith(f"{tmp_path / 'mitm.conf'}: providers.minimax.credentials.1 ")
     assert second.startswith(f"{tmp_path / 'mitm.conf'}: access.keys.0 ")
     assert "env:NAME" in first and LITERAL not in first + second
@@ -166,8 +168,20 @@ def test_a_dotenv_that_others_can_read_is_warned_about(written: Load, tmp_path: 
 def test_permission_bits_mean_nothing_elsewhere(written: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").touch()
     (tmp_path / ".env").chmod(0o666)
-    monkeypatch.setattr(exposure, "os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr(privacy, "os", SimpleNamespace(name="nt"))
     assert not exposed_secrets(written())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permission bits")
+@pytest.mark.parametrize(("key", "mode", "warned"), [(LITERAL, 0o644, 1), (LITERAL, 0o600, 0), ("env:A", 0o644, 0)])
+def test_a_configuration_with_a_key_that_others_can_read_is_warned_about(
+    written: Load, tmp_path: Path, key: str, mode: int, warned: int
+) -> None:
+    settings = written(f'[access]\nkeys = ["{key}"]', "A=1")
+    file = tmp_path / "mitm.conf"
+    file.chmod(mode)
+    told = f"{file}: other users of this computer can read it; run: chmod 600 {file}"
+    assert exposed_secrets(settings).count(told) == warned
 
 
 # --- errors ---

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from turnout.settings.privacy import make_private
 from turnout.settings.writing import write_atomically
 
 logger = logging.getLogger("turnout")
@@ -21,6 +22,7 @@ class StateWriter:
         """Replace the file by `data`. Blocks on the disk."""
         try:
             write_atomically(file, data)
+            make_private(file.parent)
         except OSError as error:
             if not self._warned:
                 self._warned = True

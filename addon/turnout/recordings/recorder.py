@@ -15,6 +15,7 @@ from mitmproxy import http
 from mitmproxy.io import tnetstring
 
 from turnout.errors import ConfigError
+from turnout.recordings.saved_files import private_or_told
 
 logger = logging.getLogger("turnout")
 
@@ -49,6 +50,7 @@ class Recorder:
         if whole is None:
             os.close(descriptor)
             raise ConfigError(f"{file} is no recording; nothing was written to it", key="turnout_record")
+        private_or_told(file, descriptor)  # one that was there keeps its mode when it is opened
         self.cut_off = size - whole
         """Bytes of half a flow at the end, left by a process that was killed."""
         if self.cut_off:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import stat
-from pathlib import Path
-
 from turnout.settings.model import Settings
 from turnout.settings.places import dotenv_file
+from turnout.settings.privacy import others_can_read
 
 
 def exposed_secrets(settings: Settings) -> list[str]:
-    """One warning for every literal credential, and one for a `.env` that other users can read. No value is shown."""
+    """Warnings of every literal credential and of each file with secrets that others can read. No value is shown."""
     place = f"{settings.file}: " if settings.file else ""
     hint = "is taken for the secret itself; keep it in .env and name it here: env:NAME"
-    warnings = [f"{place}{key} {hint}" for key in _literals(settings)]
-    dotenv = dotenv_file(settings.file)
-    if _others_can_read(dotenv):
-        warnings.append(f"{dotenv}: other users of this computer can read it; run: chmod 600 {dotenv}")
-    return warnings
+    literals = _literals(settings)
+    files = [dotenv_file(settings.file)]
+    if settings.file is not None and literals:
+        files.insert(0, settings.file)
+    warnings = [f"{place}{key} {hint}" for key in literals]
+    readable = filter(others_can_read, files)
+    return warnings + [f"{it}: other users of this computer can read it; run: chmod 600 {it}" for it in readable]
 
 
 def _literals(settings: Settings) -> list[str]:
@@ -31,12 +30,3 @@ def _literals(settings: Settings) -> list[str]:
         for index, reference in enumerate(references)
         if reference.source == "literal"
     ]
-
-
-def _others_can_read(file: Path) -> bool:
-    if os.name != "posix":
-        return False
-    try:
-        return bool(file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
-    except OSError:
-        return False

@@ -10,6 +10,7 @@ from pathlib import Path
 from turnout.errors import ConfigError, TurnoutError
 from turnout.settings.load import presets
 from turnout.settings.model import Settings
+from turnout.settings.privacy import make_private
 from turnout.settings.writing import write_atomically
 
 
@@ -28,6 +29,7 @@ def write_pin(file: Path, provider: str) -> None:
     """
     with _explained(file):
         write_atomically(file, f"{provider}\n".encode())
+        make_private(file.parent)
 
 
 def lift_pin(file: Path) -> bool:
