@@ -108,6 +108,17 @@ async def test_what_the_user_chose_stays(started: Started, caplog: pytest.LogCap
     assert started.options.listen_host == "::1" and "turnout sets" not in caplog.text and not errors(caplog)
 
 
+async def test_the_log_is_searched_for_secrets_also_when_the_script_is_gone(
+    started: Started, caplog: pytest.LogCaptureFixture
+) -> None:
+    """mitmproxy goes on to quote requests that it cannot read."""
+    (Path.cwd() / "mitm.conf").write_text('[access]\nkeys = ["open-sesame"]\n')
+    started.load()
+    started.context.master.addons.remove(started.addon)
+    logging.getLogger("mitmproxy.proxy.server").warning("bad line %r of open-sesame", b"x-api-key: abc")
+    assert caplog.records[-1].getMessage() == "bad line <14 bytes> of ***"
+
+
 async def test_the_streams_stay_when_the_addon_goes(started: Started) -> None:
     """Without hooks they refuse every request; mitmproxy's own would send it to the target (A17)."""
     started.load()

@@ -18,6 +18,7 @@ from turnout.errors import ConfigError
 from turnout.gate.access import check_listen, is_loopback
 from turnout.guarding import contained, guarded
 from turnout.inspect import views
+from turnout.inspect.log_redaction import redact_logs
 from turnout.inspect.trimming import Keep, Trimmer
 from turnout.proxy.connecting import ConnectDeadlines, ServerConnectionHookData
 from turnout.proxy.installing import ended, forget_hook, install
@@ -97,6 +98,7 @@ class Turnout:
         self._unregister = views.register()
         self._share_again = private_from_now_on()  # also what mitmproxy saves
         prepare()
+        redact_logs(self.setup.secrets)
 
     def configure(self, updated: set[str]) -> None:
         if "termlog_verbosity" in updated:

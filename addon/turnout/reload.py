@@ -17,6 +17,7 @@ from turnout.settings.load import load
 from turnout.settings.model import Settings
 from turnout.settings.pin import read_pin
 from turnout.settings.places import CONFIG_NAME, config_directory, dotenv_file, pin_file
+from turnout.settings.secret import Secret
 from turnout.settings.watch import FileWatch
 
 logger = logging.getLogger("turnout")
@@ -72,6 +73,10 @@ class LiveSetup:
         if self._task is not None:
             self._task.cancel()
             self._task = None
+
+    def secrets(self) -> set[Secret]:
+        """Every secret that is known now, for redaction."""
+        return self.current.chain.secrets() if self.current is not None else set()
 
     def look(self) -> None:
         """Compare the files with what is in force and take over what is new and valid."""
