@@ -19,6 +19,7 @@ from turnout.exchange import ClientRequest, LocalAnswer, Outgoing
 from turnout.gate import local
 from turnout.gate.access import too_large
 from turnout.gate.paths import dialect_of, recognise
+from turnout.gate.proof import Asked
 from turnout.health.verdict import Verdict
 from turnout.inspect import notes
 from turnout.inspect.attempts import failed_attempt
@@ -93,7 +94,8 @@ class Conductor:
                 raise InternalError("Turnout has no valid configuration; see its log.")
             setup = self._setup
             if not replayed:  # a replay is started by the user, not by a client
-                setup.gatekeeper.admit(request.host_header or "", headers)
+                asked = Asked(request.method, request.path, *flow.client_conn.sockname[:2])
+                setup.gatekeeper.admit(request.host_header or "", headers, asked)
             known = recognise(request.method, request.path)
         except RequestError as error:
             request.headers.pop("expect", None)  # or mitmproxy would ask for the body first

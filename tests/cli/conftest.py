@@ -93,6 +93,7 @@ class HealthServer:
     status: int = 200
     body: bytes = b"{}"
     key: str | None = None
+    proof: str | None = None
 
     def tell(self, value: Any, status: int = 200) -> None:
         self.body, self.status = json.dumps(value).encode(), status
@@ -104,7 +105,7 @@ def health_server() -> Iterator[HealthServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            served.key = self.headers["x-turnout-key"]
+            served.key, served.proof = self.headers["x-turnout-key"], self.headers["x-turnout-proof"]
             self.send_response(served.status if self.path == "/health" else 404)
             self.send_header("content-length", str(len(served.body)))
             self.end_headers()

@@ -15,7 +15,7 @@ import pytest
 from tests.cli.conftest import Turnout
 from tests.recordings.flows import BODY, failure, own, plain, request, save, streamed
 from turnout.cli.replay import parsed_pace
-from turnout.cli.replay_target import checked_url, credentials_for, known_secrets
+from turnout.cli.replay_target import admission_at, checked_url, credentials_for, known_secrets
 from turnout.errors import ConfigError
 from turnout.settings.load import load
 from turnout.testing import replies
@@ -307,15 +307,18 @@ def test_client_keys_stay_with_turnout(home: Path) -> None:
     """A17: the key goes with a request to Turnout, and to nobody else."""
     (home / "mitm.conf").write_text('[access]\nkeys = ["env:TURNOUT_KEY"]\n[listen]\nhost = "192.168.1.5"\n')
     os.environ["TURNOUT_KEY"] = "open-turnout"
-    settings = load(None)
-    for url in ("http://127.0.0.1:8082", "http://192.168.1.5:8082"):
-        found, _ = credentials_for(url, settings, KEY)
-        assert [(name, value.reveal()) for name, value in found] == [
-            ("x-turnout-key", "open-turnout"),
-            ("x-api-key", "sk-ant-api03-key"),
-        ]
-    found, held_back = credentials_for("https://gateway.example", settings, {"ANTHROPIC_AUTH_TOKEN": "open-turnout"})
+    settings, token = load(None), {"ANTHROPIC_AUTH_TOKEN": "open-turnout"}
+    (field,) = admission_at("http://192.168.1.5:8082", settings).fields("POST", "/")
+    assert (field[0], field[1].reveal()) == ("x-turnout-key", "open-turnout")
+    (found,), _ = credentials_for("http://192.168.1.5:8082", settings, token)
+    assert found[1].reveal() == "Bearer open-turnout"
+    found, held_back = credentials_for("https://gateway.example", settings, token)
     assert found == () and "it is a client key of Turnout" in held_back
+    assert not admission_at("https://gateway.example", settings).fields("POST", "/")
+    for url in ("http://127.0.0.1:8082", "http://localhost:8082", "https://[::1]:1"):
+        assert credentials_for(url, settings, token) == ((), ""), "it is proven"
+        (field,) = admission_at(url, settings).fields("POST", "/")
+        assert field[0] == "x-turnout-proof" and "open-turnout" not in field[1].reveal()
     assert "open-turnout" in {secret.reveal() for secret in known_secrets(settings, {})}
 
 

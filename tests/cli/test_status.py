@@ -90,6 +90,18 @@ def test_the_configured_address_and_client_key_are_used(
     assert "team-key" not in outcome.out
 
 
+def test_another_address_does_not_learn_the_client_key(
+    turnout: Turnout, health_server: HealthServer, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a Turnout with another --port, or anything else."""
+    (home / "mitm.conf").write_text('[access]\nkeys = ["env:TEAM_KEY"]\n')
+    monkeypatch.setenv("TEAM_KEY", "team-key-0123456789")
+    health_server.tell(HEALTH)
+    assert turnout("status", "--url", health_server.url.replace("127.0.0.1", "localhost")).code == 0
+    assert health_server.key is None
+    assert health_server.proof is not None and "team-key" not in health_server.proof
+
+
 def test_a_broken_config_does_not_hide_a_turnout_that_is_named(
     turnout: Turnout, health_server: HealthServer, home: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from turnout.errors import ConfigError, InvalidRequest, NotAuthenticated, NotPermitted, RequestError, RequestTooLarge
 from turnout.gate.access import Gatekeeper, check_listen, client_keys, is_loopback
+from turnout.gate.proof import HEADER, Asked, proof
 from turnout.settings.model import Access, Settings, parse_reference
 from turnout.settings.secret import Secret
 
@@ -199,6 +202,26 @@ def test_without_the_key_nobody_enters(headers: dict[str, str]) -> None:
     assert KEY not in str(caught.value)
     assert "ANTHROPIC_AUTH_TOKEN" in str(caught.value)
     assert "x-api-key" not in str(caught.value), "Claude Code would ask its user to log in"
+
+
+@pytest.mark.parametrize(("port", "passes"), [(8082, True), (9000, False)])
+def test_a_proof_of_the_key_in_its_place(port: int, passes: bool) -> None:
+    """One that was made for another port was given to somebody else."""
+    asked = Asked("GET", "/health", "127.0.0.1", 8082)
+    headers = {HEADER: proof(KEY.encode(), replace(asked, port=port), time.time())}
+    gate = gatekeeper("another", KEY)
+    if passes:
+        gate.admit(HOST, headers, asked)
+    for unproven in (None, replace(asked, port=8083)):
+        with pytest.raises(NotAuthenticated):
+            gate.admit(HOST, headers, unproven)
+
+
+def test_a_proof_opens_no_other_check() -> None:
+    asked = Asked("GET", "/health", "127.0.0.1", 8082)
+    headers = {HEADER: proof(KEY.encode(), asked, time.time()), "origin": "https://evil.example"}
+    with pytest.raises(NotPermitted):
+        gatekeeper(KEY).admit(HOST, headers, asked)
 
 
 def test_keys_that_are_not_ascii() -> None:

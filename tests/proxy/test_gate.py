@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.proxy.support import BODY, HEADERS, anthropic_table, ask, provider_table, route
+from turnout.gate.proof import Asked, proof
 from turnout.testing.fixtures import StartProxy
 from turnout.testing.provider import API_KEY, ScriptedProvider
 
@@ -210,3 +212,24 @@ async def test_a_fault_inside_turnout_is_a_json_500_and_nothing_leaves(
         answer = await ask(client, running.url)
     assert answer.status_code == 500 and answer.json()["error"]["type"] == "api_error"
     assert not upstream.requests and not target.requests and API_KEY not in answer.text
+
+
+async def test_a_proof_of_a_client_key(
+    proxy: StartProxy, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lets a request in at this very socket, and neither goes on nor stays in the flow."""
+    monkeypatch.setenv("MY_TURNOUT_KEY", "open-sesame")
+    monkeypatch.setenv("REAL_ANTHROPIC_API_KEY", API_KEY)
+    async with ScriptedProvider() as upstream:
+        running = await proxy(KEYS + anthropic_table(upstream))
+
+        async def asked(port: int) -> httpx.Response:
+            made = proof(b"open-sesame", Asked("POST", "/v1/messages?beta=true", "127.0.0.1", port), time.time())
+            headers = {"anthropic-version": "2023-06-01", "x-turnout-proof": made}
+            return await client.post(f"{running.url}/v1/messages?beta=true", json=BODY, headers=headers)
+
+        served, refused = await asked(running.port), await asked(running.port + 1)
+    assert (served.status_code, refused.status_code) == (200, 401)
+    (message,) = upstream.messages
+    assert "x-turnout-proof" not in message.lower
+    assert [flow.request.headers.get("x-turnout-proof", "***") for flow in running.flows] == ["***", "***"]

@@ -127,6 +127,25 @@ async def test_a_request_arrives_as_it_was_recorded() -> None:
     assert answer.first_event is not None and 0 < answer.first_event <= answer.total
 
 
+async def test_an_admission_is_made_of_what_is_on_the_wire() -> None:
+    """Method and path, with the path of the base URL, and again for every request."""
+    (exchange,) = exchanges(path="/v1/messages?beta=true&key=abc")
+    asked: list[tuple[str, str]] = []
+
+    def admission(method: str, path: str) -> list[tuple[str, Secret]]:
+        asked.append((method, path))
+        return [("x-turnout-proof", Secret(f"proof {len(asked)}"))]
+
+    async with (
+        ScriptedProvider(prefix="/anthropic") as provider,
+        Sender(Destination(provider.url, KEY, admission)) as sender,
+    ):
+        await sender.send(exchange.request)
+        await sender.send(exchange.request)
+    assert [request.lower["x-turnout-proof"] for request in provider.requests] == ["proof 1", "proof 2"]
+    assert asked == [("POST", request.target) for request in provider.requests]
+
+
 async def test_compressed_answers_are_opened() -> None:
     (exchange,) = exchanges()
     fields = (*exchange.request.fields, (b"accept-encoding", b"gzip"))

@@ -197,7 +197,7 @@ def perform(run: Replay, settings: Settings) -> None:
 
 
 async def _perform(run: Replay, settings: Settings, advance: Callable[[], None]) -> None:
-    from turnout.cli.replay_target import credentials_for, not_sent, own_turnout
+    from turnout.cli.replay_target import admission_at, credentials_for, not_sent, own_turnout
     from turnout.recordings.replaying import judge
     from turnout.recordings.sending import Destination, Received, Sender, recorded_starts, send_all
 
@@ -218,10 +218,12 @@ async def _perform(run: Replay, settings: Settings, advance: Callable[[], None])
             url = run.choices.to
         else:
             url = await stack.enter_async_context(own_turnout(settings, run.choices.provider))
+        admitted = admission_at(url, settings)
         credentials, held_back = credentials_for(url, settings, os.environ)
         for line in filter(None, (not_sent(run.exchanges), held_back)):
             typer.echo(f"turnout: {line}", err=True)
-        sender = await stack.enter_async_context(Sender(Destination(url, credentials), settings.timeouts.request))
+        destination = Destination(admitted.url, credentials, admitted.fields)
+        sender = await stack.enter_async_context(Sender(destination, settings.timeouts.request))
         await send_all(run.exchanges, sender, arrived, concurrency=run.choices.concurrency, starts=starts)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import turnout
+from turnout.cli.admission import Admission, admission, is_configured, is_local
 from turnout.errors import ConfigError, TurnoutError
 from turnout.settings.secret import Secret, redact
 
@@ -128,26 +129,26 @@ def checked_url(url: str) -> str:
 def credentials_for(
     url: str, settings: Settings, environment: Mapping[str, str]
 ) -> tuple[tuple[tuple[str, Secret], ...], str]:
-    """Headers that let a client in at this base URL, and in words what was held back, if anything.
+    """The client's own login for this base URL as a header, and in words what was held back, if anything.
 
     The credential is the one that Claude Code would take from the environment, without placeholders. It leaves this
-    machine over https alone; an Anthropic key goes to Anthropic alone, and the keys of Turnout's clients to nobody
-    else. Raises ConfigError for a credential that cannot be sent.
+    machine over https alone; an Anthropic key goes to Anthropic alone, and the keys of Turnout's clients to the
+    configured address. Raises ConfigError for a credential that cannot be sent.
     """
-    from turnout.gate.access import client_keys
-
-    here = _is_here(url, settings)
     found = _of_environment(environment)
-    if here:
-        # A configured key that cannot be found is a mistake here. The first one will do.
-        keys = client_keys(settings)
-        own = (("x-turnout-key", keys[0]),) if keys else ()
-        return (*own, *((found[1],) if found else ())), ""
-    if found is None:
-        return (), ""
+    if found is None or (is_local(url) and _is_client_key(found[1][1], settings) and not is_configured(url, settings)):
+        return (), ""  # a client key is proven there
     variable, (header, key) = found
     held_back = _not_for(url, key, settings)
     return (() if held_back else ((header, key),)), held_back and f"{variable} is not sent to {url}: {held_back}"
+
+
+def admission_at(url: str, settings: Settings) -> Admission:
+    """How to be let in if this is a Turnout. Raises ConfigError when a configured client key cannot be found."""
+    from turnout.gate.access import client_keys
+
+    asked = is_local(url) or is_configured(url, settings)
+    return admission(url, settings, client_keys(settings) if asked else ())
 
 
 def not_sent(exchanges: Iterable[RecordedExchange]) -> str:
@@ -165,15 +166,6 @@ def known_secrets(settings: Settings, environment: Mapping[str, str]) -> tuple[S
     found = [settings.environment.get(each.name) if each.source == "env" else each.literal for each in references]
     found += [Secret(environment.get(name, "").strip()) for name in ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")]
     return tuple(secret for secret in found if secret)
-
-
-def _is_here(url: str, settings: Settings) -> bool:
-    """On this machine, or the address at which the configured Turnout listens."""
-    from turnout.cli.run import listen_address
-    from turnout.gate.access import is_loopback
-    from turnout.inspect.status_text import client_url
-
-    return is_loopback(urlsplit(url).hostname or "") or url == client_url(listen_address(settings))
 
 
 def _of_environment(environment: Mapping[str, str]) -> tuple[str, tuple[str, Secret]] | None:
@@ -194,11 +186,12 @@ def _of_environment(environment: Mapping[str, str]) -> tuple[str, tuple[str, Sec
 
 
 def _not_for(url: str, value: Secret, settings: Settings) -> str:
-    """Why a credential does not go to another machine; empty when it may."""
+    """Why a credential does not go to an address; empty when it may."""
     from turnout.credentials.keys import ANTHROPIC_PREFIX
-    from turnout.gate.access import client_keys
     from turnout.settings.load import DEFAULT_PROVIDER, presets
 
+    if is_local(url) or is_configured(url, settings):
+        return ""
     parts = urlsplit(url)
     key = value.reveal().removeprefix("Bearer ")
     if parts.scheme != "https":
@@ -206,7 +199,12 @@ def _not_for(url: str, value: Secret, settings: Settings) -> str:
     anthropic = urlsplit(str(presets()[DEFAULT_PROVIDER]["base_url"])).hostname
     if key.startswith(ANTHROPIC_PREFIX) and parts.hostname != anthropic:
         return f"it is a key of Anthropic, for {anthropic} alone"
+    return "it is a client key of Turnout" if _is_client_key(value, settings) else ""
+
+
+def _is_client_key(value: Secret, settings: Settings) -> bool:
+    from turnout.gate.access import client_keys
+
     with suppress(ConfigError):
-        if Secret(key) in client_keys(settings):
-            return "it is a client key of Turnout"
-    return ""
+        return Secret(value.reveal().removeprefix("Bearer ")) in client_keys(settings)
+    return False

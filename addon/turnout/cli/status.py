@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from turnout.cli.admission import Admission, admission
 from turnout.cli.run import ConfigOption, listen_address
 from turnout.errors import ConfigError, TurnoutError
 from turnout.inspect.status_text import client_url, page
@@ -29,25 +30,28 @@ def status(
     config: ConfigOption = None,
 ) -> None:
     """Show providers, cooldowns, slots and usage of a running Turnout."""
-    address, key = address_and_key(url, config)
-    typer.echo(page(address, fetch(address, key)))
+    address, admitted = address_and_admission(url, config)
+    typer.echo(page(address, fetch(address, admitted)))
 
 
-def fetch(address: str, key: str | None) -> Mapping[str, Any]:
+def fetch(address: str, admitted: Admission) -> Mapping[str, Any]:
     """The JSON object at `/health`. Raises NotRunning when no Turnout answers there, TurnoutError when it refuses."""
     import httpx
 
-    headers = {"x-turnout-key": key} if key else {}
     try:
+        asked = httpx.URL(f"{admitted.url}/health")
+        fields = admitted.fields("GET", asked.raw_path.decode("ascii"))
+        headers = {name: value.reveal() for name, value in fields}
         # A proxy of the environment has no business between this machine and itself.
         with httpx.Client(trust_env=False, timeout=TIMEOUT) as client:
-            answer = client.get(f"{address}/health", headers=headers)
+            answer = client.get(asked, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         raise NotRunning(f"no Turnout answers at {address} ({reason}). Start one with `turnout run`") from None
     if answer.status_code == 401:
         raise TurnoutError(
-            f"{address} wants a client key. Name the configuration that has it: turnout status --config FILE"
+            f"{address} wants a client key. Name the configuration that has it: turnout status --config FILE. The key "
+            "itself goes to its listen.host and listen.port alone; elsewhere on this machine it is proven"
         )
     if answer.status_code == 403:
         raise TurnoutError(f"{address} refused: {_message(answer.content)}")
@@ -60,8 +64,8 @@ def fetch(address: str, key: str | None) -> Mapping[str, Any]:
     return health
 
 
-def address_and_key(url: str | None, config: str | None) -> tuple[str, str | None]:
-    """Where Turnout listens, and a client key for it if it wants one, as far as the configuration can be read."""
+def address_and_admission(url: str | None, config: str | None) -> tuple[str, Admission]:
+    """Where Turnout listens, and how to be let in if it wants a client key, as far as the configuration can be read."""
     from turnout.gate.access import client_keys
     from turnout.settings.load import load, salvage
 
@@ -81,7 +85,7 @@ def address_and_key(url: str | None, config: str | None) -> tuple[str, str | Non
         typer.echo(
             f"turnout: {mistake}{end} It is not in force; asking {address}, or name another with --url", err=True
         )
-    return address, keys[0].reveal() if keys else None
+    return address, admission(address, settings, keys)
 
 
 def _message(body: bytes) -> str:

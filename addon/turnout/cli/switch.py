@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from turnout.cli.run import ConfigOption
-from turnout.cli.status import NotRunning, address_and_key, fetch
+from turnout.cli.status import NotRunning, address_and_admission, fetch
 from turnout.errors import TurnoutError
 from turnout.settings.places import pin_file
 
@@ -38,9 +38,9 @@ def reset() -> None:
 
 
 def _effect(config: str | None) -> str:
-    address, key = address_and_key(None, config)
+    address, admitted = address_and_admission(None, config)
     try:
-        fetch(address, key)
+        fetch(address, admitted)
     except NotRunning:
         return f"No running Turnout found at {address}; it will apply at the next start."
     except TurnoutError:

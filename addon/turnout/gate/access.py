@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from turnout.errors import ConfigError, InvalidRequest, NotAuthenticated, NotPermitted, RequestTooLarge
+from turnout.gate.proof import HEADER, Asked, proves
 from turnout.settings.model import Access, CredentialReference, Settings
 from turnout.settings.secret import Secret
 
@@ -54,19 +56,24 @@ def _key(reference: CredentialReference, settings: Settings) -> Secret:
 
 
 class Gatekeeper:
-    """Checks the head of a request. Raises a RequestError for one that may not enter."""
+    """Checks the head of a request. Raises a RequestError for one that may not enter. `clock` gives Unix time."""
 
-    def __init__(self, access: Access, keys: Iterable[Secret]) -> None:
-        self._keys = [_bytes(key.reveal()) for key in keys]
+    def __init__(self, access: Access, keys: Iterable[Secret], *, clock: Callable[[], float] = time.time) -> None:
+        self._keys = [key_bytes(key) for key in keys]
+        self._clock = clock
         self._hosts = {host.lower().strip("[]").rstrip(".") for host in access.hosts}
         self._origins = {origin.lower().rstrip("/") for origin in access.origins}
         self._max_body = access.max_body
 
-    def admit(self, host: str, headers: Mapping[str, str]) -> None:
-        """`host` is the Host header as the client sent it; header names are lower-case."""
+    def admit(self, host: str, headers: Mapping[str, str], asked: Asked | None = None) -> None:
+        """`host` is the Host header as the client sent it; header names are lower-case.
+
+        `asked` is what a proof of a key must be for; without it none will do.
+        """
         self._check_host(host)
         self._check_origin(headers.get("origin"))
-        self._check_key(headers)
+        if asked is None or not self._proven(headers.get(HEADER), asked):
+            self._check_key(headers)
         self._check_size(headers.get("content-length"))
 
     def _check_host(self, host: str) -> None:
@@ -82,6 +89,9 @@ class Gatekeeper:
     def _check_origin(self, origin: str | None) -> None:
         if origin is not None and origin.lower().rstrip("/") not in self._origins:
             raise NotPermitted("Requests from web pages are refused. Add the Origin to access.origins to allow it.")
+
+    def _proven(self, given: str | None, asked: Asked) -> bool:
+        return given is not None and proves(given, self._keys, asked, self._clock())
 
     def _check_key(self, headers: Mapping[str, str]) -> None:
         if not self._keys:
@@ -102,6 +112,11 @@ class Gatekeeper:
         # Python refuses to read numbers of thousands of digits.
         if declared is not None and declared.isdecimal() and (len(declared) > 18 or int(declared) > self._max_body):
             raise too_large(self._max_body)
+
+
+def key_bytes(key: Secret) -> bytes:
+    """A client key as it is compared and proven."""
+    return _bytes(key.reveal())
 
 
 def _bytes(text: str) -> bytes:

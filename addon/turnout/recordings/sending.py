@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,8 @@ class Destination:
     url: str
     """Base URL without a trailing slash; paths of requests are appended."""
     credentials: tuple[tuple[str, Secret], ...] = ()
+    admission: Callable[[str, str], Iterable[tuple[str, Secret]]] = lambda method, path: ()
+    """More of them, made for one request when it is sent, of its method and its path on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,11 @@ class Sender:
         url = httpx.URL(self._destination.url)
         path = sendable_path(request.path).encode("utf-8", "surrogateescape")
         fields = sendable_fields(request.fields)
-        fields += [(name.encode(), value.reveal().encode()) for name, value in self._destination.credentials]
         # As a target of its own the path stays as it was; in a URL it would be written anew.
         target = url.raw_path.removesuffix(b"/") + path
+        admission = self._destination.admission(request.method, target.decode("utf-8", "surrogateescape"))
+        own = (*self._destination.credentials, *admission)
+        fields += [(name.encode(), value.reveal().encode()) for name, value in own]
         extensions = {"target": target, "timeout": TIMEOUT.as_dict(), "trace": self._follow}
         return httpx.Request(request.method, url, headers=fields, content=request.body or b"", extensions=extensions)
 

@@ -23,6 +23,7 @@ SECRET_HEADERS = frozenset(
         "api-key",
         "x-goog-api-key",
         "x-turnout-key",
+        "x-turnout-proof",
         "cookie",
         "set-cookie",
         "anthropic-workspace-id",
