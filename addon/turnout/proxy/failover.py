@@ -83,6 +83,9 @@ _upstream_ids = itertools.count(-1, -1)  # negative: never the id of a client's 
 
 _TOO_LARGE = "the answer is larger than {} bytes (limits.answer)"
 
+READING_PAUSE = 10.0
+"""Seconds for which any client may stop reading, however short the silence is that a provider is allowed."""
+
 _SERVER_EVENTS = (ResponseHeaders, ResponseData, ResponseTrailers, ResponseEndOfMessage, ResponseProtocolError)
 
 
@@ -478,11 +481,14 @@ class FailoverStream(HttpStream):
                 yield from self._abandon(f"no first event within {monitor.answer_within:g} s")
                 return
         elif self._streaming and monitor is not None:
-            if now - self._heard >= monitor.idle_within:
-                # mitmproxy reads no more from the provider until the client has caught up.
-                stalled = has_unread(self.context.client)
-                end = self._leave_client if stalled else self._break_off
-                yield from end(f"{'the client has not read' if stalled else 'silent'} for {monitor.idle_within:g} s")
+            silent = now - self._heard
+            if has_unread(self.context.client):  # mitmproxy reads no more from the provider until the client has
+                patience = max(monitor.idle_within, READING_PAUSE)
+                if silent >= patience:
+                    yield from self._leave_client(f"the client has not read for {patience:g} s")
+                    return
+            elif silent >= monitor.idle_within:
+                yield from self._break_off(f"silent for {monitor.idle_within:g} s")
                 return
             if monitor.ping_after is not None and now - self._told >= monitor.ping_after:
                 self._told = now
