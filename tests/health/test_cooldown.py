@@ -83,8 +83,8 @@ def test_verdicts_that_do_not_cool(cooldowns: Cooldowns, verdict: Verdict) -> No
         (failure(Verdict.THROTTLE, retry_after=5.0), 10.0, 5),
         (failure(Verdict.THROTTLE), 10.0, 10),
         (failure(Verdict.QUOTA), 10.0, 10),
-        (failure(Verdict.QUOTA, until=START + 365 * DAY), None, 8 * DAY),
-        (failure(Verdict.THROTTLE, retry_after=1e12), None, 8 * DAY),
+        (failure(Verdict.QUOTA, until=START + 7 * DAY), None, 7 * DAY),
+        (failure(Verdict.THROTTLE, retry_after=3600.0), None, 3600),
     ],
 )
 def test_length(cooldowns: Cooldowns, judgement: Judgement, default: float | None, seconds: float) -> None:
@@ -97,6 +97,7 @@ def test_length(cooldowns: Cooldowns, judgement: Judgement, default: float | Non
     [
         (failure(Verdict.QUOTA, until=START + 7200), 7205),
         (failure(Verdict.THROTTLE, retry_after=20.0), 22),
+        (failure(Verdict.THROTTLE, retry_after=3599.0), 3600),
         (failure(Verdict.QUOTA), 330),
         (failure(Verdict.TRANSIENT), 66),
     ],

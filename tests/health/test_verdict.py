@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.health.limits import LONGEST_THROTTLE, LONGEST_WINDOW
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 
 NOW = 1_790_000_000.0
@@ -125,6 +126,84 @@ class TestPlanQuota:
         body = msgspec.json.encode(anthropic_error("rate_limit_error"))
         judgement = judge(Outcome(200, unified(status="allowed", reset=f"{NOW + 9000:.0f}"), body), now=NOW)
         assert judgement.verdict is Verdict.THROTTLE
+
+
+ABSURD = [
+    "9" * 20,
+    "9" * 400,
+    "1e300",
+    "inf",
+    "nan",
+    str(1000 * LONGEST_WINDOW + 1),
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Fri, 31 Dec 9999 23:59:59 -2359",
+    format_datetime(datetime.fromtimestamp(NOW + LONGEST_WINDOW + 60, UTC), usegmt=True),
+]
+
+
+class TestTimesThatCannotBeMeant:
+    """A reset beyond the longest window of a plan is a mistake of the provider or of a clock: as if none were given."""
+
+    @pytest.mark.parametrize("value", ABSURD)
+    @pytest.mark.parametrize("name", ["retry_after", "retry_after_ms"])
+    @pytest.mark.parametrize("status", [429, 503, 529, 500, 401, 402, 404])
+    def test_retry_after(self, status: int, name: str, value: str) -> None:
+        judgement = of(status, anthropic_error("x"), **{name: value})
+        assert (judgement.until, judgement.retry_after) == (None, None)
+
+    @pytest.mark.parametrize("value", ["9999h", "200h", "9" * 30 + "s", "192h0m1s", "1e12"])
+    def test_openai_resets(self, value: str) -> None:
+        assert of(429, anthropic_error("rate_limit_error"), x_ratelimit_reset_requests=value).retry_after is None
+        used_up = {"x_ratelimit_remaining_requests": "0", "x_ratelimit_reset_requests": value}
+        assert of(429, None, **used_up, x_ratelimit_reset_tokens="2s").retry_after is None, "those are not used up"
+
+    def test_the_next_header_is_asked(self) -> None:
+        headers = {"retry_after_ms": "9" * 20, "retry_after": "9" * 20, "x_ratelimit_reset_tokens": "2s"}
+        assert of(429, None, **headers).retry_after == 2.0
+        assert of(429, None, **headers | {"retry_after": "4"}).retry_after == 4.0
+
+    @pytest.mark.parametrize("value", ["9" * 12, "9999-12-31T23:59:59Z", f"{NOW * 1000:.0f}", "inf", "nan"])
+    def test_limits_of_a_plan_and_of_a_key(self, value: str) -> None:
+        plan = unified(status="rejected", reset=value, **{"7d_status": "rejected", "7d_reset": value})
+        assert (limited(plan).verdict, limited(plan).until) == (Verdict.QUOTA, None)
+        assert limited(plan | {"retry-after": "90000"}).retry_after == 90_000
+        key = {"anthropic-ratelimit-tokens-remaining": "0", "anthropic-ratelimit-tokens-reset": value}
+        assert (limited(key).until, limited(key).retry_after) == (None, None)
+
+    def test_a_plan_keeps_the_reset_of_its_other_window(self) -> None:
+        windows = {"7d_status": "rejected", "7d_reset": "9" * 12, "5h_status": "rejected"}
+        judgement = limited(unified(status="rejected", **windows, **{"5h_reset": f"{NOW + 60:.0f}"}))
+        assert judgement.until == NOW + 60
+
+
+class TestWaitsThatNoQuotaConfirms:
+    """An hour at most: router-for-me/CLIProxyAPI#4724, an account served minutes after `retry-after: 561635`."""
+
+    @pytest.mark.parametrize("status", [429, 503, 529, 500, 408, 401, 404])
+    def test_an_hour_at_most(self, status: int) -> None:
+        assert of(status, anthropic_error("x"), retry_after="561635").retry_after == LONGEST_THROTTLE == 3600
+        assert of(status, anthropic_error("x"), retry_after="3599").retry_after == 3599
+
+    def test_limits_of_a_key(self) -> None:
+        key = {"anthropic-ratelimit-tokens-remaining": "0", "anthropic-ratelimit-tokens-reset": f"{NOW + 90_000:.0f}"}
+        judgement = limited(key)
+        assert (judgement.until, judgement.retry_after) == (NOW + 3600, 3600)
+
+    def test_a_plan_that_is_not_used_up(self) -> None:
+        headers = unified(status="allowed", reset=f"{NOW + 90_000:.0f}") | {"retry-after": "561635"}
+        assert (limited(headers).verdict, limited(headers).retry_after) == (Verdict.QUOTA, 3600)
+
+    @pytest.mark.parametrize(
+        "judgement",
+        [
+            limited(unified(status="rejected") | {"retry-after": "561635"}),
+            limited({"retry-after": "561635"}, "You exceeded your current quota, please check your plan."),
+            of(402, anthropic_error("billing_error"), retry_after="561635"),
+            of(403, {"error": {"message": "Quota exceeded for this billing cycle"}}, retry_after="561635"),
+        ],
+    )
+    def test_a_quota_keeps_its_days(self, judgement: Judgement) -> None:
+        assert (judgement.verdict, judgement.retry_after) == (Verdict.QUOTA, 561_635)
 
 
 class TestThrottle:
@@ -488,12 +567,13 @@ def test_a_client_that_left_is_nobodys_fault() -> None:
 
 
 def test_own_spend_limit_names_the_day() -> None:
-    message = "You have reached your specified API usage limits. You will regain access on 2026-10-01 at 00:00 UTC."
+    message = "You have reached your specified API usage limits. You will regain access on 2026-09-28 at 00:00 UTC."
     judgement = of(400, anthropic_error("invalid_request_error", message))
     assert judgement.verdict is Verdict.QUOTA
-    assert judgement.until == datetime(2026, 10, 1, tzinfo=UTC).timestamp()
-    broken = of(400, anthropic_error("invalid_request_error", message.replace("2026-10-01", "2026-19-71")))
-    assert (broken.verdict, broken.until) == (Verdict.QUOTA, None)
+    assert judgement.until == datetime(2026, 9, 28, tzinfo=UTC).timestamp()
+    for day in ("2026-19-71", "2026-12-31", "9999-12-31", "2026-01-01"):
+        other = of(400, anthropic_error("invalid_request_error", message.replace("2026-09-28", day)))
+        assert (other.verdict, other.until) == (Verdict.QUOTA, None)
 
 
 @pytest.mark.parametrize(("value", "retryable"), [("true", True), ("false", False), ("False", None), ("", None)])
@@ -606,5 +686,6 @@ def test_garbage_never_raises(
     assert isinstance(judgement.verdict, Verdict)
     assert len(judgement.reason.splitlines()) <= 1
     assert len(judgement.reason) <= 80 and len(judgement.message) <= 300
-    assert judgement.until is None or judgement.until > NOW
-    assert judgement.retry_after is None or 0 < judgement.retry_after < float("inf")
+    longest = LONGEST_WINDOW if judgement.verdict in (Verdict.QUOTA, Verdict.QUOTA_MODEL) else LONGEST_THROTTLE
+    assert judgement.until is None or NOW < judgement.until <= NOW + longest
+    assert judgement.retry_after is None or 0 < judgement.retry_after <= longest

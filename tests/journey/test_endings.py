@@ -103,6 +103,13 @@ def test_another_providers_error_in_anthropics_shape_stands_unmodified(status: i
         ({}, None, 99.0, "99"),
         ({}, 0.0, 99.0, "1"),
         ({}, None, None, None),
+        ({"retry-after": "0.4"}, 0.4, 99.0, "0.4"),
+        ({"retry-after": "99999999999"}, None, 60.0, "60"),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None, 60.0, "60"),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None, None, None),
+        ({"retry-after": "561635"}, 3600.0, 3600.0, "3600"),
+        ({"retry-after": "561635", "retry-after-ms": "1500"}, 1.5, 2.0, "2"),
+        ({"retry-after": "nan"}, None, 60.0, "60"),
     ],
 )
 def test_retry_after(
@@ -110,6 +117,12 @@ def test_retry_after(
 ) -> None:
     answer = own_error([failure(Verdict.THROTTLE, 429, headers=headers, retry_after=retry_after)], free_in)
     assert answer.headers.get("retry-after") == expected
+
+
+def test_no_header_tells_a_wait_that_is_not_kept() -> None:
+    headers = {"retry-after-ms": "9" * 20, "retry-after": "12"}
+    answer = own_error([failure(Verdict.THROTTLE, 429, headers=headers, retry_after=12.0)], None)
+    assert answer.headers == {"content-type": "application/json", "retry-after": "12"}
 
 
 @pytest.mark.parametrize(

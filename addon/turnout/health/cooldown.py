@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from weakref import WeakSet
 
+from turnout.health.limits import LONGEST_THROTTLE
 from turnout.health.verdict import Judgement, Verdict
 
 QUOTA_DEFAULT = 300.0
@@ -18,8 +19,6 @@ TRANSIENT_DEFAULT = 60.0
 EVERY_MODEL = "*"
 """Stands for the model in entries about a whole credential."""
 
-# The longest window of a plan is seven days; a reset beyond that is a mistake of the provider or of a clock.
-_LONGEST = 8 * 86400.0
 _FORGET_AFTER = 3600.0
 _JITTER = 0.1
 _LONGEST_JITTER = 5.0
@@ -210,8 +209,8 @@ class Cooldowns:
         if given <= 0:
             given = judgement.retry_after or 0.0
         if given > 0:
-            length = min(given, _LONGEST)
-            return length + self._jitter() * min(length * _JITTER, _LONGEST_JITTER)
+            length = given + self._jitter() * min(given * _JITTER, _LONGEST_JITTER)
+            return length if given > LONGEST_THROTTLE else min(length, LONGEST_THROTTLE)
         length = default or (QUOTA_DEFAULT if judgement.verdict in _LONG else TRANSIENT_DEFAULT)
         return length * (1 + self._jitter() * _JITTER)
 

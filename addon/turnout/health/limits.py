@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+LONGEST_WINDOW = 8 * 86400.0
+"""Seconds: no plan has a window of more than seven days, and a day is left for clocks that differ. A time further away
+is a mistake of the provider or of a clock. It counts as none given."""
+
+LONGEST_THROTTLE = 3600.0
+"""Seconds for which a wait is believed that no quota confirms. A throttle is over in minutes: an account that was told
+to wait for six days was served minutes later (router-for-me/CLIProxyAPI#4724)."""
 
 _UNIFIED = "anthropic-ratelimit-unified-"
 # Not windows of the plan. `overage` is rejected on every answer of an account without extra usage
@@ -40,6 +48,10 @@ class PlanLimit:
     """Windows that refuse requests, as their headers abbreviate them: `5h`, `7d`, `7d_oi`, …"""
     reset: float | None
     """Unix time at which the last of the rejected windows opens again."""
+
+    @property
+    def is_used_up(self) -> bool:
+        return self.status == "rejected" or bool(self.rejected)
 
     @property
     def of_model(self) -> bool:
@@ -79,19 +91,37 @@ def only_fast_pool_used_up(headers: Mapping[str, str]) -> bool:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait, from `retry-after-ms`, `retry-after` (seconds or HTTP date) or `x-ratelimit-reset-*`.
 
-    Like the SDKs, a wait of 0 or less is taken as none given.
+    Like the SDKs, a wait of 0 or less is taken as none given; so is one beyond the longest window of a plan.
     """
+    return next((wait for wait in _waits(headers, now) if _is_plausible(wait)), None)
+
+
+def told_wait(name: str, value: str, now: float) -> float | None:
+    """Seconds to wait that this one header tells."""
+    return retry_after({name: value}, now)
+
+
+def plausible_instant(instant: float, now: float) -> float | None:
+    """A reset that a provider named (Unix time); None when it is over, or too far away to be meant."""
+    return instant if _is_plausible(instant - now) else None
+
+
+def _is_plausible(seconds: float) -> bool:
+    return 0 < seconds <= LONGEST_WINDOW
+
+
+def _waits(headers: Mapping[str, str], now: float) -> Iterator[float]:
     milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None and milliseconds > 0:
-        return milliseconds / 1000
+    if milliseconds is not None:
+        yield milliseconds / 1000
     text = headers.get("retry-after")
     if text is not None:
         seconds = _number(text)
-        if seconds is None and (date := _http_date(text)) is not None:
-            seconds = date - now
-        if seconds is not None and seconds > 0:
-            return seconds
-    return _openai_reset(headers)
+        if seconds is not None:
+            yield seconds
+        elif (date := _http_date(text)) is not None:
+            yield date - now
+    yield from _openai_reset(headers)
 
 
 def should_retry(headers: Mapping[str, str]) -> bool | None:
@@ -99,7 +129,7 @@ def should_retry(headers: Mapping[str, str]) -> bool | None:
     return {"true": True, "false": False}.get(headers.get("x-should-retry", ""))
 
 
-def _openai_reset(headers: Mapping[str, str]) -> float | None:
+def _openai_reset(headers: Mapping[str, str]) -> Iterator[float]:
     """The longest `x-ratelimit-reset-*` of the limits that are used up, or of all when none is marked so."""
     waits = {
         name.removeprefix(_OPENAI_RESET): wait
@@ -107,7 +137,7 @@ def _openai_reset(headers: Mapping[str, str]) -> float | None:
         if name.startswith(_OPENAI_RESET) and (wait := _duration(value)) is not None
     }
     used_up = [wait for kind, wait in waits.items() if _number(headers.get(f"x-ratelimit-remaining-{kind}")) == 0]
-    return max(used_up or waits.values(), default=None)
+    yield max((wait for wait in used_up or waits.values() if _is_plausible(wait)), default=0.0)
 
 
 def _used_up(headers: Mapping[str, str], limits: Iterable[str]) -> list[str]:
@@ -115,8 +145,8 @@ def _used_up(headers: Mapping[str, str], limits: Iterable[str]) -> list[str]:
 
 
 def _latest(values: Iterable[str | None], now: float) -> float | None:
-    instants = (_instant(value) for value in values)
-    return max((instant for instant in instants if instant is not None and instant > now), default=None)
+    told = (instant for value in values if (instant := _instant(value)) is not None)
+    return max((instant for instant in told if plausible_instant(instant, now) is not None), default=None)
 
 
 def _instant(text: str | None) -> float | None:
@@ -148,9 +178,9 @@ def _number(text: str | None) -> float | None:
 
 
 def _duration(text: str) -> float | None:
-    """Seconds from `6m0s`, `1s`, `20ms`, `1.5`; None when it is nothing of that or not more than 0."""
+    """Seconds from `6m0s`, `1s`, `20ms`, `1.5`; None when it is nothing of that."""
     text = text.strip()
     seconds = _number(text)
     if seconds is None and _DURATION.fullmatch(text):
         seconds = sum(float(amount) * _SECONDS[unit] for amount, unit in _DURATION_PART.findall(text))
-    return seconds if seconds is not None and 0 < seconds < math.inf else None
+    return seconds

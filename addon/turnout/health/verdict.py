@@ -11,10 +11,12 @@ from types import MappingProxyType
 
 from turnout.health.fault import Fault, read_fault
 from turnout.health.limits import (
+    LONGEST_THROTTLE,
     PlanLimit,
     key_limit_reset,
     only_fast_pool_used_up,
     plan_limit,
+    plausible_instant,
     retry_after,
     should_retry,
 )
@@ -76,9 +78,9 @@ class Judgement:
     reason: str
     """Short, one line: "429 quota (five_hour)", "529 overloaded", "connection refused"."""
     until: float | None = None
-    """Unix time at which the provider says it can be used again."""
+    """Unix time at which the provider says it can be used again, as far as that is believed (`health.limits`)."""
     retry_after: float | None = None
-    """Seconds to wait, in the provider's words or derived from the limits it reports."""
+    """Seconds to wait, in the provider's words or derived from the limits it reports; believed likewise."""
     error_type: str = "api_error"
     """The Anthropic `error.type` that fits."""
     message: str = ""
@@ -217,6 +219,9 @@ def _failure(
     if verdict is Verdict.THROTTLE and wait is None:
         until = key_limit_reset(headers, now)
         wait = until - now if until is not None else None
+    if not _is_confirmed(verdict, plan):
+        until = min(until, now + LONGEST_THROTTLE) if until is not None else None
+        wait = min(wait, LONGEST_THROTTLE) if wait is not None else None
     return Judgement(
         verdict=verdict,
         reason=_reason(outcome, verdict, status, fault, plan),
@@ -229,6 +234,11 @@ def _failure(
         model_only=verdict is Verdict.CREDENTIAL and status in _FORBIDDEN,
         refusal=refusal if verdict is Verdict.REQUEST else None,
     )
+
+
+def _is_confirmed(verdict: Verdict, plan: PlanLimit | None) -> bool:
+    """A quota is used up, and the headers of the plan, if there are any, say so too: that may last for days."""
+    return verdict in (Verdict.QUOTA, Verdict.QUOTA_MODEL) and (plan is None or plan.is_used_up)
 
 
 def _is_missing_for_all(status: int, told: Fault | None) -> bool:
@@ -294,7 +304,7 @@ def _until(
         until = datetime.fromisoformat(f"{match[1]}T{match[2]}").replace(tzinfo=UTC).timestamp()
     except (ValueError, OverflowError):
         return None
-    return until if until > now else None
+    return plausible_instant(until, now)
 
 
 def _error_type(verdict: Verdict, status: int, fault: Fault) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from turnout.errors import (
@@ -14,6 +15,7 @@ from turnout.errors import (
     error_body,
 )
 from turnout.exchange import Exchange, LocalAnswer
+from turnout.health.limits import told_wait
 from turnout.health.verdict import Verdict
 from turnout.journey.foreign import shaped_error, too_long_words, whole_message
 from turnout.journey.state import Blocked, Failure
@@ -23,6 +25,8 @@ _WAITING_HELPS = {Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT}
 _QUOTAS = {str(Verdict.QUOTA), str(Verdict.QUOTA_MODEL), str(Verdict.THROTTLE)}
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "set-cookie"}
+
+_WAITS = {"retry-after", "retry-after-ms"}
 
 BUSY_RETRY = 5.0
 """Seconds after which a client may ask again when every slot was taken."""
@@ -37,7 +41,7 @@ def own_error(failures: Sequence[Failure], free_in: float | None) -> LocalAnswer
     headers: dict[str, str] = {}
     if _tellable(primary) and primary.answer is not None:
         status, body = primary.answer.status, primary.answer.body
-        headers = {name: value for name, value in primary.answer.headers.items() if name not in _HOP_BY_HOP}
+        headers = _told_headers(primary.answer.headers, primary.judgement.retry_after)
         if not primary.candidate.provider.first_party:
             status, body = shaped_error(status, body, primary.judgement)
             if body is not primary.answer.body:
@@ -51,6 +55,19 @@ def own_error(failures: Sequence[Failure], free_in: float | None) -> LocalAnswer
     if not any(failure.judgement.verdict in _WAITING_HELPS for failure in failures):
         headers["x-should-retry"] = "false"
     return LocalAnswer(status, headers, body)
+
+
+def _told_headers(headers: Mapping[str, str], believed: float | None) -> dict[str, str]:
+    """The provider's headers without those about its connection, and without a wait that Turnout itself does not keep.
+
+    `believed`: seconds that the provider's wait counts for; None when it gave none that can be meant.
+    """
+    kept = {name: value for name, value in headers.items() if name not in _HOP_BY_HOP}
+    for name in _WAITS & kept.keys():
+        wait = told_wait(name, kept[name], time.time())
+        if wait is None or believed is None or wait > believed + 1:
+            del kept[name]
+    return kept
 
 
 def _tellable(failure: Failure) -> bool:
