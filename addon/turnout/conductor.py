@@ -290,6 +290,7 @@ class Conductor:
                 describe(flow, passage.journey.exchange, "under way when Turnout ended", passage.known_secrets)
                 logger.info(flow.comment)
             self._put_away(flow, passage)
+        self.dispatcher.knowledge.flush()
 
     # --- parts ---
 

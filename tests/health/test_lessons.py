@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import stat
-import threading
 from pathlib import Path
 
 import msgspec
@@ -41,6 +38,12 @@ def written(file: Path, *entries: object, version: object = 1) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(msgspec.json.encode({"version": version, "lessons": entries}))
     return file
+
+
+def keep(book: LessonBook, file: Path) -> None:
+    """Write what is new to the file, as another Turnout on this computer would."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(book.change(0).merged(file.read_bytes() if file.exists() else None))
 
 
 class TestLearning:
@@ -98,6 +101,14 @@ class TestLearning:
         assert book.known("minimax", "messages", "model-20") == (TAGS,)
         assert book.known("minimax", "messages", f"model-{MOST_KEPT + 19}") == (TAGS,)
 
+    def test_nothing_stays_of_what_did_not_help(self, book: LessonBook) -> None:
+        """A client can choose the names of models."""
+        for number in range(3 * MOST_KEPT):
+            book.learn("minimax", "messages", f"model-{number}", (TAGS,))
+            assert book.unlearn("minimax", "messages", f"model-{number}", (TAGS,))
+            assert not book.unlearn("minimax", "messages", f"model-{number}", (TAGS,))
+        assert len(book._lessons) == 0 and len(book._touched) <= 2 * MOST_KEPT
+
     def test_names_without_end_are_not_kept(self, book: LessonBook) -> None:
         assert book.learn("minimax", "messages", "m" * 201, (TAGS,)) == ()
         assert len(book) == 0
@@ -122,17 +133,11 @@ class TestFile:
     def test_round_trip(self, book: LessonBook, clock: Clock, file: Path) -> None:
         lessons = (TAGS, SPEED, Lesson("max_tokens", 8192), Lesson("drop_betas", "effort-2025-11-24"))
         book.learn(*PLACE, lessons)
-        book.write(file, book.encoded())
+        keep(book, file)
         again = LessonBook(clock=clock)
         again.load(file)
         assert again.known(*PLACE) == lessons
         assert again.snapshot() == book.snapshot()
-
-    @pytest.mark.skipif(os.name != "posix", reason="permission bits")
-    def test_only_the_user_reads_it(self, book: LessonBook, file: Path) -> None:
-        book.write(file, book.encoded())
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert [path.name for path in file.parent.iterdir()] == ["learned.json"]
 
     def test_what_is_known_by_now_wins(self, book: LessonBook, file: Path) -> None:
         book.learn(*PLACE, (Lesson("max_tokens", 8192),))
@@ -196,29 +201,143 @@ class TestFile:
         book.load(tmp_path)
         assert len(caplog.records) == 1
 
-    def test_an_unwritable_place_is_told_once(
-        self, book: LessonBook, tmp_path: Path, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        (tmp_path / "taken").write_text("a file where a folder should be")
-        for _ in range(3):
-            book.write(tmp_path / "taken" / "learned.json", book.encoded())
-        assert [record.name for record in caplog.records] == ["turnout"]
-        assert "cannot be kept" in caplog.text
-
-    def test_written_while_more_is_learned(self, book: LessonBook, clock: Clock, file: Path) -> None:
-        """`encoded` is what was known then; the thread that writes it touches nothing else."""
-        book.learn(*PLACE, (TAGS,))
-        data = book.encoded()
-        writer = threading.Thread(target=book.write, args=(file, data))
-        writer.start()
-        book.learn(*PLACE, (SPEED,))
-        writer.join()
-        again = LessonBook(clock=clock)
-        again.load(file)
-        assert again.known(*PLACE) == (TAGS,)
-
     @given(st.binary())
     def test_any_content(self, tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
         file = tmp_path_factory.mktemp("state") / "learned.json"
         file.write_bytes(content)
         LessonBook().load(file)
+
+
+class Shared:
+    """Several books with one file. Each write tells the file what is new since the book's last one."""
+
+    def __init__(self, clock: Clock, books: int, capacity: int = MOST_KEPT) -> None:
+        self.books = [LessonBook(clock=clock, capacity=capacity) for _ in range(books)]
+        self.written = [0] * books
+        self.content: bytes | None = None
+        self._clock = clock
+
+    def write(self, number: int) -> None:
+        change = self.books[number].change(self.written[number])
+        self.content = change.merged(self.content)
+        assert change.merged(self.content) == self.content, "a write that is made twice changes nothing"
+        self.written[number] = change.revision
+
+    def kept(self) -> set[str]:
+        assert self.content is not None
+        return {str(each["value"]) for each in msgspec.json.decode(self.content)["lessons"]}
+
+
+class TestTwoTurnouts:
+    def test_each_keeps_what_the_other_learned(self, clock: Clock) -> None:
+        shared = Shared(clock, 2)
+        for number, value in ((0, "tags"), (1, "speed"), (0, "a"), (1, "b")):
+            shared.books[number].learn(*PLACE, (Lesson("drop", value),))
+            shared.write(number)
+        assert shared.kept() == {"tags", "speed", "a", "b"}
+
+    def test_what_was_forgotten_does_not_come_back_with_an_old_write(self, clock: Clock) -> None:
+        shared = Shared(clock, 2)
+        first, second = shared.books
+        first.learn(*PLACE, (TAGS, SPEED))
+        shared.write(0)
+        second.learn(*PLACE, (Lesson("drop", "a"),))
+        shared.write(1)
+        first.unlearn(*PLACE, (TAGS,))
+        shared.write(0)
+        assert shared.kept() == {"speed", "a"}
+        first.forget("minimax")
+        shared.write(0)
+        assert shared.kept() == {"a"}
+
+    def test_what_one_forgot_the_other_does_not_bring_back(self, clock: Clock, file: Path) -> None:
+        shared = Shared(clock, 2)
+        shared.books[0].learn(*PLACE, (TAGS,))
+        shared.write(0)
+        assert shared.content is not None
+        file.parent.mkdir(parents=True)
+        file.write_bytes(shared.content)
+        shared.books[1].load(file)
+        shared.books[0].unlearn(*PLACE, (TAGS,))
+        shared.write(0)
+        shared.books[1].learn(*PLACE, (SPEED,))
+        shared.write(1)
+        assert shared.kept() == {"speed"}
+
+    def test_what_one_forgot_the_other_may_learn(self, clock: Clock) -> None:
+        shared = Shared(clock, 2)
+        shared.books[0].learn(*PLACE, (TAGS,))
+        shared.books[0].unlearn(*PLACE, (TAGS,))
+        shared.write(0)
+        shared.books[1].learn(*PLACE, (TAGS,))
+        shared.write(1)
+        shared.books[0].learn(*PLACE, (SPEED,))
+        shared.write(0)
+        assert shared.kept() == {"tags", "speed"}
+
+    def test_what_expired_here_may_have_been_learned_again_there(self, clock: Clock) -> None:
+        shared = Shared(clock, 2)
+        shared.books[0].learn(*PLACE, (TAGS,))
+        clock.now += LIFETIME
+        shared.books[1].learn(*PLACE, (TAGS,))
+        shared.write(1)
+        shared.write(0)
+        assert shared.kept() == {"tags"}
+
+    def test_the_later_of_two_values_stands(self, clock: Clock) -> None:
+        shared = Shared(clock, 2)
+        shared.books[0].learn(*PLACE, (Lesson("max_tokens", 16384),))
+        shared.write(0)
+        shared.books[1].learn(*PLACE, (Lesson("max_tokens", 8192),))
+        shared.write(1)
+        assert shared.kept() == {"8192"}
+
+    def test_the_file_is_bounded(self, clock: Clock) -> None:
+        shared = Shared(clock, 2, capacity=5)
+        for number in range(8):
+            clock.now += 1
+            shared.books[number % 2].learn(*PLACE, (Lesson("drop", f"v{number}"),))
+            shared.write(number % 2)
+        assert shared.kept() == {"v3", "v4", "v5", "v6", "v7"}
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version":2,"lessons":[]}', b"\xff", b"[" * 100_000])
+    def test_a_broken_file_is_replaced_by_all_that_is_known(self, clock: Clock, content: bytes) -> None:
+        shared = Shared(clock, 1)
+        shared.books[0].learn(*PLACE, (TAGS,))
+        shared.write(0)
+        shared.content = content
+        shared.books[0].learn(*PLACE, (SPEED,))
+        shared.write(0)
+        assert shared.kept() == {"tags", "speed"}
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.integers(0, 2), st.sampled_from("abcde"), st.sampled_from(["learn", "unlearn", "write", "write"])
+            )
+        )
+    )
+    def test_the_file_holds_what_was_last_said_of_each_lesson(self, steps: list[tuple[int, str, str]]) -> None:
+        """Where only one Turnout at a time speaks of a lesson, the order of their writes does not matter."""
+        clock = Clock()
+        shared = Shared(clock, 3)
+        last: dict[str, bool] = {}
+        for number, value, act in steps:
+            lesson = Lesson("drop", f"{value}{number}")
+            if act == "learn":
+                shared.books[number].learn(*PLACE, (lesson,))
+                last[str(lesson.value)] = True
+            elif act == "unlearn":
+                shared.books[number].unlearn(*PLACE, (lesson,))
+                last[str(lesson.value)] = False
+            else:
+                shared.write(number)
+        for number in range(3):
+            shared.write(number)
+        assert shared.kept() == {value for value, known in last.items() if known}
+
+    @given(st.binary() | st.sampled_from([b'{"version":1,"lessons":[7,{}]}']))
+    def test_any_content(self, content: bytes) -> None:
+        book = LessonBook()
+        book.learn(*PLACE, (TAGS,))
+        assert b"tags" in book.change(0).merged(content)

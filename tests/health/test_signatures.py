@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
-import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,23 +72,18 @@ def test_a_later_run_knows_what_an_earlier_one_knew(tmp_path: Path) -> None:
     file = tmp_path / "state" / "turnout" / "signatures.json"
     first, second = SignatureLedger(), SignatureLedger(capacity=2)
     first.note([A, B], "minimax")
-    first.write(file, first.encoded())
+    file.parent.mkdir(parents=True)
+    file.write_bytes(first.change(0).merged(None))
     second.note([C, B], "anthropic")
     second.load(file)
-    assert second.encoded() == f'{{"{C}":"anthropic","{B}":"anthropic"}}'.encode()
+    assert second.change(0).merged(None) == f'{{"{C}":"anthropic","{B}":"anthropic"}}'.encode()
     assert not second.knows_others_than("anthropic"), "what this run saw is newer"
 
 
-def test_the_file_is_the_users_alone_and_holds_hashes_only(tmp_path: Path) -> None:
-    file = tmp_path / "a" / "signatures.json"
-    file.parent.mkdir()
-    file.parent.chmod(0o755)
+def test_the_file_holds_hashes_only() -> None:
     ledger = SignatureLedger()
     ledger.note(prints("a very secret signature"), "anthropic")
-    ledger.write(file, ledger.encoded())
-    assert b"secret" not in file.read_bytes()
-    if os.name == "posix":
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600 and stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert b"secret" not in ledger.change(0).merged(None)
 
 
 def test_no_file_is_no_fault(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -112,10 +106,70 @@ def test_a_broken_file_is_ignored_with_one_warning(
     assert len(ledger) == 0 and [str(file) in record.getMessage() for record in caplog.records] == [True]
 
 
-def test_a_file_that_cannot_be_written_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "taken").write_text("a file, not a folder")
-    ledger = SignatureLedger()
-    with caplog.at_level(logging.WARNING, "turnout"):
-        ledger.write(tmp_path / "taken" / "signatures.json", b"{}")
-        ledger.write(tmp_path / "taken" / "signatures.json", b"{}")
-    assert len(caplog.records) == 1
+# --- several with one file ---
+
+
+class Shared:
+    """Several ledgers with one file. Each write tells the file what is new since the ledger's last one."""
+
+    def __init__(self, ledgers: int, capacity: int = 100) -> None:
+        self.ledgers = [SignatureLedger(capacity) for _ in range(ledgers)]
+        self.written = [0] * ledgers
+        self.content: bytes | None = None
+
+    def write(self, number: int) -> None:
+        change = self.ledgers[number].change(self.written[number])
+        self.content = change.merged(self.content)
+        assert change.merged(self.content) == self.content, "a write that is made twice changes nothing"
+        self.written[number] = change.revision
+
+    def kept(self) -> dict[str, str]:
+        assert self.content is not None
+        return msgspec.json.decode(self.content, type=dict[str, str])
+
+
+def test_each_keeps_what_the_other_noted() -> None:
+    shared = Shared(2)
+    for number, fingerprint_ in ((0, A), (0, B), (1, C), (0, D)):
+        shared.ledgers[number].note([fingerprint_], f"signer {number}")
+        shared.write(number)
+    assert shared.kept() == {A: "signer 0", B: "signer 0", C: "signer 1", D: "signer 0"}
+
+
+def test_a_full_ledger_does_not_push_out_what_is_newer() -> None:
+    shared = Shared(2, capacity=3)
+    shared.ledgers[0].note([A, B, C], "x")
+    shared.write(0)
+    shared.ledgers[1].note([D], "y")
+    shared.write(1)
+    assert shared.ledgers[0].minted_by(A), "its conversation goes on"
+    (new,) = prints("new")
+    shared.ledgers[0].note([new], "x")
+    shared.write(0)
+    assert list(shared.kept()) == [D, A, new]
+
+
+def test_a_file_that_is_gone_is_made_anew() -> None:
+    shared = Shared(1)
+    shared.ledgers[0].note([A], "x")
+    shared.write(0)
+    for content in (None, b"", b"{", b"[]", b'{"a":"b"}', b"\xff"):
+        shared.content = content
+        shared.ledgers[0].note([B], "x")
+        shared.write(0)
+        assert shared.kept() == {A: "x", B: "x"}
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abcdef"), st.booleans())))
+def test_nothing_is_lost_whatever_the_order_of_writes(steps: list[tuple[int, str, bool]]) -> None:
+    shared = Shared(3)
+    noted: set[str] = set()
+    for number, word, writes in steps:
+        if writes:
+            shared.write(number)
+        else:
+            shared.ledgers[number].note(prints(word), "x")
+            noted |= set(prints(word))
+    for number in range(3):
+        shared.write(number)
+    assert shared.kept() == dict.fromkeys(noted, "x")

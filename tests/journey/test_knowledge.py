@@ -73,6 +73,7 @@ async def test_what_is_learned_is_kept_for_the_next_run(tmp_path: Path) -> None:
     knowledge.minted(mine, ["a" * 16])
     await knowledge.written()
     assert {file.stat().st_mode & 0o777 for file in (tmp_path / "state").iterdir()} == {0o600}
+    assert {"learned.json", "signatures.json"} < {file.name for file in (tmp_path / "state").iterdir()}
     later = knowing(mine)
     later.keep_in(tmp_path / "state", signatures=True)
     assert later.lessons.known("mine", "messages", "m") == (DROP, LIMIT)
@@ -131,3 +132,33 @@ async def test_a_lesson_that_did_not_help_is_forgotten(tmp_path: Path) -> None:
     await knowledge.written()
     kept = json.loads((tmp_path / "state" / "learned.json").read_text())
     assert [entry["rule"] for entry in kept["lessons"]] == ["max_tokens"]
+
+
+async def test_two_turnouts_keep_what_both_have_learned(tmp_path: Path) -> None:
+    mine = provider()
+    first, second = knowing(mine), knowing(mine)
+    for each in (first, second):
+        each.keep_in(tmp_path / "state", signatures=True)
+    for each, letter in ((first, "a"), (second, "b"), (first, "c"), (second, "d")):
+        each.learn(mine, "messages", "m", [Lesson("drop", letter)])
+        each.minted(mine, [letter * 16])
+    for each in (first, second):
+        await each.written()
+    later = knowing(mine)
+    later.keep_in(tmp_path / "state", signatures=True)
+    assert {str(lesson.value) for lesson in later.known(mine, "messages", "m")} == set("abcd")
+    assert all(later.signatures.minted_by(letter * 16) == "mine" for letter in "abcd")
+
+
+def test_what_was_learned_last_is_kept_when_the_loop_is_gone(tmp_path: Path) -> None:
+    """mitmproxy's `done` is synchronous, and waits for no task."""
+    mine = provider()
+    knowledge = knowing(mine)
+    knowledge.keep_in(tmp_path / "state", signatures=True)
+    knowledge.learn(mine, "messages", "m", [DROP])
+    knowledge.minted(mine, ["a" * 16])
+    knowledge.flush()
+    later = knowing(mine)
+    later.keep_in(tmp_path / "state", signatures=True)
+    assert later.known(mine, "messages", "m") == (DROP,)
+    assert later.signatures.minted_by("a" * 16) == "mine"

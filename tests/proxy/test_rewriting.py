@@ -51,6 +51,7 @@ async def test_what_a_400_names_is_left_out_and_remembered(
         first = await ask(client, running.url, odd)
         second = await ask(client, running.url, odd)
         flows = (await running.finished(4))[:4]
+        await running.addon.conductor.dispatcher.knowledge.written()
         told = (await health(client, running.url))["providers"]["mine"]["learned"]
         sent = [set(request.json) & set(odd) for request in upstream.messages]
     assert (first.status_code, second.status_code) == (200, 200)
@@ -68,6 +69,17 @@ async def test_what_a_400_names_is_left_out_and_remembered(
     assert '[providers.mine] rewrite.drop = ["metadata"]' in caplog.text
     kept = json.loads((home / ".state" / "turnout" / "learned.json").read_text())
     assert [entry["value"] for entry in kept["lessons"]] == ["metadata", "service_tier"]
+
+
+async def test_what_was_learned_in_the_last_moment_is_kept(
+    proxy: StartProxy, client: httpx.AsyncClient, home: Path
+) -> None:
+    async with ScriptedProvider(refusing("metadata"), strict="nothing") as upstream:
+        running = await proxy(own("mine", upstream, UNREWRITTEN) + route("mine"))
+        await ask(client, running.url, {"metadata": {}})
+        running.addon.conductor.abandon_all()
+        kept = json.loads((home / ".state" / "turnout" / "learned.json").read_text())
+    assert [entry["value"] for entry in kept["lessons"]] == ["metadata"]
 
 
 async def test_lessons_of_an_earlier_run_are_in_force(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from turnout.health.state_file import StateWriter
+from turnout.health.state_file import MOST_BYTES
 from turnout.wire.signatures import FINGERPRINT_LENGTH
 from turnout.wire.splice import UNREADABLE
 
@@ -33,22 +34,30 @@ class SignatureLedger:
         self._capacity = capacity
         self._signers: OrderedDict[str, str] = OrderedDict()
         self._counts: Counter[str] = Counter()
-        self.write = StateWriter("known thinking signatures").write
-        """Replaces the file by what `encoded` gave. Blocks on the disk, and never raises."""
+        self._fresh: dict[str, int] = {}
+        """Blocks seen since the file was written, with the revision that writes them."""
+        self.revision = 0
+        """Grows with every note."""
 
     def __len__(self) -> int:
         return len(self._signers)
 
     def note(self, fingerprints: Iterable[str], signer: str) -> None:
         """These blocks carry the signatures of this signer."""
+        self.revision += 1
         for fingerprint in fingerprints:
             self._forget(fingerprint)
             self._signers[fingerprint] = signer
             self._counts[signer] += 1
+            self._fresh[fingerprint] = self.revision
+        self._make_room()
+
+    def _make_room(self) -> None:
         while len(self._signers) > self._capacity:
             self._forget(next(iter(self._signers)))
 
     def _forget(self, fingerprint: str) -> None:
+        self._fresh.pop(fingerprint, None)
         signer = self._signers.pop(fingerprint, None)
         if signer is not None:
             self._counts[signer] -= 1
@@ -60,6 +69,7 @@ class SignatureLedger:
         signer = self._signers.get(fingerprint)
         if signer is not None:
             self._signers.move_to_end(fingerprint)  # its conversation goes on
+            self._fresh[fingerprint] = self.revision + 1
         return signer
 
     def knows_others_than(self, signer: str) -> bool:
@@ -68,9 +78,10 @@ class SignatureLedger:
 
     # --- from one run to the next ---
 
-    def encoded(self) -> bytes:
-        """What `write` puts into the file: a JSON object of fingerprint and signer, the oldest first."""
-        return msgspec.json.encode(self._signers)
+    def change(self, written: int) -> SignatureChange:
+        """What the file is to be told, after it was told the revision `written`."""
+        self._fresh = {fingerprint: revision for fingerprint, revision in self._fresh.items() if revision > written}
+        return SignatureChange(dict(self._signers), frozenset(self._fresh), self._capacity, self.revision)
 
     def load(self, file: Path) -> None:
         """Take over what an earlier run knew, as older than all that is known by now. Blocks on the disk.
@@ -78,14 +89,44 @@ class SignatureLedger:
         No file is no fault; one that cannot be read is ignored with a warning.
         """
         try:
-            found = _FILE.decode(file.read_bytes())
-            if not all(signer and _FINGERPRINT.fullmatch(fingerprint) for fingerprint, signer in found.items()):
-                raise ValueError("it holds something else than fingerprints")
+            with file.open("rb") as stream:
+                found = _read(stream.read(MOST_BYTES))
         except FileNotFoundError:
             return
         except (OSError, *UNREADABLE) as error:
             logger.warning("%s: known thinking signatures are ignored (%s)", file, error)
             return
-        known = list(self._signers.items())
-        for fingerprint, signer in (*found.items(), *known):
-            self.note((fingerprint,), signer)
+        older = {fingerprint: signer for fingerprint, signer in found.items() if fingerprint not in self._signers}
+        self._signers = OrderedDict({**older, **self._signers})
+        self._counts = Counter(self._signers.values())
+        self._make_room()
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureChange:
+    """All that a ledger knows, the oldest first, and which of it is new since its file was written."""
+
+    known: Mapping[str, str]
+    fresh: frozenset[str]
+    capacity: int
+    revision: int
+
+    def merged(self, found: bytes | None) -> bytes:
+        """What to write: a JSON object of fingerprint and signer. What is new here is newest, what the file lacks of
+        the rest is oldest."""
+        try:
+            theirs = {} if found is None else _read(found)
+        except UNREADABLE:
+            theirs = {}
+        merged = {each: signer for each, signer in self.known.items() if each not in self.fresh and each not in theirs}
+        merged |= {each: signer for each, signer in theirs.items() if each not in self.fresh}
+        merged |= {each: signer for each, signer in self.known.items() if each in self.fresh}
+        return msgspec.json.encode(dict(list(merged.items())[-self.capacity :]))
+
+
+def _read(data: bytes) -> dict[str, str]:
+    """The signers by fingerprint. Raises one of UNREADABLE for anything else."""
+    found = _FILE.decode(data)
+    if not all(signer and _FINGERPRINT.fullmatch(fingerprint) for fingerprint, signer in found.items()):
+        raise ValueError("it holds something else than fingerprints")
+    return found

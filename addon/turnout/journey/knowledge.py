@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from turnout.exchange import Endpoint
 from turnout.health.lessons import LessonBook
 from turnout.health.signatures import SignatureLedger
+from turnout.health.state_file import StateFile
 from turnout.providers.base import Shaping
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import Rewrite, rules_for
@@ -29,9 +28,8 @@ class Knowledge:
         self._rules: dict[_Key, Rewrite] = {}
         self._providers: Mapping[str, Provider] = {}
         self._signers: set[str] = set()
-        self._lessons_file: Path | None = None
-        self._signatures_file: Path | None = None
-        self._last_write: asyncio.Task[None] | None = None
+        self._lessons_file = StateFile(self.lessons, "what was learned about providers")
+        self._signatures_file = StateFile(self.signatures, "known thinking signatures")
 
     def configure(self, providers: Mapping[str, Provider]) -> None:
         """New settings: what was learned of a provider is forgotten as far as an edit of its table outdates it."""
@@ -39,7 +37,7 @@ class Knowledge:
         for name, provider in self._providers.items():
             self._forget_outdated(provider, providers.get(name))
         if len(self.lessons) != known:
-            self._keep_lessons()
+            self._lessons_file.write_soon()
         self._providers = providers
         self._signers = {provider.signs_as for provider in providers.values()}
         self._rules.clear()
@@ -57,12 +55,12 @@ class Knowledge:
     def keep_in(self, directory: Path, *, signatures: bool) -> None:
         """Where to keep what is learned. Reads what an earlier run left there; from then on changes are written."""
         lessons, ledger = directory / "learned.json", directory / "signatures.json"
-        if self._lessons_file != lessons:
-            self._lessons_file = lessons
+        if self._lessons_file.place != lessons:
+            self._lessons_file.place = lessons
             self.lessons.load(lessons)
-        if signatures and self._signatures_file != ledger:
+        if signatures and self._signatures_file.place != ledger:
             self.signatures.load(ledger)
-        self._signatures_file = ledger if signatures else None
+        self._signatures_file.place = ledger if signatures else None
 
     # --- what requests need of it ---
 
@@ -106,35 +104,25 @@ class Knowledge:
         """Remember what a model refuses. Returns what was not known before."""
         new = self.lessons.learn(provider.name, endpoint, model, lessons)
         if new:
-            self._keep_lessons()
+            self._lessons_file.write_soon()
         return new
 
     def unlearn(self, provider: Provider, endpoint: Endpoint, model: str, lessons: Sequence[Lesson]) -> None:
         """Forget lessons that did not help: the same was refused again."""
         if self.lessons.unlearn(provider.name, endpoint, model, lessons):
-            self._keep_lessons()
+            self._lessons_file.write_soon()
 
     def minted(self, provider: Provider, fingerprints: Sequence[str]) -> None:
         """A provider has signed these thinking blocks."""
         self.signatures.note(fingerprints, provider.signs_as)
-        if self._signatures_file is not None:
-            self._write_soon(partial(self.signatures.write, self._signatures_file, self.signatures.encoded()))
-
-    def _keep_lessons(self) -> None:
-        if self._lessons_file is not None:
-            self._write_soon(partial(self.lessons.write, self._lessons_file, self.lessons.encoded()))
+        self._signatures_file.write_soon()
 
     async def written(self) -> None:
         """Wait until the files hold all that is known."""
-        if self._last_write is not None:
-            await self._last_write
+        await self._lessons_file.written()
+        await self._signatures_file.written()
 
-    def _write_soon(self, write: Callable[[], None]) -> None:
-        """In a thread, one file at a time: what is written last is what was known last."""
-        self._last_write = asyncio.get_running_loop().create_task(_after(self._last_write, write))
-
-
-async def _after(earlier: asyncio.Task[None] | None, write: Callable[[], None]) -> None:
-    if earlier is not None:
-        await asyncio.wait((earlier,))
-    await asyncio.to_thread(write)
+    def flush(self) -> None:
+        """Write what has not been written, before the process ends. Needs no event loop; blocks on the disk."""
+        self._lessons_file.flush()
+        self._signatures_file.flush()
