@@ -7,6 +7,7 @@ import re
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -20,7 +21,7 @@ logger = logging.getLogger("turnout")
 CAPACITY = 20_000
 """Blocks that are remembered, about 3 MB: weeks of work. The one not seen for longest is forgotten first."""
 
-_FINGERPRINT = re.compile(rf"[0-9a-f]{{{FINGERPRINT_LENGTH}}}")
+_HEXADECIMAL = re.compile("[0-9a-f]*")
 _FILE = msgspec.json.Decoder(dict[str, str])
 
 
@@ -35,7 +36,7 @@ class SignatureLedger:
         self._signers: OrderedDict[str, str] = OrderedDict()
         self._counts: Counter[str] = Counter()
         self._fresh: dict[str, int] = {}
-        """Blocks seen since the file was written, with the revision that writes them."""
+        """Blocks seen since the file was written, the latest last, with the revision that writes them."""
         self.revision = 0
         """Grows with every note."""
 
@@ -69,6 +70,7 @@ class SignatureLedger:
         signer = self._signers.get(fingerprint)
         if signer is not None:
             self._signers.move_to_end(fingerprint)  # its conversation goes on
+            self._fresh.pop(fingerprint, None)
             self._fresh[fingerprint] = self.revision + 1
         return signer
 
@@ -81,7 +83,8 @@ class SignatureLedger:
     def change(self, written: int) -> SignatureChange:
         """What the file is to be told, after it was told the revision `written`."""
         self._fresh = {fingerprint: revision for fingerprint, revision in self._fresh.items() if revision > written}
-        return SignatureChange(dict(self._signers), frozenset(self._fresh), self._capacity, self.revision)
+        fresh = {fingerprint: self._signers[fingerprint] for fingerprint in self._fresh}
+        return SignatureChange(msgspec.json.encode(self._signers), fresh, self._capacity, self.revision)
 
     def load(self, file: Path) -> None:
         """Take over what an earlier run knew, as older than all that is known by now. Blocks on the disk.
@@ -106,27 +109,35 @@ class SignatureLedger:
 class SignatureChange:
     """All that a ledger knows, the oldest first, and which of it is new since its file was written."""
 
-    known: Mapping[str, str]
-    fresh: frozenset[str]
+    known: bytes
+    """As the file would hold it: encoding is the fastest way to copy it."""
+    fresh: Mapping[str, str]
     capacity: int
     revision: int
 
     def merged(self, found: bytes | None) -> bytes:
         """What to write: a JSON object of fingerprint and signer. What is new here is newest, what the file lacks of
         the rest is oldest."""
+        known = _FILE.decode(self.known)
         try:
             theirs = {} if found is None else _read(found)
         except UNREADABLE:
             theirs = {}
-        merged = {each: signer for each, signer in self.known.items() if each not in self.fresh and each not in theirs}
-        merged |= {each: signer for each, signer in theirs.items() if each not in self.fresh}
-        merged |= {each: signer for each, signer in self.known.items() if each in self.fresh}
-        return msgspec.json.encode(dict(list(merged.items())[-self.capacity :]))
+        missing = known.keys() - theirs.keys()
+        merged = {each: signer for each, signer in known.items() if each in missing} if missing else {}
+        merged |= theirs
+        for each, signer in self.fresh.items():
+            merged.pop(each, None)
+            merged[each] = signer
+        return msgspec.json.encode(dict(islice(merged.items(), max(0, len(merged) - self.capacity), None)))
 
 
 def _read(data: bytes) -> dict[str, str]:
     """The signers by fingerprint. Raises one of UNREADABLE for anything else."""
     found = _FILE.decode(data)
-    if not all(signer and _FINGERPRINT.fullmatch(fingerprint) for fingerprint, signer in found.items()):
+    # In few steps for all: a file is read again for every write.
+    if not (set(map(len, found)) <= {FINGERPRINT_LENGTH} and _HEXADECIMAL.fullmatch("".join(found))):
         raise ValueError("it holds something else than fingerprints")
+    if not all(found.values()):
+        raise ValueError("it names no signer")
     return found
