@@ -9,6 +9,7 @@ import pytest
 
 from turnout import errors
 from turnout.errors import (
+    LONGEST_MESSAGE,
     AuthUnavailable,
     ConfigError,
     CredentialError,
@@ -94,6 +95,16 @@ def test_bytes_that_are_no_text_can_be_told() -> None:
     error = NotFound("GET /\udcff is not served here")
     assert str(error) == error.message == "GET /? is not served here"
     assert json.loads(error.body("anthropic"))["error"]["message"] == "GET /? is not served here"
+
+
+def test_what_a_client_sent_is_not_told_without_end() -> None:
+    error = NotFound(f"GET /{'x' * 60_000}\n\x1b[2J is not served here.")
+    assert len(error.message) == LONGEST_MESSAGE and error.message.endswith("x…")
+
+
+def test_control_characters_are_not_told() -> None:
+    """A message stands in the log and in comments; a model name in a path may be encoded."""
+    assert NotFound("model: a\nb\x1b[2J").message == "model: a?b?[2J"
 
 
 def test_error_events() -> None:

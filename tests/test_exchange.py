@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.errors import InvalidRequest
-from turnout.exchange import Attempt, ClientRequest, Exchange, Target
+from turnout.exchange import LONGEST_MODEL, LONGEST_SESSION, Attempt, ClientRequest, Exchange, Target
 
 
 def request(body: bytes, **headers: str) -> ClientRequest:
@@ -48,6 +48,8 @@ def test_the_model_and_undecoded_fields() -> None:
         (b'{"model": ["x"]}', "model: Input should be a string"),
         (b'{"model": "\xff"}', "model: Input should be a string"),
         (b'{"model": " "}', "model: String should not be empty"),
+        (b'{"model": "%s"}' % (b"m" * 257), "model: String should have at most 256 characters"),
+        (b'{"model": "%s"}' % (b"m" * 1_000_000), "model: String should have at most 256 characters"),
     ],
 )
 def test_problems_are_named(body: bytes, told: str) -> None:
@@ -64,6 +66,18 @@ def test_any_body_has_a_model_or_is_an_invalid_request(body: bytes) -> None:
         assert error.body("anthropic")
     else:
         assert model.strip() and json.loads(bytes(sent.fields["model"]), strict=False) == model
+
+
+def test_a_long_model_name_is_one() -> None:
+    name = "arn:aws:bedrock:us-east-1:123456789012:" + "m" * (LONGEST_MODEL - 39)
+    assert request(json.dumps({"model": name}).encode()).model == name
+
+
+@pytest.mark.parametrize(("length", "known"), [(36, True), (LONGEST_SESSION, True), (129, False), (60_000, False)])
+def test_a_session_id_without_end_is_not_remembered(length: int, known: bool) -> None:
+    session = "s" * length
+    exchange = Exchange(request(b"{}", x_claude_code_session_id=session), "messages")
+    assert exchange.session == (session if known else None)
 
 
 def test_an_exchange_and_its_attempts() -> None:

@@ -50,6 +50,10 @@ STATUS_OF_TYPE: Mapping[str, int] = MappingProxyType(
 """The status that goes with each of Anthropic's error types, and with `not_supported` of its gateway protocol."""
 
 
+LONGEST_MESSAGE = 1000
+"""Characters. Messages go to the client, into the log and into comments, and some quote what a client sent."""
+
+
 class TurnoutError(Exception):
     """Root of the tree. The message says what happened, where, and what to do."""
 
@@ -84,8 +88,7 @@ class RequestError(TurnoutError):
     """What `x-should-retry` tells the client's SDK; None leaves the decision to its own rules."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, details: Mapping[str, Any] | None = None):
-        # What a client sent may be quoted here, and headers and paths need not be UTF-8.
-        self.message = message.encode(errors="replace").decode()
+        self.message = _tellable(message)
         super().__init__(self.message)
         self.retry_after = retry_after
         self.details = dict(details or {})
@@ -102,6 +105,12 @@ class RequestError(TurnoutError):
     def body(self, dialect: Dialect, request_id: str | None = None) -> bytes:
         """The JSON body in the shape that clients of this dialect parse."""
         return error_body(dialect, self.type, self.message, code=self.code, request_id=request_id, details=self.details)
+
+
+def _tellable(message: str) -> str:
+    """What a client sent may be quoted in it: headers and paths need not be UTF-8, and may hold control characters."""
+    text = message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 class InvalidRequest(RequestError):

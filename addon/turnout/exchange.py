@@ -15,6 +15,12 @@ from turnout.errors import Dialect, InvalidRequest
 
 Endpoint = Literal["messages", "count_tokens"]
 
+LONGEST_MODEL = 256
+"""Characters. The names that providers give are far shorter, those of Bedrock's profiles (ARNs) among them."""
+
+LONGEST_SESSION = 128
+"""Characters of a session id that is remembered. Claude Code's are UUIDs."""
+
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STRING = msgspec.json.Decoder(str)
 
@@ -57,7 +63,7 @@ class ClientRequest:
 
     @cached_property
     def model(self) -> str:
-        """The model name as the client wrote it. Raises InvalidRequest when there is none."""
+        """The model name as the client wrote it. Raises InvalidRequest when there is none, or one without end."""
         raw = self.fields.get("model")
         if raw is None:
             raise InvalidRequest("model: Field required")
@@ -67,6 +73,8 @@ class ClientRequest:
             raise InvalidRequest("model: Input should be a string") from None
         if not model.strip():
             raise InvalidRequest("model: String should not be empty")
+        if len(model) > LONGEST_MODEL:
+            raise InvalidRequest(f"model: String should have at most {LONGEST_MODEL} characters")
         return model
 
 
@@ -127,8 +135,9 @@ class Exchange:
 
     @property
     def session(self) -> str | None:
-        """Claude Code's session id, the key of session affinity."""
-        return self.request.headers.get("x-claude-code-session-id")
+        """Claude Code's session id, the key of session affinity. None for one that is too long to be remembered."""
+        found = self.request.headers.get("x-claude-code-session-id")
+        return found if found is not None and len(found) <= LONGEST_SESSION else None
 
 
 @dataclass(frozen=True, slots=True)

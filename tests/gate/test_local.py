@@ -138,3 +138,11 @@ def test_status_is_a_page_for_browsers() -> None:
 def test_the_page_says_what_is_unusual() -> None:
     page = status_page({**HEALTH, "config": None, "pinned": "minimax"}, "text/html").body.decode()
     assert "no config file: everything goes to Anthropic · pinned to minimax · 1 open" in page
+
+
+def test_the_page_says_how_much_is_left_out() -> None:
+    left_out = {"cooldowns": 980, "learned": 12}
+    providers = {"minimax": {**HEALTH["providers"]["minimax"], "left_out": left_out}}
+    page = status_page({**HEALTH, "providers": providers}, "text/html").body.decode()
+    assert "(62 s left); and 980 more</td>" in page
+    assert "[&quot;&lt;a&gt;&quot;]; and 12 more</td>" in page

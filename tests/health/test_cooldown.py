@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.health.conftest import START, Clock
-from turnout.health.cooldown import QUOTA_DEFAULT, TRANSIENT_DEFAULT, Claim, Cooldowns, CooldownState
+from turnout.health.cooldown import MOST_KEPT, QUOTA_DEFAULT, TRANSIENT_DEFAULT, Claim, Cooldowns, CooldownState
 from turnout.health.verdict import Judgement, Verdict
 
 DAY = 86400.0
@@ -361,6 +361,61 @@ def test_memory_is_bounded(cooldowns: Cooldowns, clock: Clock) -> None:
         fail(cooldowns, ("p", "c", f"model-{number}"), failure(Verdict.NOT_FOUND))
         clock.now += 61
     assert len(cooldowns._entries) <= 3600 / 61 + 3
+
+
+def test_of_too_many_those_that_end_first_are_forgotten(clock: Clock) -> None:
+    cooldowns = Cooldowns(clock, jitter=lambda: 0.0)
+    fail(cooldowns, OPUS, failure(Verdict.QUOTA, until=START + 7200))
+    for number in range(MOST_KEPT + 100):
+        fail(cooldowns, ("p", f"key-{number % 7}", f"model-{number}"), failure(Verdict.NOT_FOUND))
+        clock.now += 0.001
+    assert len(cooldowns._entries) == MOST_KEPT
+    assert not cooldowns.claim(*OPUS), "a quota lasts, whatever clients ask for"
+    newest = MOST_KEPT + 99
+    assert not cooldowns.claim("p", f"key-{newest % 7}", f"model-{newest}")
+    assert cooldowns.claim("p", "key-0", "model-0")
+
+
+def test_the_newest_is_never_the_one_that_is_forgotten(clock: Clock) -> None:
+    cooldowns = Cooldowns(clock, jitter=lambda: 0.0, capacity=1)
+    fail(cooldowns, OPUS, failure(Verdict.QUOTA_MODEL))
+    fail(cooldowns, HAIKU, failure(Verdict.THROTTLE))
+    assert not cooldowns.claim(*HAIKU)
+    assert cooldowns.claim(*OPUS)
+
+
+def test_a_probe_is_never_forgotten(clock: Clock) -> None:
+    cooldowns = Cooldowns(clock, jitter=lambda: 0.0, capacity=2)
+    fail(cooldowns, OPUS, failure(Verdict.OVERLOADED))
+    clock.now += TRANSIENT_DEFAULT
+    probe = start(cooldowns, OPUS)
+    for number in range(10):
+        fail(cooldowns, ("p", "c", f"model-{number}"), failure(Verdict.QUOTA_MODEL))
+    assert not cooldowns.claim(*OPUS), "one probe at a time"
+    cooldowns.succeeded(probe)
+    assert cooldowns.claim(*OPUS) and len(cooldowns._entries) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([None, *Verdict]), st.sampled_from([0.0, 61.0]))))
+def test_bounded_whatever_happens(steps: list[tuple[int, Verdict | None, float]]) -> None:
+    """A claim whose cooldown was forgotten ends like any other."""
+    clock = Clock()
+    cooldowns = Cooldowns(clock, jitter=lambda: 0.0, capacity=3)
+    under_way: list[Claim] = []
+    for number, verdict, seconds in steps:
+        clock.now += seconds
+        claim = cooldowns.claim("p", "c", f"model-{number}")
+        if claim is not None:
+            under_way.append(claim)
+        if verdict is Verdict.OK and under_way:
+            cooldowns.succeeded(under_way.pop(0))
+        elif verdict is not None and under_way:
+            cooldowns.failed(under_way.pop(0), failure(verdict))
+        probing = sum(entry.probing for entry in cooldowns._entries.values())
+        assert len(cooldowns._entries) <= max(3, probing + 1)
+    for claim in under_way:
+        cooldowns.release(claim)
+    assert not any(entry.probing for entry in cooldowns._entries.values())
 
 
 class OneProbe(RuleBasedStateMachine):

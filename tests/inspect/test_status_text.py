@@ -76,3 +76,18 @@ def test_a_cooldown_of_a_credential_that_is_gone() -> None:
     cooldown = {"credential": "0123456789ab", "model": "m", "reason": "quota", "remaining": 9}
     text = page("http://x", HEALTH | {"providers": {"p": {"cooldowns": [cooldown]}}})
     assert "a credential no longer configured for m: quota, 9 s left" in text
+
+
+def test_what_is_left_out_is_said() -> None:
+    provider = {"cooldowns": [{"model": "m"}], "learned": [], "left_out": {"cooldowns": 980, "learned": 12}}
+    told = squeezed(page("http://x", HEALTH | {"providers": {"p": provider}}))
+    assert told[-3:] == ["cooling down m: unknown reason", "cooling down and 980 more", "learned and 12 more"]
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    """Clients choose the names of models."""
+    cooldown = {"model": "a\x1b[2J\nb", "reason": "429"}
+    usage = {"p/a\x1b]0;b": {"requests": 1}}
+    text = page("http://x", HEALTH | {"providers": {"p": {"cooldowns": [cooldown]}}, "usage": usage})
+    assert "a?[2J?b: 429" in text and "p/a?]0;b" in text
+    assert all(line.isprintable() for line in text.split("\n"))

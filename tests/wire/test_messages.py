@@ -16,6 +16,7 @@ from turnout.wire import messages
 from turnout.wire.messages import (
     FOREIGN_LIMIT,
     HOLD_LIMIT,
+    MOST_COUNTS,
     MessageStream,
     Peek,
     estimate_tokens,
@@ -198,6 +199,20 @@ class TestReadUsage:
     )
     def test_anything_else_is_empty(self, body: bytes) -> None:
         assert read_usage(body) == {}
+
+    def test_invented_names_are_few_and_short(self) -> None:
+        usage = {"x" * 10_000: 1, "nested": {"y" * 10_000: 1}, **{f"name-{number}": 1 for number in range(5000)}}
+        body = json.dumps({"type": "message", "usage": usage}).encode()
+        assert len(read_usage(body)) == MOST_COUNTS
+        assert max(map(len, read_usage(body))) < 20
+
+    def test_invented_names_of_a_stream_are_few(self) -> None:
+        stream = MessageStream()
+        stream.peek(b'event: message_start\ndata: {"type":"message_start","message":{"type":"message"}}\n\n')
+        for number in range(500):
+            usage = json.dumps({"output_tokens": number, f"name-{number}": 1})
+            stream.relay(f'event: message_delta\ndata: {{"type":"message_delta","usage":{usage}}}\n\n'.encode())
+        assert len(stream.usage) == MOST_COUNTS and stream.usage["output_tokens"] == 499
 
     @given(json_values)
     def test_never_raises(self, usage: Any) -> None:

@@ -91,15 +91,21 @@ def _provider_rows(health: Mapping[str, Any]) -> list[str]:
         cooling = "; ".join(
             f"{entry['credential']} · {entry['model']}: {entry['reason']} ({entry['remaining']:.0f} s left)"
             for entry in provider["cooldowns"]
-        )
+        ) + _left_out(provider, "cooldowns")
         credentials = ", ".join(f"{entry['label']}: {entry['state']}" for entry in provider["credentials"])
         slots = provider["slots"]
         used = f"{slots['in_use']}/{slots['limit']}" if slots["limit"] else str(slots["in_use"])
         recent = " ".join(str(status) for status in provider["recent"])
         learned = "; ".join(f"{entry['model']}: {entry['suggestion']}" for entry in provider["learned"])
+        learned += _left_out(provider, "learned")
         cells = (name, provider["base_url"], credentials or "none needed", used, cooling or "ready", recent, learned)
         rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
     return rows
+
+
+def _left_out(provider: Mapping[str, Any], name: str) -> str:
+    count = provider.get("left_out", {}).get(name, 0)
+    return f"; and {count} more" if count else ""
 
 
 _PAGE = """<!doctype html>

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from heapq import nsmallest
 from weakref import WeakSet
 
 from turnout.health.limits import LONGEST_THROTTLE
@@ -15,6 +16,9 @@ QUOTA_DEFAULT = 300.0
 """Seconds for a quota or a refused credential when neither the provider nor the configuration names a time."""
 TRANSIENT_DEFAULT = 60.0
 """The same for everything else that cools."""
+
+MOST_KEPT = 1000
+"""Cooldowns that are remembered, about 1 MB: clients choose names of models, and may bring credentials of their own."""
 
 EVERY_MODEL = "*"
 """Stands for the model in entries about a whole credential."""
@@ -83,12 +87,19 @@ class Cooldowns:
     """Which (provider, credential, model) may be used now.
 
     Every attempt starts with a claim and ends it. After a cooldown has ended, one attempt is let through as the probe.
-    A probe that never ends is forgotten an hour after it started.
+    A probe that never ends is forgotten an hour after it started. Of more than `capacity` cooldowns, those that end
+    first are forgotten.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+        capacity: int = MOST_KEPT,
+    ) -> None:
         self._clock = clock
         self._jitter = jitter
+        self._capacity = capacity
         self._entries: dict[Key, _Entry] = {}
         self._open: WeakSet[Claim] = WeakSet()
         self._swept = clock()
@@ -149,6 +160,7 @@ class Cooldowns:
             # A copy of the longer one: a success of an attempt that started before this failure must not remove it.
             entry = replace(known if known.until >= entry.until else entry, probe=known.probe)
         self._entries[key] = entry
+        self._make_room(key)
         return entry.until
 
     def forget(self, provider: str) -> None:
@@ -213,6 +225,15 @@ class Cooldowns:
             return length if given > LONGEST_THROTTLE else min(length, LONGEST_THROTTLE)
         length = default or (QUOTA_DEFAULT if judgement.verdict in _LONG else TRANSIENT_DEFAULT)
         return length * (1 + self._jitter() * _JITTER)
+
+    def _make_room(self, newest: Key) -> None:
+        """Never by an entry with a probe: without it, a second probe could start beside the first."""
+        excess = len(self._entries) - self._capacity
+        if excess <= 0:
+            return
+        spare = (key for key, entry in self._entries.items() if not entry.probing and key != newest)
+        for key in nsmallest(excess, spare, key=lambda key: self._entries[key].until):
+            del self._entries[key]
 
     def _sweep(self, now: float) -> None:
         if now - self._swept < TRANSIENT_DEFAULT:

@@ -35,7 +35,12 @@ def page(address: str, health: Mapping[str, Any]) -> str:
         learned = merged_rules(str(entry.get("suggestion")) for entry in _tables_of(provider.get("learned")))
         if learned:
             lines += [f"  to keep it so, under [providers.{toml_key(name)}]:", *(f"    {line}" for line in learned)]
-    return "\n".join(lines)
+    return "\n".join(map(_printable, lines))
+
+
+def _printable(line: str) -> str:
+    """Clients choose names of models; a terminal would obey control characters in them."""
+    return line if line.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def client_url(listen: Listen) -> str:
@@ -74,8 +79,11 @@ def time_left(seconds: float) -> str:
 def _provider_rows(provider: Mapping[str, Any]) -> list[tuple[str, str]]:
     states = [(str(entry.get("label")), str(entry.get("state"))) for entry in _tables_of(provider.get("credentials"))]
     rows = [("credentials", credentials(states)), ("slots", _slots(provider.get("slots")))]
+    left_out = _table_of(provider.get("left_out"))
     rows += [("cooling down", _cooldown(entry)) for entry in _tables_of(provider.get("cooldowns"))]
+    rows += [("cooling down", f"and {left_out['cooldowns']} more")] if left_out.get("cooldowns") else []
     rows += [("learned", _learned(entry)) for entry in _tables_of(provider.get("learned"))]
+    rows += [("learned", f"and {left_out['learned']} more")] if left_out.get("learned") else []
     recent = provider.get("recent")
     if isinstance(recent, list) and recent:
         rows.append(("last statuses", ", ".join(map(str, recent))))

@@ -53,6 +53,8 @@ class Dispatcher:
         for name, provider in self._providers.items():
             if settings.providers.get(name) != provider:
                 self.cooldowns.forget(name)
+        for name in self._recent.keys() - settings.providers.keys():
+            del self._recent[name]
         self._providers = settings.providers
         self.knowledge.configure(settings.providers)
         self.slots.configure({name: provider.max_concurrent for name, provider in settings.providers.items()})

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from heapq import nlargest
+from typing import Any, TypeVar
 
 from turnout.journey.dispatch import Dispatcher
 from turnout.journey.state import Setup
+
+MOST_LISTED = 20
+"""Cooldowns and lessons that are told of each provider: clients choose the names of models."""
+
+Entry = TypeVar("Entry", bound=Mapping[str, Any])
 
 
 async def report(
@@ -38,16 +45,27 @@ def _providers(dispatcher: Dispatcher, setup: Setup) -> dict[str, Any]:
     for name, provider in setup.settings.providers.items():
         labels = setup.chain.labels_at_hand(provider)
         states = setup.chain.states_at_hand(provider)
+        cooling = [
+            {**entry, "credential": labels.get(str(entry["credential"]), entry["credential"])}
+            for entry in cooldowns
+            if entry["provider"] == name
+        ]
+        learned = [entry for entry in lessons if entry["provider"] == name]
         providers[name] = {
             "base_url": provider.base_url,
             "credentials": [{"label": label, "state": state} for label, state in states],
             "slots": slots.get(name, {"in_use": 0, "limit": provider.max_concurrent, "waiting": 0}),
-            "cooldowns": [
-                {**entry, "credential": labels.get(str(entry["credential"]), entry["credential"])}
-                for entry in cooldowns
-                if entry["provider"] == name
-            ],
-            "learned": [entry for entry in lessons if entry["provider"] == name],
+            "cooldowns": _longest(cooling, "remaining"),
+            "learned": _longest(learned, "expires"),
+            "left_out": {
+                "cooldowns": max(0, len(cooling) - MOST_LISTED),
+                "learned": max(0, len(learned) - MOST_LISTED),
+            },
             "recent": dispatcher.recent(name),
         }
     return providers
+
+
+def _longest(entries: list[Entry], seconds: str) -> list[Entry]:
+    """Those that last longest, if there are too many for all to be told."""
+    return entries if len(entries) <= MOST_LISTED else nlargest(MOST_LISTED, entries, key=lambda entry: entry[seconds])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -72,13 +73,19 @@ def read_usage(body: bytes) -> dict[str, int]:
     return _counts(facts.usage) if facts is not None and facts.type == "message" else {}
 
 
+MOST_COUNTS = 40
+_LONGEST_COUNT_NAME = 80
+
+
 def _counts(usage: object) -> dict[str, int]:
+    """Anthropic has about ten counts; there is no end to the names that others may invent."""
     counts: dict[str, int] = {}
     if isinstance(usage, dict):
         for name, value in usage.items():
             members = {f"{name}.{inner}": count for inner, count in value.items()} if isinstance(value, dict) else {}
             counts |= {key: count for key, count in (members or {name: value}).items() if is_count(count)}
-    return counts
+    short = ((name, count) for name, count in counts.items() if len(name) <= _LONGEST_COUNT_NAME)
+    return dict(islice(short, MOST_COUNTS))
 
 
 class Peek(enum.Enum):
@@ -254,7 +261,8 @@ class MessageStream:
         message = facts.message if isinstance(facts.message, dict) else {}
         # The counts of message_delta are cumulative: one that is present replaces the earlier one
         # (https://docs.claude.com/en/docs/build-with-claude/streaming).
-        self.usage |= _counts(message.get("usage")) | _counts(facts.usage)
+        told = self.usage | _counts(message.get("usage")) | _counts(facts.usage)
+        self.usage = dict(islice(told.items(), MOST_COUNTS))
         delta = facts.delta if isinstance(facts.delta, dict) else message
         reason = delta.get("stop_reason")
         if isinstance(reason, str):
