@@ -300,6 +300,16 @@ class TestTwoTurnouts:
             shared.write(number % 2)
         assert shared.kept() == {"v3", "v4", "v5", "v6", "v7"}
 
+    def test_what_there_is_no_room_for_here_stays_in_the_file(self, clock: Clock) -> None:
+        shared = Shared(clock, 2, capacity=2)
+        for value in "abc":
+            shared.books[0].learn(*PLACE, (Lesson("drop", value),))
+            clock.now += 1
+        shared.books[1].learn(*PLACE, (Lesson("drop", "a"),))
+        shared.write(1)
+        shared.write(0)
+        assert shared.kept() == {"a", "c"}
+
     @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version":2,"lessons":[]}', b"\xff", b"[" * 100_000])
     def test_a_broken_file_is_replaced_by_all_that_is_known(self, clock: Clock, content: bytes) -> None:
         shared = Shared(clock, 1)
