@@ -24,7 +24,7 @@ from turnout.health.verdict import Verdict
 from turnout.inspect import notes
 from turnout.inspect.attempts import failed_attempt
 from turnout.inspect.describing import describe
-from turnout.inspect.masking import masked_fields
+from turnout.inspect.masking import Masks
 from turnout.inspect.pristine import client_side, put_away
 from turnout.inspect.replayed import Recorded, forget_recorded, is_attempt
 from turnout.inspect.usage import UsageTotals
@@ -36,12 +36,12 @@ from turnout.passage import Passage
 from turnout.proxy.publish import publish
 from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
 from turnout.proxy.steering import engage, steering
-from turnout.proxy.withholding import keep_from_flow, withhold
+from turnout.proxy.withholding import cover, request_as_sent, reveal_answer, withhold
 from turnout.routing.facts import Facts
 from turnout.routing.names import asked
 from turnout.settings.model import Settings
 from turnout.settings.places import state_directory
-from turnout.settings.secret import masked_path, redact
+from turnout.settings.secret import redact
 from turnout.wire.compression import decompress
 from turnout.wire.headers import lowered
 from turnout.wire.messages import replace_model
@@ -87,16 +87,16 @@ class Conductor:
             flow.kill()
             return
         recorded = forget_recorded(flow) if replayed else Recorded()
-        fields, headers = request.headers.fields, lowered(request.headers)
-        request.headers.fields = masked_fields(fields)  # from now on the flow is shown
+        fields, headers, path = request.headers.fields, lowered(request.headers), request.path
+        withhold(flow, self._masks())  # from now on the flow is shown
         try:
             if self._setup is None:
                 raise InternalError("Turnout has no valid configuration; see its log.")
             setup = self._setup
             if not replayed:  # a replay is started by the user, not by a client
-                asked = Asked(request.method, request.path, *flow.client_conn.sockname[:2])
+                asked = Asked(request.method, path, *flow.client_conn.sockname[:2])
                 setup.gatekeeper.admit(request.host_header or "", headers, asked)
-            known = recognise(request.method, request.path)
+            known = recognise(request.method, path)
         except RequestError as error:
             request.headers.pop("expect", None)  # or mitmproxy would ask for the body first
             self._refuse(flow, error)
@@ -107,7 +107,7 @@ class Conductor:
             known,
             fields=fields,
             headers=headers,
-            path=request.path,
+            path=path,
             chunks=request.http_version != "HTTP/1.0",
             recorded=recorded,
         )
@@ -122,7 +122,7 @@ class Conductor:
         try:
             if passage.known.local is not None:
                 answer_with(flow, await self._local(passage, self._setup))
-                flow.comment = f"answered by Turnout: {flow.request.method} {notes.one_line(masked_path(passage.path))}"
+                flow.comment = f"answered by Turnout: {flow.request.method} {notes.one_line(flow.request.path)}"
                 return
             if passage.journey is None:
                 self._open(passage, self._setup)
@@ -143,9 +143,10 @@ class Conductor:
         assert passage.known.endpoint is not None
         if passage.recorded.body is not None:
             flow.request.raw_content = passage.recorded.body
-        passage.client = client_side(flow, passage.fields)
+            cover(flow)
+        passage.client = client_side(flow, passage.fields, self._masks())
         body = decompress(
-            flow.request.raw_content or b"",
+            request_as_sent(flow).raw_content or b"",
             passage.headers.get("content-encoding", ""),
             setup.settings.access.max_body,
         )
@@ -168,8 +169,8 @@ class Conductor:
             on_first_event=lambda: self.dispatcher.first_event(journey),
             on_minted=partial(self.dispatcher.knowledge.minted, journey.provider),
         )
+        withhold(passage.flow, self._masks(passage))  # a credential may have become known
         send_as(passage.flow, outgoing, passage.fields)
-        withhold(passage.flow, masked_fields(passage.flow.request.headers.fields, passage.known_secrets))
         engage(passage.flow, passage.monitor)
 
     def answer_begins(self, flow: http.HTTPFlow) -> None:
@@ -201,6 +202,7 @@ class Conductor:
         answer = answer_of(flow)
         guide.again = await self.dispatcher.failed(journey, judgement, answer, monitor.refusal)
         _keep_received(flow, monitor)
+        withhold(flow, self._masks(passage))
         attempt = failed_attempt(flow, journey.exchange, passage.known_secrets)
         await publish(attempt)
         self._on_over(attempt)
@@ -209,7 +211,9 @@ class Conductor:
         if judgement.verdict is Verdict.REQUEST:
             journey.exchange.ending = judgement.message
         if answer is not None and answer.status >= 400 and flow.response is not None:
+            reveal_answer(flow)
             monitor.shape_error(flow.response)
+            cover(flow)
         else:
             answer_with(flow, self.dispatcher.last_word(journey))
 
@@ -243,10 +247,9 @@ class Conductor:
             if passage is not None and passage.journey is not None:
                 self.dispatcher.close(passage.journey, "failed")
         with _contained("putting a flow away"):
-            known = passage.known_secrets if passage is not None else ()
-            whole = put_away(flow, passage.client if passage is not None else None, known)
-            if whole is not None:
-                keep_from_flow(flow, whole)
+            masks = self._masks(passage)
+            withhold(flow, masks)
+            put_away(flow, passage.client if passage is not None else None, masks)
             self._on_over(flow)
 
     def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
@@ -294,6 +297,11 @@ class Conductor:
 
     # --- parts ---
 
+    def _masks(self, passage: Passage | None = None) -> Masks:
+        """What no flow may show, with the secrets of the settings under which this one began."""
+        setup = passage.journey.setup if passage is not None and passage.journey is not None else self._setup
+        return Masks(frozenset(setup.chain.secrets() if setup is not None else ()))
+
     async def _local(self, passage: Passage, setup: Setup) -> LocalAnswer:
         known = passage.known
         if known.local == "models":
@@ -309,8 +317,7 @@ class Conductor:
 
     def _refuse(self, flow: http.HTTPFlow, error: RequestError) -> None:
         answer_with(flow, LocalAnswer(error.status, error.headers(), error.body(dialect_of(flow.request.path))))
-        flow.request.path = masked_path(flow.request.path)
-        flow.comment, flow.marked = f"refused: {redact(error.message)}", notes.ERROR_MARK
+        flow.comment, flow.marked = f"refused: {self._masks().text(error.message)}", notes.ERROR_MARK
         logger.info("%s %s · %d %s", flow.request.method, notes.one_line(flow.request.path), error.status, flow.comment)
 
     def _outcome(self, passage: Passage, journey: Journey, served: bool) -> str:

@@ -9,7 +9,9 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.test import tflow, tutils
 
 from turnout.inspect.backup import backup_of
+from turnout.inspect.masking import Masks
 from turnout.inspect.pristine import client_request, client_side, edited, pristine, put_away, restore
+from turnout.proxy.withholding import becomes, withhold
 from turnout.settings.secret import MASK
 
 BODY = b'{"model":"opus"}'
@@ -23,13 +25,15 @@ def over(
     fields = ((b"x-api-key", b"key-of-the-client-itself"), (b"anthropic-version", b"2023-06-01"), *headers)
     request = tutils.treq(path=b"/v1/messages?beta=true", headers=fields, content=body, port=9)
     flow = tflow.tflow(req=request, resp=True)
-    client = client_side(flow, fields)
+    withhold(flow, Masks())
+    client = client_side(flow, fields, Masks())
     flow.request.host, flow.request.path = "provider.invalid", "/anthropic/v1/messages"
     flow.request.raw_content = sent
     flow.request.headers["x-api-key"] = "key-of-provider"
     flow.metadata |= {"turnout.exchange": "abc", "turnout.part": "exchange", "other": "kept"}
     flow.comment, flow.marked = "opus → first 200", ":x:"
-    put_away(flow, client)
+    becomes(flow)
+    put_away(flow, client, Masks())
     return flow
 
 

@@ -9,13 +9,15 @@ from mitmproxy import flow, http
 from turnout.exchange import Exchange
 from turnout.inspect.backup import set_backup
 from turnout.inspect.describing import redacted
-from turnout.inspect.masking import mask_request, masked_response
 from turnout.inspect.notes import ATTEMPT_MARK, attempt_comment, metadata
 from turnout.settings.secret import Secret, redact
 
 
 def failed_attempt(original: http.HTTPFlow, exchange: Exchange, known: Iterable[Secret] = ()) -> http.HTTPFlow:
-    """A copy of `original` as the failed attempt it is: what was sent, what came back, and what it meant."""
+    """A copy of `original` as the failed attempt it is: what was sent, what came back, and what it meant.
+
+    `original` shows no secrets.
+    """
     copy: http.HTTPFlow = original.copy()
     copy.live = False
     known = tuple(known)
@@ -23,10 +25,8 @@ def failed_attempt(original: http.HTTPFlow, exchange: Exchange, known: Iterable[
     copy.marked = ATTEMPT_MARK
     copy.metadata.update(redacted(metadata(exchange, "attempt"), known))
     set_backup(copy, None)  # the client's request is kept once, in the flow of its exchange
-    mask_request(copy.request, known)
     if copy.response is None:
         copy.error = flow.Error(redact(exchange.attempt.reason, known) or "attempt failed")
     else:
-        copy.response = masked_response(copy.response, known)
         copy.response.stream = False
     return copy

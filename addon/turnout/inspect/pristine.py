@@ -7,7 +7,7 @@ nothing but the request. Not before: reverting a flow under way would change the
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,9 +16,9 @@ from mitmproxy import http
 
 from turnout.exchange import ClientRequest
 from turnout.inspect.backup import backup_of, set_backup
-from turnout.inspect.masking import mask_request, masked_fields, masked_response
+from turnout.inspect.masking import Masks
 from turnout.metadata import EXCHANGE, PART
-from turnout.settings.secret import MASK, Secret, is_secret_header, masked_path, redact
+from turnout.settings.secret import MASK, is_secret_header
 from turnout.wire.headers import Fields, lowered
 
 _client_fields: WeakKeyDictionary[http.HTTPFlow, Fields] = WeakKeyDictionary()
@@ -33,16 +33,25 @@ class ClientSide:
     """What of the client's request the attempts change in the flow."""
 
     data: Mapping[str, Any]
-    """By the names of a request's state in mitmproxy; headers as they came."""
+    """By the names of a request's state in mitmproxy, without secrets."""
+    masks: Masks
+    """What was known of secrets then."""
 
-    @property
-    def content(self) -> bytes | None:
-        content: bytes | None = self.data["content"]
-        return content
+    def shown(self, masks: Masks) -> dict[str, Any]:
+        """The data without what has become known since."""
+        data = dict(self.data)
+        if masks.known - self.masks.known:
+            data |= {"headers": masks.fields(data["headers"]), "path": masks.path(data["path"])}
+            if data["content"]:
+                data["content"] = masks.learnt(data["content"], self.masks)
+        return data
 
 
-def client_side(flow: http.HTTPFlow, fields: Fields) -> ClientSide:
-    """The client's request, before the first attempt changes the flow. `fields` are its headers as they came."""
+def client_side(flow: http.HTTPFlow, fields: Fields, masks: Masks) -> ClientSide:
+    """The client's request, before the first attempt changes the flow, which shows no secrets.
+
+    `fields` are its headers as they came.
+    """
     _client_fields[flow] = fields
     data = flow.request.data
     # In reverse mode mitmproxy has put the address of the target here; the client spoke to this one.
@@ -56,44 +65,19 @@ def client_side(flow: http.HTTPFlow, fields: Fields) -> ClientSide:
             "port": port,
             "path": data.path,
             "authority": data.authority,
-            "headers": fields,
+            "headers": data.headers.fields,
             "content": data.content,
-        }
+        },
+        masks,
     )
 
 
-def put_away(flow: http.HTTPFlow, client: ClientSide | None, known: Iterable[Secret] = ()) -> http.Response | None:
-    """The flow is over: what the client sent becomes its backup, and no secret stays anywhere in it.
-
-    Returns the answer as it was when the flow keeps a masked one in its place.
-    """
-    known, whole_answer = tuple(known), None
-    if flow.error is not None:
-        flow.error.msg = redact(flow.error.msg, known)
-    if flow.response is not None and (kept := masked_response(flow.response, known)) is not flow.response:
-        whole_answer, flow.response = flow.response, kept
-    sent = flow.request.raw_content
-    mask_request(flow.request, known)
+def put_away(flow: http.HTTPFlow, client: ClientSide | None, masks: Masks) -> None:
+    """The flow is over, and shows no secrets: what the client sent becomes its backup."""
     _left[flow] = _essence(flow.request)
     if client is not None:
-        _keep(flow, client, sent, known)
-    return whole_answer
-
-
-def _keep(flow: http.HTTPFlow, client: ClientSide, sent: bytes | None, known: tuple[Secret, ...]) -> None:
-    """Make the client's request the backup. `sent` is the body of the last attempt before it was masked."""
-    state = flow.get_state()
-    request = {**state["request"], **client.data}
-    if client.content == sent and flow.request.raw_content is sent:
-        path = client.data["path"].decode("utf-8", "surrogateescape")
-        # The body was searched already, and is in memory once.
-        request["content"], request["headers"] = sent, masked_fields(client.data["headers"], known)
-        request["path"] = masked_path(path, known).encode("utf-8", "surrogateescape")
-    else:
-        whole = http.Request.from_state(request)
-        mask_request(whole, known)
-        request = whole.get_state()
-    set_backup(flow, {**state, "request": request, "backup": None})
+        state = flow.get_state()
+        set_backup(flow, {**state, "request": {**state["request"], **client.shown(masks)}, "backup": None})
 
 
 def pristine(flow: http.HTTPFlow) -> http.HTTPFlow:

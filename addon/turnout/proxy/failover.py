@@ -39,6 +39,7 @@ from mitmproxy.proxy.layers.http import (
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
+    RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -69,7 +70,7 @@ from turnout.proxy.steering import (
 )
 from turnout.proxy.ticks import TICK, ticks_of
 from turnout.proxy.unpacking import opens_within
-from turnout.proxy.withholding import as_sent, complete
+from turnout.proxy.withholding import cover, put_in, reveal_answer
 from turnout.settings.secret import redact
 
 if TYPE_CHECKING:
@@ -120,33 +121,40 @@ class FailoverStream(HttpStream):
                 return
             event.stream_id = self.stream_id
         inner = self._on_tick(event) if isinstance(event, events.Wakeup) else super()._handle_event(event)
+        command: Any = None
         reply = None
         while True:
             try:
+                if isinstance(command, commands.StartHook):
+                    self._after_hook(command)
                 command = inner.send(reply)
+                if isinstance(command, commands.StartHook):
+                    cover(self.flow)
+                elif isinstance(command, SendHttp) and command.connection is not self.context.client:
+                    command.event.stream_id = self._upstream_id if self._upstream_id is not None else self.stream_id
+                    put_in(self.flow, command.event)
             except StopIteration:
+                if isinstance(event, RequestTrailers | ResponseTrailers):
+                    cover(self.flow)
                 return
             except Exception as error:
                 if self._broken or not self._is_gated:
                     raise
-                inner, reply = self._end_of_fault(error), None
+                inner, command, reply = self._end_of_fault(error), None, None
                 continue
-            if isinstance(command, SendHttp):
-                if command.connection is not self.context.client:
-                    command.event.stream_id = self._upstream_id if self._upstream_id is not None else self.stream_id
-                    if isinstance(command.event, RequestHeaders):
-                        command.event.request = as_sent(self.flow)
-                else:
-                    yield from self._before_client(command.event)
+            if isinstance(command, SendHttp) and command.connection is self.context.client:
+                yield from self._before_client(command.event)
             elif isinstance(command, DropStream):
                 self._forget_upstream()
                 ticks_of(self._parent).give_back(self, self._tick, self._tick_due)
                 if hasattr(self, "flow"):
                     release(self.flow)
-            elif isinstance(command, HttpRequestHeadersHook):
-                reply = yield from self._admission(command)
-                continue
             reply = yield command
+
+    def _after_hook(self, hook: commands.StartHook) -> None:
+        cover(self.flow)
+        if isinstance(hook, HttpRequestHeadersHook):
+            self._check_admission()
 
     def _before_client(self, event: Any) -> Commands:
         """Note that an answer has begun, and put JSON in the place of mitmproxy's own HTML error page."""
@@ -201,15 +209,12 @@ class FailoverStream(HttpStream):
 
     # --- the client's request ---
 
-    def _admission(self, hook: HttpRequestHeadersHook) -> Generator[commands.Command, Any, Any]:
-        """The addon admits the request or answers it. Where it did neither, it has not seen it."""
+    def _check_admission(self) -> None:
+        """The addon admits a request or answers it. Where it did neither, it has not seen it."""
         self._closes = _wants_close(self.flow.request)
-        guide = steering(self.flow)
-        reply = yield hook
-        if self._is_gated and guide.max_body is None and self.flow.response is None and self.flow.error is None:
-            self.flow.request.headers.pop("expect", None)
+        if self._is_gated and self._steering.max_body is None and not (self.flow.response or self.flow.error):
+            self.flow.request.headers.pop("expect", None)  # or mitmproxy would ask for the body first
             self.flow.response = gate_closed()
-        return reply
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         waits = "expect" in event.request.headers
@@ -337,6 +342,8 @@ class FailoverStream(HttpStream):
         self._committed = True
         self._heard = self._told = self.clock()
         for command in super().start_response_stream():
+            if isinstance(command, SendHttp):
+                put_in(self.flow, command.event)
             if not isinstance(command, commands.Log):  # "Streaming response from …": a line of log for every request
                 yield command
 
@@ -351,6 +358,8 @@ class FailoverStream(HttpStream):
         """A complete answer: from the provider, or set by an addon (ours, or a server replay)."""
         monitor = self._monitor
         assert self.flow.response is not None
+        if not already_streamed:
+            reveal_answer(self.flow)
         if not already_streamed and monitor is not None and not opens_within(self.flow.response, monitor.largest):
             self.flow.response.raw_content = b""
             self.flow.response.headers.pop("content-encoding", None)
@@ -364,9 +373,8 @@ class FailoverStream(HttpStream):
             return
         self._committed = True
         for command in super().send_response(already_streamed):
-            if isinstance(command, SendHttp) and not already_streamed:
-                # The `response` hook may have left less in the flow than the client is to get.
-                complete(self.flow, command.event)
+            if isinstance(command, SendHttp):
+                put_in(self.flow, command.event)
             yield command
 
     def _relay(self, chunks: list[bytes]) -> Commands:

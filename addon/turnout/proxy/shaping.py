@@ -6,11 +6,15 @@ from mitmproxy import http
 
 from turnout.exchange import LocalAnswer, Outgoing
 from turnout.proxy.steering import disengage
+from turnout.proxy.withholding import answer_as_sent, becomes, cover
 from turnout.wire.headers import Fields, lowered
 
 
 def send_as(flow: http.HTTPFlow, outgoing: Outgoing, client_fields: Fields) -> None:
-    """Make the flow's request this attempt. Headers that are not named keep the client's order and spelling."""
+    """Make the flow's request this attempt. Headers that are not named keep the client's order and spelling.
+
+    Trailers of the client stay behind: a body that has a length can have none.
+    """
     request = flow.request
     added = dict(outgoing.add)
     fields: list[tuple[bytes, bytes]] = []
@@ -29,6 +33,8 @@ def send_as(flow: http.HTTPFlow, outgoing: Outgoing, client_fields: Fields) -> N
     request.data.authority = dict(outgoing.add)["host"].encode() if request.is_http2 else b""
     request.headers.fields = tuple(fields)
     request.data.content = outgoing.body
+    request.trailers = None
+    becomes(flow)
 
 
 def frame_stream(response: http.Response, *, chunks: bool) -> None:
@@ -45,10 +51,12 @@ def answer_with(flow: http.HTTPFlow, answer: LocalAnswer) -> None:
     disengage(flow)
     body = b"" if flow.request.method == "HEAD" else answer.body
     flow.response = http.Response.make(answer.status, body, dict(answer.headers))
+    cover(flow)
 
 
 def answer_of(flow: http.HTTPFlow) -> LocalAnswer | None:
-    response = flow.response
-    if response is None or response.raw_content is None:
+    """The flow's answer as it came."""
+    if flow.response is None or flow.response.raw_content is None:
         return None
+    response = answer_as_sent(flow, flow.response)
     return LocalAnswer(response.status_code, lowered(response.headers), response.get_content(strict=False) or b"")

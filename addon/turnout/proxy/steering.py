@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 from mitmproxy.proxy import commands
+
+from turnout.settings.secret import Secret
+from turnout.wire.headers import Fields
+
+Value = TypeVar("Value")
 
 
 class AttemptMonitor(Protocol):
@@ -52,7 +57,35 @@ class Address(NamedTuple):
     port: int
 
 
-class Withheld(NamedTuple):
+class Masking(Protocol):
+    """What may not be shown of a message. Each returns the same object when it finds nothing."""
+
+    @property
+    def known(self) -> frozenset[Secret]:
+        """What is looked for beside everything that looks like a secret."""
+
+    def fields(self, fields: Fields) -> Fields:
+        """Header fields, one for one."""
+
+    def path(self, path: bytes) -> bytes: ...
+
+    def text(self, text: str) -> str: ...
+
+    def body(self, message: http.Message) -> bytes:
+        """The body of a message, plain when it had to be opened to take a secret out; never empty where it is not."""
+
+    def learnt(self, body: bytes, before: Masking) -> bytes:
+        """A masked body without what was not known `before`."""
+
+
+class Hidden(NamedTuple, Generic[Value]):
+    """One part of a message: what the flow shows, and what is sent."""
+
+    shown: Value
+    sent: Value
+
+
+class HiddenField(NamedTuple):
     """A header of which the flow shows another value than the one that is sent."""
 
     name: bytes
@@ -60,13 +93,27 @@ class Withheld(NamedTuple):
     sent: bytes
 
 
-class Instead(NamedTuple):
-    """An answer that goes to the client, unless somebody has changed the one that is kept in its place."""
+class HiddenBody(NamedTuple):
+    shown: bytes
+    sent: bytes
+    opened: bool = False
+    """It is sent compressed and shown plain."""
 
-    sent: http.Response
-    kept: http.Response
-    state: Any
-    """The kept one's, as it was left."""
+
+@dataclass(slots=True)
+class Withheld:
+    """What of a message is not in its flow, which is shown and saved meanwhile."""
+
+    message: http.Message | None = None
+    line: Hidden[bytes] | None = None
+    """The path of a request, the reason of an answer."""
+    fields: Hidden[Fields] | None = None
+    secret: tuple[HiddenField, ...] = ()
+    """Those of the fields that are not shown as they are sent."""
+    trailers: Hidden[Fields] | None = None
+    body: HiddenBody | None = None
+    first: HiddenBody | None = None
+    """The body as it came. What was looked through once is not looked through again when a later attempt sends it."""
 
 
 @dataclass(slots=True)
@@ -87,10 +134,14 @@ class Steering:
     """What ended the exchange was the client's doing."""
     again: bool = False
     """Answer of the `upstream_failed` hook: run the request again."""
-    withheld: tuple[Withheld, ...] = ()
-    """Header values that reach the provider, but are not in `flow.request`, which is shown and saved meanwhile."""
-    sends: Instead | None = None
-    """What goes to the client where `flow.response`, which is shown and saved, holds less."""
+    masks: Masking | None = None
+    """What is withheld; None: nothing yet."""
+    request: Withheld = field(default_factory=Withheld)
+    """What reaches the provider, but is not in `flow.request`."""
+    response: Withheld = field(default_factory=Withheld)
+    """What reaches the client, but is not in `flow.response`."""
+    error: str | None = None
+    """The flow's error as it is shown."""
 
 
 @dataclass

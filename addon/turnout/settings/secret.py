@@ -256,12 +256,19 @@ def without_secrets(data: bytes, known: Iterable[Secret] = ()) -> bytes:
 
     The length is kept and JSON stays valid. The same object when nothing was found.
     """
+    return starred(without_known(data, known), secret_spans)
+
+
+def without_known(data: bytes, known: Iterable[Secret]) -> bytes:
+    """The same for the known secrets alone."""
     spans = [*_known_spans(data, known)]
+    if not spans:
+        return data
     out = bytearray(data)
     for start, end in spans:
         number = _NUMERIC.fullmatch(data, start, end)  # it may stand in JSON without quotes
         out[start:end] = _DIGIT.sub(b"1", number[0]) if number else b"*" * (end - start)
-    return starred(bytes(out) if spans else data, secret_spans)
+    return bytes(out)
 
 
 def starred(data: bytes, find: Callable[[bytes], Iterable[tuple[int, int]]]) -> bytes:
