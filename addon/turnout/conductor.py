@@ -14,11 +14,11 @@ from functools import partial
 from mitmproxy import http
 
 from turnout import __version__
-from turnout.errors import InternalError, RequestError
+from turnout.errors import InternalError, RequestError, dialect_of
 from turnout.exchange import ClientRequest, LocalAnswer, Outgoing
 from turnout.gate import local
 from turnout.gate.access import too_large
-from turnout.gate.paths import dialect_of, recognise
+from turnout.gate.paths import recognise
 from turnout.gate.proof import Asked
 from turnout.health.verdict import Verdict
 from turnout.inspect import notes

@@ -54,6 +54,11 @@ LONGEST_MESSAGE = 1000
 """Characters. Messages go to the client, into the log and into comments, and some quote what a client sent."""
 
 
+def dialect_of(path: str) -> Dialect:
+    """The dialect in which errors on this path are written."""
+    return "openai" if "/chat/completions" in path else "anthropic"
+
+
 class TurnoutError(Exception):
     """Root of the tree. The message says what happened, where, and what to do."""
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.errors import NotFound
-from turnout.gate.paths import Known, dialect_of, recognise
+from turnout.errors import NotFound, dialect_of
+from turnout.gate.paths import Known, recognise
 
 
 @pytest.mark.parametrize(

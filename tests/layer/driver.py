@@ -112,6 +112,8 @@ class Wire:
             self._connect(command)
         elif isinstance(command, commands.SendData):
             self.sent.setdefault(command.connection, bytearray()).extend(command.data)
+        elif isinstance(command, commands.CloseTcpConnection) and command.half_close:
+            command.connection.state &= ~ConnectionState.CAN_WRITE
         elif isinstance(command, commands.CloseConnection):
             command.connection.state = ConnectionState.CLOSED
             self.closed.append(command.connection)

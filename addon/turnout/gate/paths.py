@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from turnout.errors import Dialect, NotFound
+from turnout.errors import NotFound
 from turnout.exchange import Endpoint
 
 LocalEndpoint = Literal["status", "health", "hello", "models", "model"]
@@ -24,11 +24,6 @@ class Known:
 
 _POSTED: dict[str, Endpoint] = {"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens"}
 _READ: dict[str, LocalEndpoint] = {"/": "status", "/health": "health", "/api/hello": "hello", "/v1/models": "models"}
-
-
-def dialect_of(path: str) -> Dialect:
-    """The dialect in which errors on this path are written."""
-    return "openai" if "/chat/completions" in path else "anthropic"
 
 
 def recognise(method: str, path: str) -> Known:

@@ -36,6 +36,8 @@ from mitmproxy.proxy.layers.http import (
     DropStream,
     HttpLayer,
     HttpRequestHeadersHook,
+    HttpRequestHook,
+    HttpResponseHeadersHook,
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
@@ -105,7 +107,6 @@ class FailoverStream(HttpStream):
         self._committed = False
         self._answering = False
         self._connecting = False
-        self._closes = False
         self._broken = False
         self._tick: commands.RequestWakeup | None = None
         self._tick_due = 0.0
@@ -120,6 +121,8 @@ class FailoverStream(HttpStream):
             if event.stream_id != self._upstream_id:
                 return
             event.stream_id = self.stream_id
+        if isinstance(event, (RequestTrailers, ResponseTrailers)) and self._is_gated:
+            return  # dropped, which RFC 9110 §6.5.1 allows: mitmproxy cannot send them over HTTP/1
         inner = self._on_tick(event) if isinstance(event, events.Wakeup) else super()._handle_event(event)
         command: Any = None
         reply = None
@@ -134,8 +137,6 @@ class FailoverStream(HttpStream):
                     command.event.stream_id = self._upstream_id if self._upstream_id is not None else self.stream_id
                     put_in(self.flow, command.event)
             except StopIteration:
-                if isinstance(event, RequestTrailers | ResponseTrailers):
-                    cover(self.flow)
                 return
             except Exception as error:
                 if self._broken or not self._is_gated:
@@ -143,7 +144,7 @@ class FailoverStream(HttpStream):
                 inner, command, reply = self._end_of_fault(error), None, None
                 continue
             if isinstance(command, SendHttp) and command.connection is self.context.client:
-                yield from self._before_client(command.event)
+                yield from self._before_client(command)
             elif isinstance(command, DropStream):
                 self._forget_upstream()
                 ticks_of(self._parent).give_back(self, self._tick, self._tick_due)
@@ -156,23 +157,21 @@ class FailoverStream(HttpStream):
         if isinstance(hook, HttpRequestHeadersHook):
             self._check_admission()
 
-    def _before_client(self, event: Any) -> Commands:
+    def _before_client(self, command: SendHttp) -> Commands:
         """Note that an answer has begun, and put JSON in the place of mitmproxy's own HTML error page."""
+        event: Any = command.event
         if isinstance(event, ResponseHeaders):
-            if event.response.status_code != 100:
-                self._answering = True
-                if self._closes:
-                    # The client's wish stood in a header that no attempt has.
-                    event.response.headers["connection"] = "close"
-        elif isinstance(event, ResponseProtocolError) and not self._answering:
+            self._answering = self._answering or event.response.status_code != 100
+        elif isinstance(event, ResponseProtocolError) and not self._answering and self._is_gated:
             status = status_for_client(event)
             if status is None:
                 return
             self._answering = True
-            answer = local_error(500 if self._broken else status, event.message)
+            answer = local_error(500 if self._broken else status, event.message, self.flow.request.path)
             answer.headers["connection"] = "close"
             yield SendHttp(ResponseHeaders(self.stream_id, answer, end_stream=False), self.context.client)
             yield SendHttp(ResponseData(self.stream_id, answer.raw_content or b""), self.context.client)
+            command.event = ResponseEndOfMessage(self.stream_id)  # an answer like others: it can be read to its end
 
     def _end_of_fault(self, error: Exception) -> Commands:
         """A fault of ours, in the machine or in what it asks: the exchange is over, and everybody is told."""
@@ -211,21 +210,15 @@ class FailoverStream(HttpStream):
 
     def _check_admission(self) -> None:
         """The addon admits a request or answers it. Where it did neither, it has not seen it."""
-        self._closes = _wants_close(self.flow.request)
         if self._is_gated and self._steering.max_body is None and not (self.flow.response or self.flow.error):
             self.flow.request.headers.pop("expect", None)  # or mitmproxy would ask for the body first
-            self.flow.response = gate_closed()
+            self.flow.response = gate_closed(self.flow.request.path)
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
-        waits = "expect" in event.request.headers
         yield from super().state_wait_for_request_headers(event)
-        if waits and self.client_state == self.state_consume_request_body and self.flow.response is not None:
-            # Refused, and the client has not begun to send: nothing is lost by closing.
-            self.flow.response.headers["connection"] = "close"
-            yield from super().send_response()
-            yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
-            yield commands.CloseConnection(self.context.client)
-            yield DropStream(self.stream_id)
+        refused = self.client_state == self.state_consume_request_body and self.flow.response is not None
+        if refused and self._is_gated and not event.end_stream:
+            yield from self._answer_early()
 
     def start_request_stream(self) -> Commands:
         """`request.stream` is for any addon to set. It would have the request sent before it is routed."""
@@ -238,13 +231,28 @@ class FailoverStream(HttpStream):
     def state_consume_request_body(self, event: events.Event) -> Commands:
         if isinstance(event, RequestData):
             guide = self._steering
-            if self.flow.response is not None or guide.too_large:
-                return  # refused already: take the rest off the wire, keep nothing
             if guide.max_body is not None and len(self.request_body_buf) + len(event.data) > guide.max_body:
                 guide.too_large = True
-                self.request_body_buf.clear()
+                yield HttpRequestHook(self.flow)
+                yield from self._answer_early()
                 return
         yield from super().state_consume_request_body(event)
+
+    def _answer_early(self) -> Commands:
+        """Answer now, and keep nothing of what still comes: the client would send all of it before it read a word."""
+        self.request_body_buf.clear()
+        if (yield from self.check_killed(True)):
+            return
+        if self.flow.response is None:
+            self.flow.response = local_error(413, "The request is too large.", self.flow.request.path)
+        self.flow.request.timestamp_end = self.flow.response.timestamp_start = time.time()
+        self.flow.request.raw_content = b""
+        self.client_state = self.state_done  # the answer ends the flow
+        yield HttpResponseHeadersHook(self.flow)
+        if (yield from self.check_killed(True)):
+            return
+        yield from self.send_response()
+        self.client_state = self.state_errored  # which takes whatever has come meanwhile
 
     def make_server_connection(self) -> Generator[commands.Command, Any, bool]:
         monitor, address = self._monitor, address_of(self.flow)
@@ -270,7 +278,7 @@ class FailoverStream(HttpStream):
         """Nobody has prepared what would be sent now, or somebody has changed where it goes."""
         yield commands.Log("A request that Turnout has not prepared was not sent.", logging.WARNING)
         disengage(self.flow)
-        self.flow.response = gate_closed()
+        self.flow.response = gate_closed(self.flow.request.path)
         yield from self.send_response()
 
     # --- the provider's answer ---
@@ -522,8 +530,3 @@ def _declared(response: http.Response) -> int:
     length = response.headers.get("content-length", "")
     return int(length) if length.isdecimal() and len(length) <= 18 else 0
 
-
-def _wants_close(request: http.Request) -> bool:
-    """The client wants its connection closed after the answer (RFC 9112, section 9.6)."""
-    wish = request.headers.get("connection", "").lower()
-    return "close" in wish or (request.http_version == "HTTP/1.0" and "keep-alive" not in wish)

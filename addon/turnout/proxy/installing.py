@@ -11,11 +11,14 @@ from mitmproxy.proxy.layers import http, modes
 from turnout.proxy.compat import stock
 from turnout.proxy.dialling import GuardedConnectionHandler
 from turnout.proxy.failover import FailoverStream
+from turnout.proxy.http1 import http1_client, http1_server
 from turnout.proxy.reverse import HttpReverseProxy
 from turnout.proxy.steering import UpstreamFailedHook
 
 PLACES = (
     (http, "HttpStream", FailoverStream),
+    (http, "Http1Server", http1_server),
+    (http, "Http1Client", http1_client),
     (modes, "ReverseProxy", HttpReverseProxy),
     (mode_servers, "ProxyConnectionHandler", GuardedConnectionHandler),
 )
