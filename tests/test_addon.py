@@ -222,7 +222,7 @@ async def test_an_edit_that_would_open_the_gate_to_the_network_is_not_taken_over
     file.write_text("[access]\nkeys = ['env:TEAM_KEY']\n")
     started.load(listen_host="0.0.0.0")
     before = started.addon.conductor.settings
-    file.write_text("# nothing\n")
+    file.write_text("[listen]\nport = 7\n")
     started.addon.setup.look()
     assert started.addon.conductor.settings is before
     (line,) = errors(caplog)

@@ -15,7 +15,7 @@ from mitmproxy.tls import TlsData
 from turnout.commands import TurnoutCommands
 from turnout.conductor import Conductor
 from turnout.errors import ConfigError
-from turnout.gate.access import check_listen, is_loopback
+from turnout.gate.access import check_listen
 from turnout.guarding import contained, guarded
 from turnout.inspect import views
 from turnout.inspect.log_redaction import redact_logs
@@ -28,6 +28,7 @@ from turnout.proxy.steering import carries_nothing, is_carried
 from turnout.recordings.recorder import Recorder, path_of
 from turnout.recordings.saved_files import keep_private
 from turnout.reload import LiveSetup
+from turnout.settings.address import is_loopback
 from turnout.settings.model import Settings
 from turnout.settings.privacy import private_from_now_on
 from turnout.settings.secret import prepare, redact
@@ -93,6 +94,7 @@ class Turnout:
     def load(self, loader: Loader) -> None:
         for name, (default, help_text) in OPTIONS.items():
             loader.add_option(name, str, default, help_text)
+        self.setup.memory = vars(ctx.master)
         before = install(self)
         self._elders = before.hand_over(self) if before is not None else []
         self._unregister = views.register()

@@ -5,25 +5,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from turnout.credentials.chain import CredentialChain
 from turnout.errors import ConfigError
 from turnout.gate.access import Gatekeeper, client_keys
 from turnout.journey.state import Setup
+from turnout.settings.edits import SETTLE_LINE, check_keys, settling_time
 from turnout.settings.exposure import exposed_secrets
-from turnout.settings.load import load
+from turnout.settings.folder import warnings
+from turnout.settings.load import settings_from
 from turnout.settings.model import Settings
 from turnout.settings.pin import read_pin
-from turnout.settings.places import CONFIG_NAME, config_directory, dotenv_file, pin_file
+from turnout.settings.places import CONFIG_NAME, config_directory, pin_file
 from turnout.settings.secret import Secret
+from turnout.settings.sources import Place, Sources, find_place, read_sources, sources_of
+from turnout.settings.trust import trust_file
 from turnout.settings.watch import FileWatch
 
 logger = logging.getLogger("turnout")
 
-POLL = 1.0
+POLL = 0.5
 """Seconds between two looks at the files."""
+
+
+_MEMORY = "turnout: the configuration in force"
 
 
 def build(settings: Settings) -> Setup:
@@ -33,10 +43,22 @@ def build(settings: Settings) -> Setup:
     return Setup(settings, Gatekeeper(access, keys), CredentialChain(settings.environment, keys))
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the files of a place say, and how they looked before they were read."""
+
+    sources: Sources
+    setup: Setup
+    files: FileWatch
+    settling: float
+    """Seconds for which the files must stay as they are before this is taken over."""
+
+
 class LiveSetup:
     """Loads the setup and keeps it up to date. `on_change` is called with every new one, never with an invalid one.
 
-    `check` raises ConfigError for settings that are valid in themselves, but not where the proxy listens now.
+    The files that are in force stay those that are watched: while one is gone, no other takes its place. `check` raises
+    ConfigError for settings that are valid in themselves, but not where the proxy listens now. `clock` gives seconds.
     """
 
     def __init__(
@@ -44,15 +66,29 @@ class LiveSetup:
         check: Callable[[Settings], None],
         on_change: Callable[[Setup], None],
         on_pin: Callable[[str | None], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._check = check
         self._on_change = on_change
         self._on_pin = on_pin
+        self._clock = clock
         self.current: Setup | None = None
         """What is in force; None until a valid configuration was found."""
+        self.memory: MutableMapping[str, Any] = {}
+        """What outlives this object: a script that is loaded again makes a new one, and goes on with what was in force.
+
+        It holds plain data, because the classes of a package that was edited are others.
+        """
         self.pinned_by_option: str | None = None
         """The provider named by the option `turnout_provider`, which outranks the pin file."""
         self._chosen: str | None = None
+        self._sources: Sources | None = None
+        """What the files said when they were taken over."""
+        self._guarded = False
+        """Client keys are in force."""
+        self._waiting: tuple[Sources, float] | None = None
+        """An edit that must stay as it is for a while, and when that is over."""
         self._files = FileWatch(())
         self._pin = FileWatch(())
         self._warnings: list[str] = []
@@ -60,10 +96,24 @@ class LiveSetup:
 
     def start(self, chosen: str | None, pinned: str | None) -> None:
         """Load for the first time, or anew after an option changed. Raises ConfigError and then changes nothing."""
-        setup = self._load(chosen)
-        _check_pin(pinned, setup.settings)
+        if self.current is not None and chosen == self._chosen:
+            _check_pin(pinned, self.current.settings)
+            self.pinned_by_option = pinned
+            self.follow_pin()
+            return
+        if self.current is None:
+            self._chosen, self.pinned_by_option = chosen, pinned
+            self._recall()
+            place = self._place()
+            self._files = FileWatch(_watched(place))  # what is wrong with the files can be mended while it runs
+        else:
+            place = find_place(chosen, os.environ)
+        reading = self._read_first(place)
+        _check_pin(pinned, reading.setup.settings)
         self._chosen, self.pinned_by_option = chosen, pinned
-        self._adopt(setup)
+        self._adopt(reading)
+        if reading.settling:
+            self._waiting = reading.sources, self._clock()
 
     def watch(self) -> None:
         """Begin to look at the files. Needs a running event loop."""
@@ -80,38 +130,111 @@ class LiveSetup:
 
     def look(self) -> None:
         """Compare the files with what is in force and take over what is new and valid."""
-        if self._files.changed():
-            try:
-                setup = self._load(self._chosen)
-            except ConfigError as error:
-                logger.error("configuration not changed, the old one stays in force: %s", error)
-            else:
-                self._replace(setup)
+        due = self._waiting is not None and self._clock() >= self._waiting[1]
+        if self._files.changed() or due:
+            self._follow_files()
         if self._pin.changed():
             self.follow_pin()
 
     def reload(self) -> bool:
         """Read the configuration now, whether its files look changed or not; True when it says something else.
 
-        Raises ConfigError and then changes nothing.
+        Nothing has to settle, because somebody asked for what stands there now. Raises ConfigError and then changes
+        nothing.
         """
-        setup = self._load(self._chosen)
-        changed = self.current is None or setup.settings != self.current.settings
+        reading = self._read(self._place())
+        changed = self.current is None or reading.setup.settings != self.current.settings
         if changed:
-            self._replace(setup)
+            self._replace(reading)
         return changed
 
-    def _replace(self, setup: Setup) -> None:
+    def _follow_files(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        try:
+            reading = self._read(self._place())
+        except ConfigError as error:
+            logger.error("configuration not changed, the old one stays in force: %s", error)
+            return
+        sources = reading.sources
+        if self.current is not None and (sources, reading.setup.settings) == (self._sources, self.current.settings):
+            return
+        now = self._clock()
+        until = waiting[1] if waiting is not None and waiting[0] == sources else now + reading.settling
+        if now >= until:
+            self._replace(reading)
+            return
+        self._waiting = sources, until
+        if waiting is None and reading.settling > SETTLE_LINE:
+            file = sources.place.config or sources.place.dotenv
+            logger.warning("%s has lost its last lines; taken over if it stays so for %g s", file, reading.settling)
+
+    def _replace(self, reading: _Reading) -> None:
         before = self.current
-        self._adopt(setup)
-        logger.info("configuration reloaded from %s", setup.settings.file or "defaults")
-        if before is not None and setup.settings.listen != before.settings.listen:
+        self._adopt(reading)
+        settings = reading.setup.settings
+        logger.info("configuration reloaded from %s", settings.file or "defaults")
+        if before is not None and settings.listen != before.settings.listen:
             logger.warning("the change of listen.* takes effect at the next start")
 
-    def _load(self, chosen: str | None) -> Setup:
-        setup = build(load(chosen))
+    def _read(self, place: Place) -> _Reading:
+        """What the files of a place say now. Raises ConfigError for what must not be taken over."""
+        files = FileWatch(_watched(place))
+        return self._checked(read_sources(place, os.environ), files)
+
+    def _checked(self, sources: Sources, files: FileWatch) -> _Reading:
+        place = sources.place
+        of_same = self._sources is not None and self._sources.place.config in (None, place.config)
+        settling = settling_time(self._sources, sources) if self._sources is not None and of_same else 0.0
+        setup = build(settings_from(sources, os.environ))
+        if self._guarded:
+            check_keys(setup.settings)
         self._check(setup.settings)
-        return setup
+        return _Reading(sources, setup, files, settling)
+
+    def _read_first(self, place: Place) -> _Reading:
+        """The same at a start. When the files were in force before it, an accident changes nothing here either."""
+        try:
+            reading = self._read(place)
+        except ConfigError as error:
+            if self.current is not None or self._sources is None:
+                raise
+            logger.error("configuration not changed, the old one stays in force: %s", error)
+            return self._checked(self._sources, FileWatch(_watched(place)))
+        if self._sources is None or not reading.settling:
+            return reading
+        return replace(self._checked(self._sources, reading.files), settling=reading.settling)
+
+    def _recall(self) -> None:
+        """Take up what a LiveSetup before this one had in force, if the same configuration is chosen."""
+        before = self.memory.get(_MEMORY)
+        if before is None:
+            return
+        self._guarded = before["guarded"]
+        if before["chosen"] == self._chosen:
+            place = Place(**{field.name: before[field.name] for field in fields(Place)})
+            self._sources = sources_of(place, before["config_text"], before["dotenv_text"], os.environ)
+
+    def _remember(self, sources: Sources) -> None:
+        self.memory[_MEMORY] = {
+            "chosen": self._chosen,
+            "guarded": self._guarded,
+            **{field.name: getattr(sources.place, field.name) for field in fields(Place)},
+            "config_text": sources.config_text,
+            "dotenv_text": sources.dotenv_text,
+        }
+
+    def _place(self) -> Place:
+        """The files in force, wherever others may have appeared; without a config file, those that are there now."""
+        if self._sources is None:
+            return find_place(self._chosen, os.environ)
+        place = self._sources.place
+        if place.config is not None:
+            return place
+        try:
+            found = find_place(self._chosen, os.environ)
+        except FileNotFoundError:  # the working directory is gone
+            return place
+        return found if found.dotenv == place.dotenv or not self._sources.variables else place
 
     async def _poll(self) -> None:
         while True:
@@ -121,15 +244,14 @@ class LiveSetup:
             except Exception as error:  # the watch must go on, whatever one look ran into
                 logger.warning("the configuration could not be looked at: %s: %s", type(error).__name__, error)
 
-    def _adopt(self, setup: Setup) -> None:
-        self.current = setup
-        file = setup.settings.file
-        candidates = (Path.cwd() / CONFIG_NAME, config_directory(os.environ) / CONFIG_NAME)
-        watched = (file,) if file else candidates
-        self._files = FileWatch((*watched, dotenv_file(file)))
+    def _adopt(self, reading: _Reading) -> None:
+        setup = reading.setup
+        self.current, self._sources, self._files, self._waiting = setup, reading.sources, reading.files, None
+        self._guarded = bool(setup.settings.access.keys)
+        self._remember(reading.sources)
         self._pin = FileWatch((pin_file(os.environ),))
         self._on_change(setup)
-        self._warn(exposed_secrets(setup.settings))
+        self._warn([*exposed_secrets(setup.settings), *warnings(setup.settings)])
         self.follow_pin()
 
     def _warn(self, warnings: list[str]) -> None:
@@ -150,6 +272,13 @@ class LiveSetup:
             logger.warning("provider not pinned: %s", error)
             pinned = None
         self._on_pin(pinned)
+
+
+def _watched(place: Place) -> tuple[Path, ...]:
+    """The files that a place is made of, or where some may appear; and the list of those that are trusted."""
+    users = config_directory(os.environ) / CONFIG_NAME
+    config = (place.config,) if place.config is not None else (place.dotenv.parent / CONFIG_NAME, users)
+    return (*config, place.dotenv, trust_file(os.environ))
 
 
 def _check_pin(pinned: str | None, settings: Settings) -> None:

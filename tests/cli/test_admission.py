@@ -18,7 +18,7 @@ KEY = Secret("open-turnout-0001")
 
 def listening(home: Path, host: str) -> Settings:
     (home / "mitm.conf").write_text(f'[listen]\nhost = "{host}"\n[access]\nkeys = ["env:TURNOUT_KEY"]\n')
-    return load(None)
+    return load(str(home / "mitm.conf"))
 
 
 def sent(url: str, settings: Settings) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from tests.cli.conftest import Turnout
 from turnout.journey.explained import Explanation, lines
+from turnout.settings.trust import trust
 
 CONFIG = """
 [providers.picky]
@@ -43,6 +45,7 @@ BODY: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def config(home: Path) -> None:
     (home / "mitm.conf").write_text(CONFIG)
+    trust([home / "mitm.conf"], os.environ)
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +138,7 @@ def test_learned_rules_are_told(turnout: Turnout, home: Path) -> None:
         place | {"rule": "drop", "value": "speed", "provider": "anthropic", "model": "claude-opus-4-6"},
     ]
     file = home / ".local/state/turnout/learned.json"
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"version": 1, "lessons": lessons}))
     _, picky, open_, anthropic = blocks(turnout("explain", body_file(home)).out)
     expected = 'rewrite.drop = ["context_management", "thinking.display"]; rewrite.models.small.images = "note"'
@@ -203,7 +206,7 @@ def test_a_broken_configuration(turnout: Turnout, home: Path) -> None:
 
 
 def test_a_pipe_gets_plain_lines_of_any_length(turnout_process: Turnout, home: Path) -> None:
-    long = "claude-opus-" + "x" * 300
+    long = "claude-opus-" + "x" * 240
     outcome = turnout_process("explain", body_file(home, BODY | {"model": long}), PYTHONIOENCODING="utf-8")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.splitlines()[0].startswith(f"{long} · ")

@@ -307,7 +307,7 @@ def test_client_keys_stay_with_turnout(home: Path) -> None:
     """A17: the key goes with a request to Turnout, and to nobody else."""
     (home / "mitm.conf").write_text('[access]\nkeys = ["env:TURNOUT_KEY"]\n[listen]\nhost = "192.168.1.5"\n')
     os.environ["TURNOUT_KEY"] = "open-turnout"
-    settings, token = load(None), {"ANTHROPIC_AUTH_TOKEN": "open-turnout"}
+    settings, token = load(str(home / "mitm.conf")), {"ANTHROPIC_AUTH_TOKEN": "open-turnout"}
     (field,) = admission_at("http://192.168.1.5:8082", settings).fields("POST", "/")
     assert (field[0], field[1].reveal()) == ("x-turnout-key", "open-turnout")
     (found,), _ = credentials_for("http://192.168.1.5:8082", settings, token)

@@ -11,6 +11,7 @@ from turnout.cli.summary import credential_states, start_up
 from turnout.inspect.status_text import client_url, credentials, table
 from turnout.settings.load import load
 from turnout.settings.model import Listen
+from turnout.settings.trust import trust
 
 CONFIG = """
 [access]
@@ -38,9 +39,11 @@ VARIABLES = {
 
 
 def page(home: Path, config: str | None = None, pinned: str | None = None) -> str:
+    chosen = None
     if config is not None:
-        (home / "mitm.conf").write_text(config)
-    settings = load(process=VARIABLES | {"HOME": str(home)})
+        chosen = str(home / "mitm.conf")
+        Path(chosen).write_text(config)
+    settings = load(chosen, process=VARIABLES | {"HOME": str(home)})
     return start_up(settings, Listen(), pinned, credential_states(settings))
 
 
@@ -79,6 +82,60 @@ def test_without_a_config_file(home: Path) -> None:
     own_key = "ready: env:REAL_ANTHROPIC_API_KEY, your client's own login"
     assert f"anthropic  https://api.anthropic.com  {own_key}\n" in text
     assert "Attention" not in text
+
+
+REDIRECTED = "TURNOUT_PROVIDERS__ANTHROPIC__BASE_URL=https://elsewhere.example\nREAL_ANTHROPIC_API_KEY=of-the-folder\n"
+
+
+def found_page(home: Path) -> list[str]:
+    settings = load(process={"HOME": str(home)})
+    text = start_up(settings, Listen(), None, credential_states(settings))
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_a_dotenv_of_the_folder_is_told_with_what_it_changes(home: Path) -> None:
+    """Without a mitm.conf too: the page said that everything goes to Anthropic while the login went elsewhere."""
+    (home / ".env").write_text(REDIRECTED)
+    lines = found_page(home)
+    assert "Config none" in lines
+    assert f"Variables {home / '.env'} (not trusted, in force in part)" in lines
+    assert "Changes anthropic is at https://elsewhere.example" in lines
+    assert "anthropic https://elsewhere.example NO CREDENTIAL" in lines
+    told = lines[lines.index("Attention") + 1]
+    assert told.startswith("its address https://elsewhere.example for providers.anthropic")
+    assert told.endswith(f"if you know it, run: turnout trust {home / '.env'}")
+
+
+def test_trusted_files_are_told_with_what_they_change(home: Path) -> None:
+    (home / ".env").write_text(REDIRECTED)
+    (home / "mitm.conf").write_text('[access]\nkeys = ["env:REAL_ANTHROPIC_API_KEY"]\n[listen]\nport = 7\n')
+    trust([home / "mitm.conf", home / ".env"], {"HOME": str(home)})
+    lines = found_page(home)
+    start = lines.index(f"Config {home / 'mitm.conf'} (trusted)")
+    assert lines[start + 1 : start + 5] == [
+        f"Variables {home / '.env'} (trusted)",
+        "Changes anthropic is at https://elsewhere.example",
+        "Changes client keys: 1",
+        "Changes listens on 127.0.0.1 port 7",
+    ]
+    assert lines[start + 5] == "Changes sets REAL_ANTHROPIC_API_KEY"
+    assert "Attention" not in lines
+
+
+def test_a_dotenv_that_changes_nothing_is_no_news(home: Path) -> None:
+    (home / ".env").write_text("DATABASE_URL=postgres://db\n")
+    lines = found_page(home)
+    assert "Config none: everything goes to Anthropic" in lines and "Attention" not in lines
+
+
+def test_a_file_that_is_left_aside_is_told(home: Path) -> None:
+    users = home / ".config" / "turnout" / "mitm.conf"
+    users.parent.mkdir(parents=True)
+    users.touch()
+    (home / "mitm.conf").write_text("[listen]\nport = 7\n")
+    lines = found_page(home)
+    assert f"Config {users}" in lines
+    assert lines[lines.index("Attention") + 1].startswith(f"{home / 'mitm.conf'} is left aside for {users}: ")
 
 
 def test_the_healthy_default_looks_healthy(home: Path) -> None:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.errors import ConfigError, InvalidRequest, NotAuthenticated, NotPermitted, RequestError, RequestTooLarge
-from turnout.gate.access import Gatekeeper, check_listen, client_keys, is_loopback
+from turnout.gate.access import Gatekeeper, check_listen, client_keys
 from turnout.gate.proof import HEADER, Asked, proof
+from turnout.settings.address import is_loopback
 from turnout.settings.model import Access, Settings, parse_reference
 from turnout.settings.secret import Secret
 

@@ -127,3 +127,17 @@ async def test_slots_survive_an_edit_of_their_limit(
         assert [(await each).status_code for each in asking] == [200, 200]
         await running.finished(2)
         assert slots.snapshot()["p"] == {"in_use": 0, "limit": 2, "waiting": 0}
+
+
+async def test_a_script_that_is_loaded_again_goes_on_with_what_was_in_force(
+    proxy: StartProxy, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """A file that is empty in that moment would else open the gate."""
+    running = await proxy('[access]\nkeys = ["client-key-1"]\n')
+    assert (await client.get(f"{running.url}/health")).status_code == 401
+    (tmp_path / "mitm.conf").write_text("")
+    scripts = running.master.addons.get("scriptloader").addons
+    scripts[0].loadscript()
+    assert (await client.get(f"{running.url}/health")).status_code == 401
+    assert "the file is empty" in running.errors[0]
+    running.errors.clear()

@@ -19,6 +19,7 @@ from tests.cli.conftest import ADDON, COMMAND
 from tests.recordings.flows import BODY, HEADERS, plain, request, save
 from tests.replay.sessions import QUOTA
 from tests.replay.support import CLIENT, KEYS, config, posts, sha256
+from turnout.settings.trust import trust
 from turnout.testing import replies
 from turnout.testing.events import stream_of
 from turnout.testing.fixtures import StartMitmdump
@@ -56,6 +57,7 @@ def replay(environment: Mapping[str, str], folder: Path, *arguments: str) -> sub
 def write_config(folder: Path, *providers: ScriptedProviderThread, more: str = "") -> None:
     named = dict(zip(("first", "second"), (provider.url for provider in providers), strict=False))
     (folder / "mitm.conf").write_text(more + config(named))
+    trust([folder / "mitm.conf"], os.environ)
 
 
 def test_a_failover_chain_that_turnout_recorded(
@@ -93,20 +95,21 @@ def test_another_provider_can_be_tried(
     first, second = both
     write_config(tmp_path, first, second, more='access.keys = ["open-turnout-please"]\n')
     pin = home / ".state" / "turnout" / "provider"
-    pin.parent.mkdir(parents=True)
+    pin.parent.mkdir(parents=True, exist_ok=True)
     pin.write_text("first\n")
     done = replay(environment, tmp_path, str(CLIENT), "--provider", "second")
     assert (done.returncode, done.stderr) == (0, "")
     assert "4 passed, 0 failed, 2 skipped in " in done.stdout
     assert first.requests == []
     assert [arrived.sha256 for arrived in second.messages] == [sha256(flow.request) for flow in posts(CLIENT)]
-    assert list(pin.parent.iterdir()) == [pin] and pin.read_text() == "first\n"
+    assert {file.name for file in pin.parent.iterdir()} == {"provider", "trusted"} and pin.read_text() == "first\n"
 
 
 def test_the_environment_brings_the_credential_of_the_client(environment: dict[str, str], tmp_path: Path) -> None:
     """A8: as Claude Code would send it; what the recording holds is masked."""
     with ScriptedProviderThread(forbid=["***"]) as provider:
         (tmp_path / "mitm.conf").write_text(f'[providers.anthropic]\nbase_url = "{provider.url}"\n')
+        trust([tmp_path / "mitm.conf"], os.environ)
         file = save(tmp_path / "f", plain())
         key = {"ANTHROPIC_API_KEY": "sk-ant-api03-scripted-provider-key"}
         assert replay(environment | key, tmp_path, str(file)).returncode == 0

@@ -108,6 +108,12 @@ def test_process_over_dotenv_over_file(written: Load, dotenv: str | None, proces
     assert settings.listen.port == port and settings.listen.host == "::1"
 
 
+def test_the_process_comes_before_dotenv_in_whatever_form(written: Load) -> None:
+    """The nested name of the one once outranked the JSON of the other."""
+    settings = written("", "TURNOUT_ACCESS__KEYS=[]\n", TURNOUT_ACCESS='{"keys": ["of-the-process"]}')
+    assert [str(key) for key in settings.access.keys] == ["literal"]
+
+
 def test_variables_reach_providers_lists_and_tables(written: Load) -> None:
     settings = written(
         "[providers.minimax]\nmax_concurrent = 9",
@@ -373,7 +379,7 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
 def test_a_dotenv_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "mitm.conf").touch()
     (tmp_path / ".env").write_bytes(b"A=\xff\n")
-    with pytest.raises(ConfigError, match="cannot be read") as caught:
+    with pytest.raises(ConfigError, match="not UTF-8") as caught:
         load(str(tmp_path / "mitm.conf"), {})
     assert caught.value.file == tmp_path / ".env"
 

@@ -1,4 +1,4 @@
-"""The command line: `turnout run`, `init`, `demo`, `status`, `switch`, `reset`, `explain`, `replay`,
+"""The command line: `turnout run`, `init`, `trust`, `demo`, `status`, `switch`, `reset`, `explain`, `replay`,
 `scrub`, `config import`.
 
 Every command says on standard output what it did, and on standard error, in one line, what went wrong. Exit codes:
@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from turnout import __version__
-from turnout.cli import config_import, demo, explain, init, replay, run, scrub, status, switch
+from turnout.cli import config_import, demo, explain, init, replay, run, scrub, status, switch, trust
 from turnout.errors import ConfigError, TurnoutError
 from turnout.settings.secret import redact
 
@@ -47,6 +47,7 @@ def _turnout(
 
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("init")(init.init)
+app.command("trust")(trust.trust)
 app.command("demo")(demo.demo)
 app.command("status")(status.status)
 app.command("switch")(switch.switch)

@@ -66,7 +66,7 @@ def is_configured(url: str, settings: Settings) -> bool:
 
 def is_local(url: str) -> bool:
     """Whether nobody but this machine is asked."""
-    from turnout.gate.access import is_loopback
+    from turnout.settings.address import is_loopback
 
     return is_loopback(_address(url)[0])
 

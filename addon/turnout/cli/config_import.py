@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from turnout.cli.new_file import write_new
+from turnout.cli.trust import written_here
 from turnout.settings.places import CONFIG_NAME
 
 STANDARD_OUTPUT = "-"
@@ -31,6 +32,7 @@ def import_config(
         return
     target = Path(output).absolute()
     write_new(target, imported.text, if_taken="choose another --output")
+    written_here(target)
     typer.echo(f"Wrote {target}.")
     settings = load(str(target))
     missing = [name for name in imported.variables if not settings.environment.get(name)]

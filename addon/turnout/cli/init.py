@@ -8,6 +8,7 @@ import typer
 
 import turnout
 from turnout.cli.new_file import write_new
+from turnout.cli.trust import written_here
 from turnout.errors import TurnoutError
 from turnout.settings.places import CONFIG_NAME
 
@@ -17,6 +18,7 @@ def init() -> None:
     text = example().read_text(encoding="utf-8")
     file = Path.cwd() / CONFIG_NAME
     write_new(file, text, if_taken="go to another directory")
+    written_here(file)
     typer.echo(f"Wrote {file}. Everything in it is commented out: remove the # in front of what you want.")
     typer.echo("`turnout run` in this directory uses it.")
 

@@ -44,6 +44,7 @@ async def own_turnout(settings: Settings, provider: str | None) -> AsyncIterator
     replayed. `provider` pins it. Raises TurnoutError when it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="turnout-replay-") as folder:
+        _hand_on_trust(folder)
         process = await asyncio.create_subprocess_exec(
             *_command(settings, provider, Path(folder, "mitmproxy")),
             env={**os.environ, "XDG_STATE_HOME": folder},
@@ -71,10 +72,19 @@ async def own_turnout(settings: Settings, provider: str | None) -> AsyncIterator
             await reading
 
 
+def _hand_on_trust(state: str) -> None:
+    """The Turnout of our own has a state directory of its own: it trusts what this one does."""
+    from turnout.settings.trust import trust, trusted_files
+
+    trust(trusted_files(os.environ), {"XDG_STATE_HOME": state})
+
+
 def _command(settings: Settings, provider: str | None, confdir: Path) -> Sequence[str]:
     command = [sys.executable, "-P", "-c", _START, str(Path(turnout.__file__).parent.parent)]
     command += ["run", "--host", "127.0.0.1", "--port", "0"]
-    command += ["--config", str(settings.file.resolve())] if settings.file else []
+    # What was only found is found again, and stays as much trusted as it is.
+    named = settings.file is not None and settings.folder is None
+    command += ["--config", str(settings.file.resolve())] if settings.file and named else []
     # Nothing else keeps mitmproxy from its config.yaml, which outranks --set.
     command += ["--", "--set", f"confdir={confdir}"]
     return [*command, "--set", f"turnout_provider={provider}"] if provider else command

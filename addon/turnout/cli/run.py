@@ -27,7 +27,8 @@ WEB_COLUMNS = ("status", "comment", "size", "time")
 
 EPILOG = (
     "The configuration is looked for in this order: --config, $TURNOUT_CONFIG, ./mitm.conf, "
-    "~/.config/turnout/mitm.conf; `turnout init` writes one. What follows -- is passed to mitmdump or mitmweb."
+    "~/.config/turnout/mitm.conf; `turnout init` writes one. Files that come with the folder count in full once "
+    "`turnout trust` was given them. What follows -- is passed to mitmdump or mitmweb."
 )
 
 NO_PASSWORD = (
@@ -57,6 +58,7 @@ def run(
 ) -> None:
     """Start the proxy."""
     from turnout.cli.summary import credential_states, start_up
+    from turnout.cli.trust import offer
     from turnout.gate.access import check_listen, client_keys
     from turnout.settings.load import load
 
@@ -64,6 +66,8 @@ def run(
         sys.stdout.reconfigure(line_buffering=True)  # a log in a file or a journal is read while it grows
     override_listen(host, port)
     settings = load(config)
+    if offer(settings):
+        settings = load(config)
     listen = listen_address(settings)
     check_listen(listen.host, settings.access)
     client_keys(settings)  # raises ConfigError for one that cannot be found
@@ -149,7 +153,8 @@ def mitmproxy_arguments(settings: Settings, listen: Listen, web: bool, extra: Se
     # The addon would choose the first three itself, and say so in the log.
     options = ["connection_strategy=lazy", "keep_host_header=true", f"listen_host={listen.host}"]
     options += ["flow_detail=0", "termlog_verbosity=info"]
-    if settings.file is not None:
+    # What was only found the addon finds as well. Named by us it would count as named by the user.
+    if settings.file is not None and settings.folder is None:
         options.append(f"turnout_config={settings.file.resolve()}")
     if web:
         options.append("web_open_browser=false")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from turnout import __version__
@@ -31,6 +32,8 @@ def credential_states(settings: Settings) -> CredentialStates:
 
 def start_up(settings: Settings, listen: Listen, pinned: str | None, states: CredentialStates) -> str:
     """The start-up page: address, how to use it, configuration, routes, providers."""
+    from turnout.settings.folder import warnings
+
     sections = [
         [f"Turnout {__version__} is ready on {client_url(listen)}"],
         table(_facts(settings, listen, pinned)),
@@ -40,23 +43,40 @@ def start_up(settings: Settings, listen: Listen, pinned: str | None, states: Cre
     if settings.models:
         models = [(name, "→ " + ", ".join(model.to)) for name, model in settings.models.items()]
         sections.insert(3, ["Models of your own", *table(models)])
-    if unusable := _unusable(settings, states):
-        sections.append(["Attention", *unusable])
+    if attention := [*(f"  {line}" for line in warnings(settings)), *_unusable(settings, states)]:
+        sections.append(["Attention", *attention])
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
 def _facts(settings: Settings, listen: Listen, pinned: str | None) -> list[tuple[str, str]]:
     key = " ANTHROPIC_AUTH_TOKEN=<client key>" if settings.access.keys else ""
     facts = [("Claude Code", f"ANTHROPIC_BASE_URL={client_url(listen)}{key} claude")]
-    if settings.file is None:
-        facts.append(("Config", "none: everything goes to Anthropic"))
-    else:
-        facts.append(("Config", str(settings.file.resolve())))
+    facts += _files(settings)
     access = f"client keys: {len(settings.access.keys)}" if settings.access.keys else "every process on this machine"
     facts.append(("Access", access))
     if pinned:
         facts.append(("Pinned", f"{pinned}, without failover; `turnout reset` goes back to the routes"))
     return facts
+
+
+def _files(settings: Settings) -> list[tuple[str, str]]:
+    """The files in force, whether they are trusted, and what those of the folder change."""
+    from turnout.settings.places import dotenv_file
+
+    folder, dotenv = settings.folder, dotenv_file(settings.file)
+    changes = folder.changes if folder is not None else ()
+    nothing = "none" if changes else "none: everything goes to Anthropic"
+    rows = [("Config", _file(settings, settings.file) if settings.file is not None else nothing)]
+    if dotenv in folder.files if folder is not None else dotenv.is_file():
+        rows.append(("Variables", _file(settings, dotenv)))
+    return [*rows, *(("Changes", change) for change in changes)]
+
+
+def _file(settings: Settings, file: Path) -> str:
+    shown = str(file.absolute().resolve())
+    if settings.folder is None:
+        return shown
+    return f"{shown} (not trusted, in force in part)" if file in settings.folder.untrusted else f"{shown} (trusted)"
 
 
 def _routes(settings: Settings) -> list[tuple[str, str, str]]:
@@ -113,13 +133,17 @@ def _unusable(settings: Settings, states: CredentialStates) -> list[str]:
 
     named = {DEFAULT_PROVIDER, *(target.partition("/")[0] for _, targets in settings.targets() for target in targets)}
     return [
-        f"  {name}: no credential: {_remedy(provider)}; this target is skipped"
+        f"  {name}: no credential: {_remedy(settings, provider)}; this target is skipped"
         for name, provider in settings.providers.items()
         if name in named and not usable(states.get(name, ()))
     ]
 
 
-def _remedy(provider: Provider) -> str:
+def _remedy(settings: Settings, provider: Provider) -> str:
+    from turnout.settings.folder import why_withheld
+
+    if provider.withheld:
+        return why_withheld(settings)
     variables = [reference.name for reference in provider.credentials if reference.source == "env"]
     if variables:
         return f"set {' or '.join(variables)}"

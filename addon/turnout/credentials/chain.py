@@ -99,7 +99,7 @@ class CredentialChain:
             self._stores.forget(credential.secret)
 
     async def states(self, provider: Provider) -> list[tuple[str, str]]:
-        """Label and state of every reference, for people: `set`, `missing`, `found, expires 14:05`, …"""
+        """Label and state of every reference, for people: `set`, `missing`, `found, expires 14:05`, `withheld`, …"""
         if not _needs_none(provider):
             for reference in provider.credentials:
                 if reference.source != "client":
@@ -110,7 +110,8 @@ class CredentialChain:
         """The same without asking a store: `not read yet` for what none was asked for lately."""
         if _needs_none(provider):
             return [(NO_KEY.label, "no key needed")]
-        return [(str(reference), self._state(reference)) for reference in provider.credentials]
+        states = [(str(reference), self._state(reference)) for reference in provider.credentials]
+        return [*states, *((label, "withheld") for label in provider.withheld)]
 
     def labels_at_hand(self, provider: Provider) -> dict[str, str]:
         """The references whose secrets were read lately, by fingerprint of the secret."""
@@ -145,7 +146,7 @@ class CredentialChain:
 
 
 def _needs_none(provider: Provider) -> bool:
-    return provider.auth == "none" or not provider.credentials
+    return not provider.withheld and (provider.auth == "none" or not provider.credentials)
 
 
 def _is_oauth(provider: Provider, secret: Secret) -> bool:

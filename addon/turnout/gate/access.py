@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import time
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from turnout.errors import ConfigError, InvalidRequest, NotAuthenticated, NotPermitted, RequestTooLarge
 from turnout.gate.proof import HEADER, Asked, proves
+from turnout.settings.address import is_loopback
 from turnout.settings.model import Access, CredentialReference, Settings
 from turnout.settings.secret import Secret
 
@@ -24,16 +24,6 @@ def check_listen(host: str, access: Access) -> None:
         key="access.keys",
         suggestion="Set access.keys, or listen on 127.0.0.1",
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a listen address is reachable from this machine only. The empty address means every interface."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def client_keys(settings: Settings) -> tuple[Secret, ...]:

@@ -19,8 +19,13 @@ _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}
 def page(address: str, health: Mapping[str, Any]) -> str:
     """`/health` as plain text; `address` is where that Turnout listens, empty when it does not."""
     exchanges = _table_of(health.get("exchanges"))
+    folder = _table_of(health.get("folder"))
+    nothing = "none" if folder.get("changes") else "none: everything goes to Anthropic"
     facts = [
-        ("Config", str(health.get("config") or "none: everything goes to Anthropic")),
+        ("Config", str(health.get("config") or nothing)),
+        *(("In part", f"{file} (not trusted)") for file in _list_of(folder.get("untrusted"))),
+        *(("Changes", str(change)) for change in _list_of(folder.get("changes"))),
+        *(("Left out", str(each)) for each in _list_of(folder.get("withheld"))),
         ("Pinned", f"{health['pinned']}, without failover" if health.get("pinned") else "no"),
         ("Requests", ", ".join(f"{_number(count)} {name}" for name, count in exchanges.items()) or "none yet"),
     ]
@@ -64,7 +69,10 @@ def credentials(states: Sequence[tuple[str, str]]) -> str:
 
 def usable(states: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """The credentials that a request can be sent with, as far as is known before it is."""
-    return [(label, state) for label, state in states if state not in ("missing", "not found", "expired")]
+    return [(label, state) for label, state in states if state not in _UNUSABLE]
+
+
+_UNUSABLE = ("missing", "not found", "expired", "withheld")
 
 
 def time_left(seconds: float) -> str:
@@ -124,6 +132,10 @@ def _counts(counts: Any) -> str:
 
 def _number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _list_of(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _table_of(value: Any) -> Mapping[str, Any]:

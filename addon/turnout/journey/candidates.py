@@ -13,8 +13,9 @@ from turnout.exchange import Exchange, Target
 from turnout.health.cooldown import Cooldowns
 from turnout.journey.state import Blocked, Candidate, Journey
 from turnout.routing.names import upstream_name
+from turnout.settings.folder import why_withheld
 from turnout.settings.load import DEFAULT_PROVIDER
-from turnout.settings.model import Provider
+from turnout.settings.model import Provider, Settings
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ class Candidates:
         credentials = await journey.setup.chain.resolve(provider, exchange.request.headers)
         if not credentials:
             obstacles.counts["no credential"] += 1
-            obstacles.missing.append(f"{provider.name} ({', '.join(map(str, provider.credentials))})")
+            obstacles.missing.append(f"{provider.name} ({looked_for(journey.setup.settings, provider)})")
             note_skipped(exchange, f"{provider.name} without credential")
         model = model_of(target, provider, exchange.request.model)
         scope = model if exchange.endpoint == "messages" else f"{model} (count_tokens)"
@@ -108,6 +109,15 @@ class Candidates:
         free_at = self._cooldowns.next_free(candidate.key for candidate in obstacles.cooling)
         free_in = None if free_at is None else max(0.0, free_at - time.time())
         return Blocked(dict(counts), free_in, tuple(obstacles.missing), obstacles.estimate)
+
+
+def looked_for(settings: Settings, provider: Provider) -> str:
+    """The credentials of a provider that has none to use, and those that it does not get, with the reason."""
+    references = ", ".join(map(str, provider.credentials))
+    if not provider.withheld:
+        return references
+    withheld = f"withheld: {', '.join(provider.withheld)}. {why_withheld(settings)}"
+    return "; ".join(filter(None, (references, withheld)))
 
 
 def note_skipped(exchange: Exchange, words: str) -> None:

@@ -12,7 +12,7 @@ from turnout.credentials.chain import NO_KEY
 from turnout.exchange import ClientRequest, Exchange, Outgoing, Target
 from turnout.health.affinity import Affinity
 from turnout.inspect.status_text import usable
-from turnout.journey.candidates import model_of
+from turnout.journey.candidates import looked_for, model_of
 from turnout.journey.knowledge import Knowledge
 from turnout.providers import KINDS
 from turnout.routing.facts import Facts
@@ -43,9 +43,7 @@ class Explanation:
     """Lines of configuration for what the provider has refused before."""
 
 
-def plan_of(
-    request: ClientRequest, settings: Settings, pinned: str | None, affinity: Affinity | None = None
-) -> Plan:
+def plan_of(request: ClientRequest, settings: Settings, pinned: str | None, affinity: Affinity | None = None) -> Plan:
     """The targets in the order in which they would be tried. Raises InvalidRequest when the request names no model."""
     facts = Facts(request)
     plan = make_plan(facts, settings, pinned)
@@ -73,16 +71,16 @@ def explain_plan(
         yield ""
         first, *rest = lines(explain_target(request, target, settings, knowledge))
         yield first
-        yield from _without_credential(settings.providers[target.provider], states)
+        yield from _without_credential(settings, settings.providers[target.provider], states)
         yield from rest
 
 
-def _without_credential(provider: Provider, states: CredentialStates) -> Iterator[str]:
+def _without_credential(settings: Settings, provider: Provider, states: CredentialStates) -> Iterator[str]:
     """A note for a target that would be skipped. The client may bring a credential where the provider takes one."""
     if any(reference.source == "client" for reference in provider.credentials):
         return
     if not usable(states(provider)):
-        yield f"no credential found ({', '.join(map(str, provider.credentials))}): this target would be skipped"
+        yield f"no credential found ({looked_for(settings, provider)}): this target would be skipped"
 
 
 def _size(count: int) -> str:

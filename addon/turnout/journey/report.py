@@ -30,11 +30,21 @@ def snapshot(dispatcher: Dispatcher, setup: Setup, usage: dict[str, dict[str, in
         "status": "ok",
         "version": version,
         "config": str(setup.settings.file) if setup.settings.file else None,
+        **_folder(setup),
         "pinned": dispatcher.pinned,
         "providers": _providers(dispatcher, setup),
         "usage": usage,
         "exchanges": {word: dispatcher.counts[word] for word in ("open", "served", "failed")},
     }
+
+
+def _folder(setup: Setup) -> dict[str, Any]:
+    """What files of the folder change, and what of them is not in force; nothing when there are none."""
+    folder = setup.settings.folder
+    if folder is None or not folder.files:
+        return {}
+    untrusted, withheld = [str(file) for file in folder.untrusted], list(folder.withheld)
+    return {"folder": {"untrusted": untrusted, "changes": list(folder.changes), "withheld": withheld}}
 
 
 def _providers(dispatcher: Dispatcher, setup: Setup) -> dict[str, Any]:

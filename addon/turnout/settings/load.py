@@ -8,23 +8,35 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache, partial
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from turnout.errors import ConfigError
+from turnout.settings.folder import Outside, changes, restrained
 from turnout.settings.mistakes import explained, mistake, nearest, similar
-from turnout.settings.model import Access, Limits, Listen, Provider, Retry, Settings, Store, Timeouts, UnknownProvider
-from turnout.settings.places import dotenv_file, find_config
+from turnout.settings.model import (
+    HIDDEN,
+    Access,
+    Limits,
+    Listen,
+    Provider,
+    Retry,
+    Settings,
+    Store,
+    Timeouts,
+    UnknownProvider,
+)
+from turnout.settings.places import Folder
 from turnout.settings.rewriting import complete, profiles
-from turnout.settings.secret import Secret, redact
-from turnout.settings.text import read_text
+from turnout.settings.secret import Secret
+from turnout.settings.sources import Sources, find_place, read_sources, sound_sources
 
 DEFAULT_PROVIDER = "anthropic"
 """Where a request goes that no route matches."""
@@ -54,30 +66,72 @@ def presets() -> dict[str, dict[str, Any]]:
 def load(chosen: str | None = None, process: Mapping[str, str] | None = None) -> Settings:
     """The settings in force. Raises ConfigError with file, key, reason and a suggestion."""
     process = os.environ if process is None else process
-    file = find_config(chosen, process)
-    table = _read(file) if file else {}
-    environment = {**_variables(dotenv_file(file)), **process}
-    overlay = _from_environment(environment)
-    table = merge(table, overlay)
+    return settings_from(read_sources(find_place(chosen, process), process), process)
+
+
+def settings_from(sources: Sources, process: Mapping[str, str]) -> Settings:
+    """What these files and the environment say together. Raises ConfigError."""
+    file = sources.place.config
+    overlay = merge(_from_environment(sources.variables), _from_environment(process))
+    table = merge(sources.config, overlay)
     _refuse_hidden_keys(table, file)
-    return _validate(_with_presets(table, file, overlay), file, environment, overlay)
+    environment = {**sources.variables, **process}
+    settings = _validate(_with_presets(table, file, overlay), file, environment, overlay)
+    return _as_trusted(settings, sources, process)
 
 
 def salvage(chosen: str | None = None, process: Mapping[str, str] | None = None) -> Settings:
     """Of a configuration with mistakes: what is sound in `[listen]` and `[access]`. All else is at its default."""
     process = os.environ if process is None else process
-    file = find_config(chosen, process)
-    table = _if_readable(partial(_read, file)) if file else {}
-    environment = {**_if_readable(partial(_variables, dotenv_file(file))), **process}
-    overlay = _if_readable(partial(_from_environment, environment))
-    table = merge(table, overlay)
+    sources = sound_sources(find_place(chosen, process), process)
+    overlay = merge(_if_readable(sources.variables), _if_readable(process))
+    table = merge(sources.config, overlay)
     kept = {"listen": _sound(Listen, table.get("listen")), "access": _sound(Access, table.get("access"))}
-    return _validate(kept, file, environment, overlay)
+    environment = {**sources.variables, **process}
+    return _as_trusted(_validate(kept, sources.place.config, environment, overlay), sources, process)
 
 
-def _if_readable(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _as_trusted(settings: Settings, sources: Sources, process: Mapping[str, str]) -> Settings:
+    """The settings without what a file of the folder may not say, and with what it changed."""
+    if not sources.place.of_folder:
+        return settings.model_copy(update={"shadowed": sources.place.shadowed})
+    withheld: tuple[str, ...] = ()
+    if sources.untrusted:
+        own_variables = sources.variables if sources.dotenv_is_own else {}
+        own_table = sources.config if sources.config_is_own else {}
+        outside = _outside(settings, own_table, {**own_variables, **process})
+        settings, withheld = restrained(settings, outside)
+    place = sources.place
+    found = ((place.config, sources.config), (place.dotenv, sources.variables))
+    folder = Folder(
+        files=tuple(file for file, says in found if file is not None and (says or file == place.config)),
+        untrusted=sources.untrusted,
+        changes=changes(settings, _outside(settings, {}, process)),
+        withheld=withheld,
+    )
+    return settings.model_copy(update={"folder": folder})
+
+
+def _outside(settings: Settings, table: Mapping[str, Any], environment: Mapping[str, str]) -> Outside:
+    """What would hold without other files, as far as it is sound on its own."""
+    table = merge(table, _if_readable(environment))
+    given = table.get("providers", {})
+    providers: dict[str, Provider] = {}
+    for name in settings.providers:
+        own = given.get(name, {}) if isinstance(given, Mapping) else {}
+        with suppress(ValidationError, _WrongProfile):
+            providers[name] = Provider.model_validate(_with_preset(name, own if isinstance(own, Mapping) else {}))
+    return Outside(
+        providers,
+        Listen.model_validate(_sound(Listen, table.get("listen"))),
+        Access.model_validate(_sound(Access, table.get("access"))),
+        frozenset(environment),
+    )
+
+
+def _if_readable(environment: Mapping[str, str]) -> dict[str, Any]:
     try:
-        return read()
+        return _from_environment(environment)
     except ConfigError:
         return {}
 
@@ -103,25 +157,6 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _read(file: Path) -> dict[str, Any]:
-    text = read_text(file, if_missing="Write one with `turnout init`, or name another file")
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # tomllib raises its own error, and these for numbers and nesting
-        hint = "Strings need quotes" if str(error).startswith("Invalid value") else ""
-        raise ConfigError(f"not valid TOML: {redact(str(error))}", file=file, suggestion=hint) from None
-
-
-def _variables(dotenv: Path) -> dict[str, str]:
-    try:
-        found = dotenv_values(dotenv, interpolate=False)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"the file cannot be read ({error})", file=dotenv, suggestion="Check its permissions"
-        ) from None
-    return {key: value for key, value in found.items() if value is not None}
-
-
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     source = EnvSettingsSource(_Environment)
     source.env_vars = {key.lower(): value for key, value in environment.items()}
@@ -133,13 +168,13 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _refuse_hidden_keys(table: Mapping[str, Any], file: Path | None) -> None:
-    """Fields that Turnout fills in itself are no keys of the file."""
     providers = table.get("providers")
     for name, own in providers.items() if isinstance(providers, Mapping) else ():
-        if isinstance(own, Mapping) and "name" in own:
-            hint = nearest("name", Provider)
-            raise ConfigError("unknown key", file=file, key=f"providers.{name}.name", suggestion=hint)
-    for key in ("file", "environment"):
+        for key in HIDDEN:
+            if isinstance(own, Mapping) and key in own:
+                hint = nearest(key, Provider)
+                raise ConfigError("unknown key", file=file, key=f"providers.{name}.{key}", suggestion=hint)
+    for key in HIDDEN:
         if key in table:
             raise ConfigError("unknown key", file=file, key=key, suggestion=nearest(key, Settings))
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from turnout.errors import ConfigError
 from turnout.settings.model import (
+    HIDDEN,
     Access,
     Condition,
     CustomModel,
@@ -99,8 +100,7 @@ def mistake(
 
 def nearest(key: str, model: type[BaseModel]) -> str:
     """A suggestion for a key that a table of the configuration does not have."""
-    hidden = {"name", "file", "environment"}
-    known = [field.alias or name for name, field in model.model_fields.items() if name not in hidden]
+    known = [field.alias or name for name, field in model.model_fields.items() if name not in HIDDEN]
     return similar(key, known) or f"Known keys: {', '.join(known)}"
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from turnout.settings.places import Folder
 from turnout.settings.quantity import Duration, Size, Wait
 from turnout.settings.rewriting import Rewrite
 from turnout.settings.secret import Secret
@@ -36,6 +37,9 @@ Meaning = Literal[
     "request",
 ]
 """The words of `health.verdict` that a provider's error may stand for."""
+
+HIDDEN = ("name", "withheld", "file", "environment", "folder", "shadowed")
+"""Fields that Turnout fills in itself: no keys of a file."""
 
 REFERENCES = "env:NAME, keyring:SERVICE/ACCOUNT, file:PATH, keychain, file, client"
 
@@ -173,6 +177,8 @@ class Provider(_Table):
     """The provider's own error codes or types, and what they mean."""
     rewrite: Rewrite = Rewrite()
     """How requests are changed on the way to it; complete, with profile and preset merged in."""
+    withheld: tuple[str, ...] = ()
+    """What a file that nobody trusts asked for and did not get. Without any credential the provider cannot be used."""
 
     @property
     def host(self) -> str:
@@ -276,6 +282,11 @@ class Settings(_Table):
     """The file these settings come from; None for the built-in defaults."""
     environment: dict[str, Secret] = Field(default_factory=dict, exclude=True, repr=False)
     """Variables that `env:NAME` credentials may name: the process environment over `.env` beside the file."""
+
+    folder: Folder | None = Field(default=None, exclude=True)
+    """None when every file was named, or is the user's own by its place."""
+    shadowed: Path | None = Field(default=None, exclude=True)
+    """A `./mitm.conf` that is not trusted: the user's own file is in force in its place."""
 
     @model_validator(mode="after")
     def _targets_name_known_providers(self) -> Settings:

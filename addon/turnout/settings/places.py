@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 CONFIG_NAME = "mitm.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The files that were found because somebody started where they are, and what they say."""
+
+    files: tuple[Path, ...]
+    untrusted: tuple[Path, ...]
+    """Those that the user has not trusted: they are in force in part."""
+    changes: tuple[str, ...]
+    """What is in force and would not be without them."""
+    withheld: tuple[str, ...]
+    """What they ask for and is not in force."""
 
 
 def config_directory(environment: Mapping[str, str]) -> Path:
@@ -25,20 +38,6 @@ def pin_file(environment: Mapping[str, str]) -> Path:
 def dotenv_file(config: Path | None) -> Path:
     """The `.env` beside the config file; without one, that of the working directory."""
     return (config.parent if config else Path.cwd()) / ".env"
-
-
-def find_config(chosen: str | None, environment: Mapping[str, str]) -> Path | None:
-    """The config file in force: the one chosen, `$TURNOUT_CONFIG`, `./mitm.conf`, the user's; None if there is none.
-
-    A file that was named is returned whether it exists or not, so that its absence is reported.
-    """
-    named = chosen or environment.get("TURNOUT_CONFIG")
-    if named:
-        return Path(os.path.expanduser(named))  # which, unlike Path's own, leaves an unknown user's home as it is
-    for candidate in (Path.cwd() / CONFIG_NAME, config_directory(environment) / CONFIG_NAME):
-        if candidate.is_file():
-            return candidate
-    return None
 
 
 def _directory(environment: Mapping[str, str], variable: str, default: str) -> Path:
