@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,36 +14,13 @@ import httpx
 import pytest
 
 from tests.proxy.support import BODY, HEADERS, QUICK, route
+from tests.security.remote import Target, edit
 from turnout.testing.events import stream_of
 from turnout.testing.fixtures import ROUTE, StartMitmdump, StartProvider
 from turnout.testing.proxy import MitmdumpProcess
 from turnout.testing.replies import error, sse
 
 SECONDS = 30.0
-
-
-class Target:
-    """Stands where `--mode reverse:` points. Nothing may ever connect to it."""
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._count, daemon=True)
-        self._thread.start()
-
-    def _count(self) -> None:
-        while True:
-            try:
-                self._socket.accept()[0].close()
-            except OSError:
-                return
-            self.connections += 1
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -91,13 +66,6 @@ class Running:
             return answer
 
         return asyncio.run(asyncio.wait_for(wait(), SECONDS))
-
-
-def edit(file: Path, text: str) -> None:
-    """A change that mitmproxy's watcher sees, whatever the resolution of the file system's clock."""
-    later = file.stat().st_mtime_ns + 2_000_000_000
-    file.write_text(text)
-    os.utime(file, ns=(later, later))
 
 
 def touch(file: Path) -> None:
