@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import asyncio
 import contextlib
 import logging
 import ssl
@@ -46,7 +47,7 @@ async def test_other_modes_dial_as_ever(proxy: StartProxy, target: Target) -> No
     """Turnout serves reverse mode only, and minds nobody else's business."""
     running = await proxy(mode="regular@127.0.0.1:0")
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
-    writer.write(f"CONNECT 127.0.0.1:{target.port} HTTP/1.1\r\nhost: x\r\n\r\n".encode() + b"plain bytes\r\n\r\n")
-    await asyncio.wait_for(reader.read(), 10)
+    writer.write(f"GET http://127.0.0.1:{target.port}/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+    assert await asyncio.wait_for(reader.read(), 10)
     writer.close()
     assert target.connections == 1
