@@ -18,7 +18,7 @@ def stock(module: ModuleType, name: str) -> Any:
     """mitmproxy's own class of this name, also while one of ours, of this package or of one that it replaces, stands
     in its place."""
     found = getattr(module, name)
-    return vars(found).get(STOCK, found)
+    return getattr(found, STOCK, found)
 
 
 def abandoned(stream_id: int) -> Any:

@@ -8,94 +8,48 @@ mitmproxy has no public way to send a waiting client a second provider's streame
          └── again ◄── upstream_failed hook ◄────┘             last words, close
 
 Rules it lives by:
-- Each attempt speaks to its provider under a stream id of its own. Events of an abandoned attempt, still queued or
-  still on the wire, then find nobody; a second use of an HTTP/2 connection gets a fresh stream.
+- Each attempt speaks to its provider under a stream id of its own (`steered`), so that a second use of an HTTP/2
+  connection gets a fresh stream; nothing is sent that was not prepared (`gated`).
 - Response headers are held until the first valid event has been seen: until then another provider may still answer.
 - Between a received end of message and the next connection lies a blocking hook (`upstream_failed`), so that the
   connection below has finished its own bookkeeping.
 - One timer per stream ticks; received bytes only note the time, so that no chunk costs a timer.
-- In reverse mode nothing is sent that the addon has not prepared (`engage`), whatever has become of the addon, and
-  whatever other addons make of the flow.
 - Whatever ends an attempt before the client has seen anything ends in `_failed`: also what mitmproxy itself refuses.
-- A fault in here ends the exchange, with an answer where the client has seen none; it never leaves it waiting.
 """
 
 from __future__ import annotations
 
-import itertools
-import logging
 import time
-import traceback
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from mitmproxy import http
 from mitmproxy.proxy import commands, events
-from mitmproxy.proxy.layers import http as layers
 from mitmproxy.proxy.layers.http import (
-    DropStream,
-    HttpLayer,
-    HttpRequestHeadersHook,
-    HttpRequestHook,
-    HttpResponseHeadersHook,
-    RequestData,
     RequestEndOfMessage,
-    RequestHeaders,
-    RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
-    ResponseTrailers,
     SendHttp,
 )
 
-from turnout.proxy.compat import (
-    RequestProtocolError,
-    ResponseProtocolError,
-    abandoned,
-    broken_off,
-    client_gone,
-    status_for_client,
-    stock,
-)
-from turnout.proxy.dialling import dialling
-from turnout.proxy.modes import hang_up, has_unread, is_reverse
-from turnout.proxy.pages import gate_closed, local_error
-from turnout.proxy.steering import (
-    AttemptMonitor,
-    Steering,
-    UpstreamFailedHook,
-    address_of,
-    disengage,
-    release,
-    steering,
-)
+from turnout.proxy.compat import RequestProtocolError, ResponseProtocolError, abandoned, broken_off, client_gone
+from turnout.proxy.gated import GatedStream
+from turnout.proxy.modes import hang_up, has_unread
+from turnout.proxy.pages import local_error
+from turnout.proxy.patience import Overdue, Patience
+from turnout.proxy.steered import Commands
+from turnout.proxy.steering import AttemptMonitor, UpstreamFailedHook, disengage
 from turnout.proxy.ticks import TICK, ticks_of
 from turnout.proxy.unpacking import opens_within
-from turnout.proxy.withholding import cover, put_in, reveal_answer
-from turnout.settings.secret import redact
-
-if TYPE_CHECKING:
-    from mitmproxy.proxy.layers.http import HttpStream
-else:
-    HttpStream = stock(layers, "HttpStream")
-
-Commands = Generator[commands.Command, Any, None]
-
-_upstream_ids = itertools.count(-1, -1)  # negative: never the id of a client's stream
+from turnout.proxy.withholding import put_in, reveal_answer
 
 _TOO_LARGE = "the answer is larger than {} bytes (limits.answer)"
 
-READING_PAUSE = 10.0
-"""Seconds for which any client may stop reading, however short the silence is that a provider is allowed."""
 
-_SERVER_EVENTS = (ResponseHeaders, ResponseData, ResponseTrailers, ResponseEndOfMessage, ResponseProtocolError)
-
-
-class FailoverStream(HttpStream):
+class FailoverStream(GatedStream):
     """One client request and its attempts. Knows no policy: it asks the `AttemptMonitor` and the hooks."""
 
-    stands_for = HttpStream
     addon: ClassVar[Any] = None
     """The addon whose hooks prepare the attempts of these streams; None: it serves nothing any more."""
 
@@ -103,185 +57,25 @@ class FailoverStream(HttpStream):
 
     def __init__(self, context: Any, stream_id: int) -> None:
         super().__init__(context, stream_id)
-        self._upstream_id: int | None = None
         self._committed = False
-        self._answering = False
         self._connecting = False
-        self._broken = False
+        self._patience = Patience()
         self._tick: commands.RequestWakeup | None = None
         self._tick_due = 0.0
-        self._answer_due = 0.0
-        self._heard = 0.0
-        self._told = 0.0
 
-    # --- the seam to the layers around it ---
-
-    def _handle_event(self, event: events.Event) -> Commands:
-        if isinstance(event, _SERVER_EVENTS):
-            if event.stream_id != self._upstream_id:
-                return
-            event.stream_id = self.stream_id
-        if isinstance(event, (RequestTrailers, ResponseTrailers)) and self._is_gated:
-            return  # dropped, which RFC 9110 §6.5.1 allows: mitmproxy cannot send them over HTTP/1
-        inner = self._on_tick(event) if isinstance(event, events.Wakeup) else super()._handle_event(event)
-        command: Any = None
-        reply = None
-        while True:
-            try:
-                if isinstance(command, commands.StartHook):
-                    self._after_hook(command)
-                command = inner.send(reply)
-                if isinstance(command, commands.StartHook):
-                    cover(self.flow)
-                elif isinstance(command, SendHttp) and command.connection is not self.context.client:
-                    command.event.stream_id = self._upstream_id if self._upstream_id is not None else self.stream_id
-                    put_in(self.flow, command.event)
-            except StopIteration:
-                return
-            except Exception as error:
-                if self._broken or not self._is_gated:
-                    raise
-                inner, command, reply = self._end_of_fault(error), None, None
-                continue
-            if isinstance(command, SendHttp) and command.connection is self.context.client:
-                yield from self._before_client(command)
-            elif isinstance(command, DropStream):
-                self._forget_upstream()
-                ticks_of(self._parent).give_back(self, self._tick, self._tick_due)
-                if hasattr(self, "flow"):
-                    release(self.flow)
-            reply = yield command
-
-    def _after_hook(self, hook: commands.StartHook) -> None:
-        cover(self.flow)
-        if isinstance(hook, HttpRequestHeadersHook):
-            self._check_admission()
-
-    def _before_client(self, command: SendHttp) -> Commands:
-        """Note that an answer has begun, and put JSON in the place of mitmproxy's own HTML error page."""
-        event: Any = command.event
-        if isinstance(event, ResponseHeaders):
-            self._answering = self._answering or event.response.status_code != 100
-        elif isinstance(event, ResponseProtocolError) and not self._answering and self._is_gated:
-            status = status_for_client(event)
-            if status is None:
-                return
-            self._answering = True
-            answer = local_error(500 if self._broken else status, event.message, self.flow.request.path)
-            answer.headers["connection"] = "close"
-            yield SendHttp(ResponseHeaders(self.stream_id, answer, end_stream=False), self.context.client)
-            yield SendHttp(ResponseData(self.stream_id, answer.raw_content or b""), self.context.client)
-            command.event = ResponseEndOfMessage(self.stream_id)  # an answer like others: it can be read to its end
-
-    def _end_of_fault(self, error: Exception) -> Commands:
-        """A fault of ours, in the machine or in what it asks: the exchange is over, and everybody is told."""
-        self._broken = True
-        trace = "".join(traceback.format_exception(error)).rstrip()
-        yield commands.Log(f"internal error in a stream: {redact(trace)}", logging.WARNING)
-        if self._upstream_id is not None and self.context.server in self._parent.connections:
-            yield SendHttp(abandoned(self.stream_id), self.context.server)
-        self._forget_upstream()
-        yield from super().handle_protocol_error(broken_off(self.stream_id, "Turnout failed; see its log."))
-
-    @property
-    def _is_gated(self) -> bool:
-        return is_reverse(self.context.client)
-
-    @property
-    def _parent(self) -> HttpLayer:
-        parent = self.context.layers[self.context.layers.index(self) - 1]
-        assert isinstance(parent, HttpLayer)
-        return parent
-
-    @property
-    def _steering(self) -> Steering:
-        return steering(self.flow)
-
-    @property
-    def _monitor(self) -> AttemptMonitor | None:
-        return steering(self.flow).monitor
-
-    def _forget_upstream(self) -> None:
-        if self._upstream_id is not None:
-            self._parent.streams.pop(self._upstream_id, None)
-            self._upstream_id = None
-
-    # --- the client's request ---
-
-    def _check_admission(self) -> None:
-        """The addon admits a request or answers it. Where it did neither, it has not seen it."""
-        if self._is_gated and self._steering.max_body is None and not (self.flow.response or self.flow.error):
-            self.flow.request.headers.pop("expect", None)  # or mitmproxy would ask for the body first
-            self.flow.response = gate_closed(self.flow.request.path)
-
-    def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
-        yield from super().state_wait_for_request_headers(event)
-        refused = self.client_state == self.state_consume_request_body and self.flow.response is not None
-        if refused and self._is_gated and not event.end_stream:
-            yield from self._answer_early()
-
-    def start_request_stream(self) -> Commands:
-        """`request.stream` is for any addon to set. It would have the request sent before it is routed."""
-        if not self._is_gated:
-            yield from super().start_request_stream()
-            return
-        self.flow.request.stream = False
-        self.client_state = self.state_consume_request_body
-
-    def state_consume_request_body(self, event: events.Event) -> Commands:
-        if isinstance(event, RequestData):
-            guide = self._steering
-            if guide.max_body is not None and len(self.request_body_buf) + len(event.data) > guide.max_body:
-                guide.too_large = True
-                yield HttpRequestHook(self.flow)
-                yield from self._answer_early()
-                return
-        yield from super().state_consume_request_body(event)
-
-    def _answer_early(self) -> Commands:
-        """Answer now, and keep nothing of what still comes: the client would send all of it before it read a word."""
-        self.request_body_buf.clear()
-        if (yield from self.check_killed(True)):
-            return
-        if self.flow.response is None:
-            self.flow.response = local_error(413, "The request is too large.", self.flow.request.path)
-        self.flow.request.timestamp_end = self.flow.response.timestamp_start = time.time()
-        self.flow.request.raw_content = b""
-        self.client_state = self.state_done  # the answer ends the flow
-        yield HttpResponseHeadersHook(self.flow)
-        if (yield from self.check_killed(True)):
-            return
-        yield from self.send_response()
-        self.client_state = self.state_errored  # which takes whatever has come meanwhile
+    # --- the provider's answer ---
 
     def make_server_connection(self) -> Generator[commands.Command, Any, bool]:
-        monitor, address = self._monitor, address_of(self.flow)
-        if self._is_gated and (monitor is None or self._steering.address != address):
-            yield from self._refuse()
-            return False
-        self._forget_upstream()
-        self._upstream_id = next(_upstream_ids)
-        self._parent.streams[self._upstream_id] = self
         self._connecting = True
-        with dialling(self.context.client, (address.host, address.port)):
-            connected: bool = yield from super().make_server_connection()
+        connected = yield from super().make_server_connection()
         self._connecting = False
-        if connected and monitor is not None:
+        if connected and (monitor := self._monitor) is not None:
             if (yield from self.check_killed(True)):
                 return False
             now = self.clock()
-            self._answer_due = now + monitor.answer_within
+            self._patience.answer_due = now + monitor.answer_within
             yield from self._next_tick(now, monitor)
         return connected
-
-    def _refuse(self) -> Commands:
-        """Nobody has prepared what would be sent now, or somebody has changed where it goes."""
-        yield commands.Log("A request that Turnout has not prepared was not sent.", logging.WARNING)
-        disengage(self.flow)
-        self.flow.response = gate_closed(self.flow.request.path)
-        yield from self.send_response()
-
-    # --- the provider's answer ---
 
     def state_wait_for_response_headers(self, event: ResponseHeaders) -> Commands:
         answer = event.response
@@ -339,8 +133,8 @@ class FailoverStream(HttpStream):
             if valid:
                 yield from self._begin_stream()
                 yield from self._relay(monitor.relay(b""))
-                if min(monitor.idle_within, monitor.ping_after or TICK) < TICK:
-                    yield from self._next_tick(self._heard, monitor)  # the pending tick may come too late for these
+                if min(monitor.idle_within, monitor.ping_after or TICK) < TICK:  # the pending one may come too late
+                    yield from self._next_tick(self._patience.heard, monitor)
             elif valid is False:
                 yield from self._abandon("")
         elif isinstance(event, ResponseEndOfMessage):
@@ -348,7 +142,7 @@ class FailoverStream(HttpStream):
 
     def _begin_stream(self) -> Commands:
         self._committed = True
-        self._heard = self._told = self.clock()
+        self._patience.heard = self._patience.told = self.clock()
         for command in super().start_response_stream():
             if isinstance(command, SendHttp):
                 put_in(self.flow, command.event)
@@ -357,7 +151,7 @@ class FailoverStream(HttpStream):
 
     def state_stream_response_body(self, event: events.Event) -> Commands:
         if isinstance(event, ResponseData):
-            self._heard = self._told = self.clock()
+            self._patience.heard = self._patience.told = self.clock()
             if not event.data:
                 return  # an empty HTTP/2 frame; to a stream's callable b"" would mean the end
         yield from super().state_stream_response_body(event)
@@ -476,53 +270,45 @@ class FailoverStream(HttpStream):
 
     # --- time ---
 
+    def _drop(self) -> None:
+        ticks_of(self._parent).give_back(self, self._tick, self._tick_due)
+        super()._drop()
+
     def _next_tick(self, now: float, monitor: AttemptMonitor) -> Commands:
-        due = self._answer_due
-        if self._committed:
-            due = self._heard + monitor.idle_within
-            if monitor.ping_after is not None:
-                due = min(due, self._told + monitor.ping_after)
+        due = self._patience.next_look(monitor, streaming=self._committed)
         self._tick, self._tick_due, new = ticks_of(self._parent).request(self, now, due)
         if new:
             yield self._tick
 
     def _on_tick(self, event: events.Wakeup) -> Commands:
+        monitor = self._monitor
         if event.command is not self._tick:
             return
         self._tick = None
-        monitor = self._monitor
-        now = self.clock()
-        if self._waiting_for_answer and monitor is not None:
-            if now >= self._answer_due:
-                yield from self._abandon(f"no first event within {monitor.answer_within:g} s")
-                return
-        elif self._streaming and monitor is not None:
-            silent = now - self._heard
-            if has_unread(self.context.client):  # mitmproxy reads no more from the provider until the client has
-                patience = max(monitor.idle_within, READING_PAUSE)
-                if silent >= patience:
-                    yield from self._leave_client(f"the client has not read for {patience:g} s")
-                    return
-            elif silent >= monitor.idle_within:
-                yield from self._break_off(f"silent for {monitor.idle_within:g} s")
-                return
-            if monitor.ping_after is not None and now - self._told >= monitor.ping_after:
-                self._told = now
-                yield from self._relay([ping] if (ping := monitor.ping()) else [])
-        else:
+        if monitor is None or not (self._waiting_for_answer or self._streaming):
             return
+        now, unread = self.clock(), self._streaming and has_unread(self.context.client)
+        overdue = self._patience.overdue(now, monitor, streaming=self._streaming, unread=unread)
+        if overdue is not None:
+            yield from self._give_up(overdue)
+            return
+        if self._streaming and not unread and self._patience.wants_ping(now, monitor):
+            self._patience.told = now
+            yield from self._relay([ping] if (ping := monitor.ping()) else [])
         yield from self._next_tick(now, monitor)
 
-    def _break_off(self, reason: str) -> Commands:
-        yield SendHttp(abandoned(self.stream_id), self.context.server)
-        self._forget_upstream()
-        yield from self.handle_protocol_error(broken_off(self.stream_id, reason))
-
-    def _leave_client(self, reason: str) -> Commands:
-        """A client that does not read any more, for it is suspended or asleep, must not keep others from a provider."""
-        yield from self.handle_protocol_error(client_gone(self.stream_id, reason))
-        yield commands.CloseConnection(self.context.client)
-        hang_up(self.context.client)
+    def _give_up(self, overdue: Overdue) -> Commands:
+        if overdue.whose == "answer":
+            yield from self._abandon(overdue.reason)
+        elif overdue.whose == "provider":
+            yield SendHttp(abandoned(self.stream_id), self.context.server)
+            self._forget_upstream()
+            yield from self.handle_protocol_error(broken_off(self.stream_id, overdue.reason))
+        else:
+            # Suspended or asleep, it must not keep others from a provider.
+            yield from self.handle_protocol_error(client_gone(self.stream_id, overdue.reason))
+            yield commands.CloseConnection(self.context.client)
+            hang_up(self.context.client)
 
 
 def _declared(response: http.Response) -> int:

@@ -1,0 +1,149 @@
+"""The seam between mitmproxy's HTTP machine and ours: what every event, hook and command of a stream passes through."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layers import http as layers
+from mitmproxy.proxy.layers.http import (
+    DropStream,
+    HttpLayer,
+    RequestTrailers,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseTrailers,
+    SendHttp,
+)
+
+from turnout.proxy.compat import ResponseProtocolError, abandoned, broken_off, status_for_client, stock
+from turnout.proxy.modes import is_reverse
+from turnout.proxy.pages import local_error
+from turnout.proxy.steering import AttemptMonitor, Steering, release, steering
+from turnout.proxy.withholding import cover, put_in
+from turnout.settings.secret import redact
+
+if TYPE_CHECKING:
+    from mitmproxy.proxy.layers.http import HttpStream
+else:
+    HttpStream = stock(layers, "HttpStream")
+
+Commands = Generator[commands.Command, Any, None]
+
+_SERVER_EVENTS = (ResponseHeaders, ResponseData, ResponseTrailers, ResponseEndOfMessage, ResponseProtocolError)
+
+
+class SteeredStream(HttpStream):
+    """A stream that speaks to a provider under an id of the attempt's own, and to its client in the API's shape.
+
+    - Events of an abandoned attempt, still queued or still on the wire, find nobody.
+    - Before and after every hook the flow is covered; where a message leaves, the wire gets all of it.
+    - A fault ends the exchange, with an answer where the client has seen none; it never leaves it waiting.
+    """
+
+    stands_for = HttpStream
+
+    def __init__(self, context: Any, stream_id: int) -> None:
+        super().__init__(context, stream_id)
+        self._upstream_id: int | None = None
+        self._answering = False
+        self._broken = False
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, _SERVER_EVENTS):
+            if event.stream_id != self._upstream_id:
+                return
+            event.stream_id = self.stream_id
+        if isinstance(event, (RequestTrailers, ResponseTrailers)) and self._is_gated:
+            return  # dropped, which RFC 9110 §6.5.1 allows: mitmproxy cannot send them over HTTP/1
+        inner = self._on_tick(event) if isinstance(event, events.Wakeup) else super()._handle_event(event)
+        command: Any = None
+        reply = None
+        while True:
+            try:
+                if isinstance(command, commands.StartHook):
+                    self._after_hook(command)
+                command = inner.send(reply)
+                if isinstance(command, commands.StartHook):
+                    cover(self.flow)
+                elif isinstance(command, SendHttp) and command.connection is not self.context.client:
+                    command.event.stream_id = self._upstream_id if self._upstream_id is not None else self.stream_id
+                    put_in(self.flow, command.event)
+            except StopIteration:
+                return
+            except Exception as error:
+                if self._broken or not self._is_gated:
+                    raise
+                inner, command, reply = self._end_of_fault(error), None, None
+                continue
+            if isinstance(command, SendHttp) and command.connection is self.context.client:
+                yield from self._before_client(command)
+            elif isinstance(command, DropStream):
+                self._drop()
+            reply = yield command
+
+    def _after_hook(self, hook: commands.StartHook) -> None:
+        cover(self.flow)
+
+    def _drop(self) -> None:
+        """The stream is done."""
+        self._forget_upstream()
+        if hasattr(self, "flow"):
+            release(self.flow)
+
+    def _before_client(self, command: SendHttp) -> Commands:
+        """Note that an answer has begun, and put JSON in the place of mitmproxy's own HTML error page."""
+        event: Any = command.event
+        if isinstance(event, ResponseHeaders):
+            self._answering = self._answering or event.response.status_code != 100
+        elif isinstance(event, ResponseProtocolError) and not self._answering and self._is_gated:
+            status = status_for_client(event)
+            if status is None:
+                return
+            self._answering = True
+            answer = local_error(500 if self._broken else status, event.message, self.flow.request.path)
+            answer.headers["connection"] = "close"
+            yield SendHttp(ResponseHeaders(self.stream_id, answer, end_stream=False), self.context.client)
+            yield SendHttp(ResponseData(self.stream_id, answer.raw_content or b""), self.context.client)
+            command.event = ResponseEndOfMessage(self.stream_id)  # an answer like others: it can be read to its end
+
+    def _end_of_fault(self, error: Exception) -> Commands:
+        """A fault of ours, in the machine or in what it asks: the exchange is over, and everybody is told."""
+        self._broken = True
+        trace = "".join(traceback.format_exception(error)).rstrip()
+        yield commands.Log(f"internal error in a stream: {redact(trace)}", logging.WARNING)
+        if self._upstream_id is not None and self.context.server in self._parent.connections:
+            yield SendHttp(abandoned(self.stream_id), self.context.server)
+        self._forget_upstream()
+        yield from super().handle_protocol_error(broken_off(self.stream_id, "Turnout failed; see its log."))
+
+    @property
+    def _is_gated(self) -> bool:
+        return is_reverse(self.context.client)
+
+    def _on_tick(self, event: events.Wakeup) -> Commands:
+        """A timer of this stream has come due."""
+        yield from ()
+
+    @property
+    def _parent(self) -> HttpLayer:
+        parent = self.context.layers[self.context.layers.index(self) - 1]
+        assert isinstance(parent, HttpLayer)
+        return parent
+
+    @property
+    def _steering(self) -> Steering:
+        return steering(self.flow)
+
+    @property
+    def _monitor(self) -> AttemptMonitor | None:
+        return steering(self.flow).monitor
+
+    def _forget_upstream(self) -> None:
+        if self._upstream_id is not None:
+            self._parent.streams.pop(self._upstream_id, None)
+            self._upstream_id = None
