@@ -147,20 +147,20 @@ class Dispatcher:
         return journey.lease is not None or await self._wait_for_slot(journey, candidate)
 
     async def _wait_for_slot(self, journey: Journey, candidate: Candidate) -> bool:
-        waiting = asyncio.ensure_future(self.slots.acquire(candidate.provider.name, candidate.provider.slot_wait))
+        async def acquire() -> None:
+            # At once the journey's, which gives it back at its end: whoever waits here may be cancelled just now.
+            journey.lease = await self.slots.acquire(candidate.provider.name, candidate.provider.slot_wait)
+
+        waiting = asyncio.ensure_future(acquire())
         leaving = asyncio.ensure_future(journey.left.wait())
         try:
             await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
             leaving.cancel()
-            if not waiting.done():
-                waiting.cancel()
-        lease = None if waiting.cancelled() or not waiting.done() else waiting.result()
-        if lease is not None and journey.exchange.gone:
-            lease.release()
-            lease = None
-        journey.lease = lease
-        return lease is not None
+            waiting.cancel()
+        if journey.exchange.gone:
+            journey.release_slot()
+        return journey.lease is not None
 
     # --- an attempt ends ---
 
