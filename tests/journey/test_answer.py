@@ -251,6 +251,15 @@ def test_last_words_after_a_part_of_a_huge_frame() -> None:
     assert watched.monitor.ping() == b"" and watched.monitor.interrupted("reset").startswith(b"\n\nevent: error\n")
 
 
+def test_a_stream_that_ends_after_a_part_of_a_huge_frame() -> None:
+    """The part was sent already: the blank line ends it, or the client would read the error as its data."""
+    watched = Watched()
+    watched.begin()
+    watched.play([encoded(message_start("m")), b"event: content_block_delta\ndata: " + b"x" * (2 << 20)])
+    (*rest, words) = watched.monitor.finish()
+    assert rest == [] and words.startswith(b"\n\nevent: error\n") and watched.monitor.interruption
+
+
 def test_nothing_follows_a_proper_end() -> None:
     watched = Watched()
     watched.begin()

@@ -114,6 +114,18 @@ def test_an_edit_outdates_what_it_contradicts() -> None:
     assert knowledge.lessons.known("mine", "messages", "m") == ()
 
 
+def test_an_edit_of_the_rules_counts_at_once() -> None:
+    """Also for a model whose rules have been asked for before."""
+    for edited in ({"max_tokens": 9000}, {"models": {"m": {"max_tokens": 9000}}}):
+        before, after = (provider(rewrite=Rewrite.model_validate(rules)) for rules in ({"max_tokens": 8000}, edited))
+        knowledge = knowing(before)
+        assert knowledge.shaping(before, "m", (DROP,)).rules.max_tokens == 8000
+        assert knowledge.shaping(before, "m", (DROP,)).rules is knowledge.shaping(before, "m", (DROP,)).rules
+        knowledge.configure({"mine": after})
+        assert knowledge.shaping(after, "m", (DROP,)).rules.max_tokens == 9000
+        assert knowledge.shaping(after, "m").rules.max_tokens == 9000
+
+
 def test_what_the_window_leaves_for_the_answer_limits_this_request_alone() -> None:
     mine = provider(rewrite=Rewrite(max_tokens=8192))
     knowledge = knowing(mine)
