@@ -36,11 +36,18 @@ MODELS = {
 }
 """At least one model of every kind that a vendor treats in a way of its own."""
 
+TELLING = (
+    *("fresh, opus", "hour, opus", "thinking, opus", "top-level marker, opus"),
+    *("fresh, haiku", "images, haiku", "title, haiku", "odd tools, haiku"),
+)
+"""Shapes for the further models of a vendor, which differ from its first in thinking, efforts and images alone."""
+
 CASES = [
     pytest.param(name, model, each, id=f"{name}/{model.rpartition('/')[2]}: {each.name}")
     for name, models in MODELS.items()
     for model in models
     for each in SHAPES
+    if model == models[0] or each.name in TELLING
 ]
 TAKEN_AS_SENT = {
     *((name, each.name) for name in ("openrouter", "litellm", "vllm") for each in SHAPES),
@@ -225,15 +232,123 @@ def test_ollama_searches_itself() -> None:
     assert sent_to("ollama", "qwen3-coder", "web search, opus")["tools"] == shape("web search, opus").body["tools"]
 
 
-@pytest.mark.parametrize("name, warmest, coldest", [("minimax", 1, 0.01), ("deepseek", 2, 0), ("zai", 1, 0)])
-def test_temperatures_stay_in_the_range_of_the_vendor(name: str, warmest: float, coldest: float) -> None:
+def after_edit(name: str, model: str, *betas: str, **fields: Any) -> Body:
+    """What is sent for the plainest of the shapes with other fields."""
+    made: Body = json.loads(rewritten(name, model, {**shape("title, haiku").body, **fields}, betas).body)
+    return made
+
+
+@pytest.mark.parametrize(
+    "name, model, warmest, coldest",
+    [
+        ("minimax", "MiniMax-M3", 1, 0.01),
+        ("deepseek", "deepseek-v4-pro", 2, 0),
+        ("zai", "glm-5.3", 1, 0),
+        ("moonshot", "kimi-k2.5", 1, 0),
+        ("qwen", "qwen3-coder-plus", 2, 0),
+    ],
+)
+def test_temperatures_stay_in_the_range_of_the_vendor(name: str, model: str, warmest: float, coldest: float) -> None:
     for temperature, given in ((5, warmest), (-1, coldest), (0.5, 0.5)):
-        body = {**shape("title, haiku").body, "temperature": temperature}
-        assert json.loads(rewritten(name, MODELS[name][0], body, ()).body)["temperature"] == given
+        assert after_edit(name, model, temperature=temperature)["temperature"] == given
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in ("openrouter", "litellm")])
+@pytest.mark.parametrize("name", MODELS)
 def test_warming_a_cache_becomes_a_request_for_one_token(name: str) -> None:
     """`max_tokens: 0` is Anthropic's alone."""
-    body = {**shape("title, haiku").body, "max_tokens": 0}
-    assert json.loads(rewritten(name, MODELS[name][0], body, ()).body)["max_tokens"] == 1
+    assert after_edit(name, MODELS[name][0], max_tokens=0)["max_tokens"] == 1
+
+
+@pytest.mark.parametrize("name", ["moonshot", "zai", "qwen", "fireworks"])
+@pytest.mark.parametrize("asked", ["any", "tool", "none", "auto"])
+def test_a_choice_of_tools_that_is_not_known_becomes_auto(name: str, asked: str) -> None:
+    choice = {"type": asked, "disable_parallel_tool_use": True, **({"name": "Bash"} if asked == "tool" else {})}
+    assert after_edit(name, MODELS[name][0], tools=[], tool_choice=choice)["tool_choice"] == {"type": "auto"}
+
+
+def test_llamacpp_honours_a_choice_of_tools_one_at_a_time_or_not() -> None:
+    choice = {"type": "any", "disable_parallel_tool_use": True}
+    assert after_edit("llamacpp", "qwen3-coder", tool_choice=choice)["tool_choice"] == {"type": "any"}
+
+
+def test_a_vendor_nobody_has_described_gets_what_all_take() -> None:
+    assert after_edit("generic", "some-model", thinking={"type": "between_tools"})["thinking"] == {"type": "disabled"}
+    image = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
+    after = after_edit("generic", "some-model", messages=[{"role": "user", "content": [image]}])
+    assert not blocks(after, "image", "user") and blocks(after, "text", "user")
+
+
+@pytest.mark.parametrize(
+    "name, model",
+    [
+        ("minimax", "MiniMax-M2.5"),
+        ("minimax", "MiniMax-M3.1-Flash-Preview"),
+        ("moonshot", "kimi-k3"),
+        ("zai", "glm-5.3"),
+    ],
+)
+def test_who_always_thinks_is_not_told_when(name: str, model: str) -> None:
+    assert "thinking" not in after_edit(name, model, thinking={"type": "between_tools"})
+    assert "thinking" not in after_edit(name, model, thinking={"type": "disabled"})
+
+
+def test_fireworks_counts_the_highest_effort_as_high() -> None:
+    for asked, given in {"xhigh": "high", "high": "high", "low": "low"}.items():
+        after = after_edit("fireworks", MODELS["fireworks"][0], "effort-2025-11-24", output_config={"effort": asked})
+        assert after["output_config"] == {"effort": given}
+
+
+@pytest.mark.parametrize("name, model", [("moonshot", "kimi-k2"), ("moonshot", "kimi-k2-0905-preview")])
+def test_who_reads_text_only_gets_a_note_for_an_image(name: str, model: str) -> None:
+    assert not blocks(sent_to(name, model, "images, opus"), "image", "user")
+
+
+def test_vllm_takes_images_by_their_address() -> None:
+    image = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
+    messages = [{"role": "user", "content": [image]}]
+    assert after_edit("vllm", "qwen3-coder", messages=messages)["messages"] == messages
+    assert not blocks(after_edit("ollama", "qwen3-coder", messages=messages), "image", "user")
+
+
+BETAS_OF_GATEWAYS = ("context-management-2025-06-27", "effort-2025-11-24", "compact-2026-01-12")
+OTHER_BETAS = (
+    "oauth-2025-04-20",
+    "prompt-caching-scope-2026-01-05",
+    "prompt-caching-evict-2026-05-12",
+    "mcp-client-2025-11-20",
+    "fast-mode-2026-02-01",
+    "message-threads-2026-09-01",
+    "request-tags-2026-09-01",
+    "cache-diagnosis-2026-04-07",
+    "compact-2026-09-01",
+    "fallback-credit-2026-06-01",
+    "task-budgets-2026-03-13",
+    "thinking-binding-controls-2026-09-01",
+)
+OTHER_FIELDS = (
+    "container",
+    "inference_geo",
+    "diagnostics",
+    "service_tier",
+    "billing_policy",
+    "safeguards",
+    "output_format",
+)
+
+
+@pytest.mark.parametrize("name, more", [("openrouter", {"fallbacks"}), ("litellm", set())])
+def test_gateways_to_claude_get_what_the_cloud_platforms_take(name: str, more: set[str]) -> None:
+    fallback = "server-side-fallback-2026-06-01"
+    marker = {"type": "ephemeral", "ttl": "1h"}
+    body = {
+        **shape("title, haiku").body,
+        **dict.fromkeys((*OTHER_FIELDS, "fallbacks"), "x"),
+        "system": [{"type": "text", "text": "a", "cache_control": {**marker, "scope": "global", "other": True}}],
+        "cache_control": {"type": "ephemeral"},
+    }
+    done = rewritten(name, MODELS[name][0], body, (*BETAS_OF_GATEWAYS, *OTHER_BETAS, fallback))
+    after = json.loads(done.body)
+    assert done.betas == BETAS_OF_GATEWAYS + ((fallback,) if more else ())
+    assert after.keys() & {*OTHER_FIELDS, "fallbacks"} == more
+    assert after["system"][0]["cache_control"] == marker
+    assert ("cache_control" in after) is (name == "openrouter")
