@@ -398,7 +398,8 @@ async def test_who_leaves_waits_no_more(scene: Scene) -> None:
     advancing = asyncio.ensure_future(scene.try_next(journey))
     await _until_waiting(scene)
     journey.leave()
-    assert await advancing == "503" and scene.held == ["slot first"], "nor is another target tried"
+    assert await advancing == "503" and scene.held == ["slot first"]
+    assert scene.chain.asked == ["first"], "nor is another target tried"
     assert journey.exchange.attempts == [] and scene.dispatcher.slots.snapshot()["first"]["waiting"] == 0
     lease.release()
     assert scene.held == []

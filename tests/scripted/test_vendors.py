@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -87,11 +88,22 @@ BROKEN: dict[str, Body] = {
 }
 
 
+def taken(name: str, changes: Mapping[str, Body]) -> set[str]:
+    """Those of the changes with which a vendor takes the plain API still."""
+    return {what for what, change in changes.items() if takes(name, {**plain(name), **change})}
+
+
+def takes(name: str, body: Body) -> bool:
+    try:
+        VENDORS[name].check(body)
+    except Problem:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("broken", BROKEN)
-def test_the_rules_of_the_api_hold_everywhere(name: str, broken: str) -> None:
-    with pytest.raises(Problem):
-        VENDORS[name].check({**plain(name), **BROKEN[broken]})
+def test_the_rules_of_the_api_hold_everywhere(name: str) -> None:
+    assert taken(name, BROKEN) == set()
 
 
 NEWS: dict[str, tuple[Body, set[str]]] = {
@@ -133,15 +145,9 @@ NEWS: dict[str, tuple[Body, set[str]]] = {
 
 
 @pytest.mark.parametrize("name", IMITATORS)
-@pytest.mark.parametrize("news", NEWS)
-def test_what_came_later_is_refused_unless_the_notes_say_that_it_is_taken(name: str, news: str) -> None:
-    change, takers = NEWS[news]
-    body = {**plain(name), **change}
-    if name in takers:
-        VENDORS[name].check(body)
-    else:
-        with pytest.raises(Problem):
-            VENDORS[name].check(body)
+def test_what_came_later_is_refused_unless_the_notes_say_that_it_is_taken(name: str) -> None:
+    expected = {news for news, (_, takers) in NEWS.items() if name in takers}
+    assert taken(name, {news: change for news, (change, _) in NEWS.items()}) == expected
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -278,6 +278,31 @@ def test_a_vendor_nobody_has_described_gets_what_all_take() -> None:
     assert not blocks(after, "image", "user") and blocks(after, "text", "user")
 
 
+def test_what_only_anthropic_knows_goes_to_nobody_else() -> None:
+    fields = ("container", "inference_geo", "diagnostics", "service_tier", "billing_policy", "safeguards")
+    odd = {"citations": [], "caller": {}, "toolset_name": "t", "transformations": []}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": "c", **odd}], **odd}
+    after = after_edit(
+        "generic",
+        "some-model",
+        **dict.fromkeys(fields, "x"),
+        output_config={"task_budget": {"total": 1}},
+        thinking={"type": "enabled", "budget_tokens": 1024, "display": "omitted", "block_binding": "none"},
+        system=[{"type": "text", "text": "s", "citations": []}],
+        messages=[
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "n", "input": {}, **odd}]},
+            {"role": "user", "content": [result]},
+        ],
+    )
+    assert not after.keys() & set(fields) and not after.get("output_config")
+    assert after["thinking"] == {"type": "enabled", "budget_tokens": 1024}
+    assert after["system"] == [{"type": "text", "text": "s"}]
+    use, answer = after["messages"][0]["content"][0], after["messages"][1]["content"][0]
+    assert use == {"type": "tool_use", "id": "toolu_1", "name": "n", "input": {}}
+    assert answer.keys() == {"type", "tool_use_id", "content"}
+    assert answer["content"][0].keys() & odd.keys() == {"caller", "toolset_name"}, "of blocks in results none is known"
+
+
 @pytest.mark.parametrize(
     "name, model",
     [
