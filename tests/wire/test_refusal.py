@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from turnout.settings.rewriting import EACH, MARKED, Rewrite, extended, parse_path
@@ -738,6 +738,7 @@ def test_any_place_in_known_words(wording: str, first: list[str], second: list[s
 @given(
     st.lists(_WORDS | st.integers(0, 9), max_size=8), st.sampled_from(["extra_forbidden", "literal_error", "missing"])
 )
+@example(["thinking", "type", "messages"], "extra_forbidden")
 def test_any_place_in_a_list_of_errors(place: list[str | int], type: str) -> None:
     item = {"type": type, "loc": ["body", *place], "msg": "Input should be 'text' or 'image'", "input": "search_result"}
     check(read_refusal(422, encode({"detail": [item]})))

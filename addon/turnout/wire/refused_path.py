@@ -126,7 +126,7 @@ def is_droppable(path: str) -> bool:
     if top in _NEEDED_ON_TOP - _LISTS - {"messages"} or keys[-2:] == ["cache_control", "type"]:
         return False
     if top not in _NEEDED_ON_TOP:
-        return below[-1] not in _NEEDED_IN_OTHERS
+        return _NEEDED_IN_OTHERS.isdisjoint(below)
     # In a list of blocks, `content` leads on to blocks; as the last step it is the text itself.
     needed = _NEEDED_IN_TOOLS if top == "tools" else _NEEDED_IN_MESSAGES
     return needed.isdisjoint(below) and below[-1] != "content"
