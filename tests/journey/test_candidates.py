@@ -83,6 +83,7 @@ async def test_one_credential_does_not_rotate(scene: Scene) -> None:
     assert told((await listed(scene.open(), candidates))[0]) == ["first/m key"]
     scene.chain.labels["first"] = ("one", "two")
     assert told((await listed(scene.open(), candidates))[0]) == ["first/m one", "first/m two"], "none was passed over"
+    assert told((await listed(scene.open(), candidates))[0]) == ["first/m two", "first/m one"]
 
 
 def test_the_model_that_is_sent() -> None:
@@ -140,6 +141,7 @@ async def test_a_provider_counts_under_limits_of_its_own(scene: Scene) -> None:
     ("asked", "aliases", "counted"),
     [
         ("claude-opus-4-6", {}, "claude-opus-4-6"),
+        ("claude-opus-4-6", {"sonnet": "claude-sonnet-5"}, "claude-opus-4-6"),
         ("opus", {"opus": "claude-opus-5"}, "claude-opus-5"),
         ("glm-5", {"sonnet": "claude-sonnet-5"}, "claude-sonnet-5"),
         ("glm-5", {}, "glm-5"),

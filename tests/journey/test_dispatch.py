@@ -341,8 +341,17 @@ async def test_a_client_with_its_own_credential_and_no_alternative_decides_itsel
     assert await scene.try_next(journey) == "first/client" and scene.held == ["slot first"]
     await scene.fails(journey, "quota")
     assert scene.cooling == {"first/m": 300} and journey.exchange.attempt.until is None
+    assert scene.held == []
+
+
+async def test_nor_does_an_answer_of_its_own_that_breaks_off(scene: Scene) -> None:
+    scene.chain.labels["first"] = ("client",)
+    scene.configure(FIRST)
+    journey = scene.open()
+    await scene.try_next(journey)
+    scene.dispatcher.first_event(journey)
     scene.dispatcher.broke(journey, judgement("overloaded"))
-    assert scene.cooling == {"first/m": 300} and scene.held == []
+    assert scene.cooling == {} and scene.held == []
 
 
 # --- slots ---

@@ -30,9 +30,9 @@ from tests.mutation.mutants import Mutant
 ROOT = Path(__file__).resolve().parents[2]
 ADDON = ROOT / "addon"
 
-PATIENCE = 4.0
+PATIENCE = 2.5
 """A mutant whose tests take this many times as long as without it, and SPARE seconds more, hangs."""
-SPARE = 10.0
+SPARE = 5.0
 EXAMPLES = 20
 """Of each property test."""
 
