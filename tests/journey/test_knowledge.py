@@ -78,6 +78,19 @@ async def test_what_is_learned_is_kept_for_the_next_run(tmp_path: Path) -> None:
     later.keep_in(tmp_path / "state", signatures=True)
     assert later.lessons.known("mine", "messages", "m") == (DROP, LIMIT)
     assert later.signatures.minted_by("a" * 16) == "mine"
+    assert {file.name for file in (tmp_path / "state").iterdir()} >= {"learned.json", "signatures.json"}
+    without = knowing(mine)
+    without.keep_in(tmp_path / "state", signatures=False)
+    assert without.signatures.minted_by("a" * 16) is None, "what is not to be kept is not read"
+
+
+def test_rules_are_kept_for_so_many_models_only() -> None:
+    """Their names come from clients."""
+    mine = provider(rewrite=Rewrite(max_tokens=8192))
+    knowledge = knowing(mine)
+    for number in range(600):
+        assert knowledge.shaping(mine, f"m{number}").rules.max_tokens == 8192
+        assert len(knowledge._rules) == number % 256 + 1
 
 
 async def test_signatures_are_kept_only_when_asked_for(tmp_path: Path) -> None:
@@ -110,6 +123,10 @@ def test_an_edit_outdates_what_it_contradicts() -> None:
     assert knowledge.lessons.known("mine", "messages", "m") == (DROP, LIMIT)
     knowledge.configure({"mine": provider(rewrite=Rewrite(drop=("speed",), max_tokens=50_000))})
     assert knowledge.lessons.known("mine", "messages", "m") == (DROP,)
+    knowledge.lessons.learn("mine", "messages", "m", [LIMIT])
+    more = Rewrite.model_validate({"drop": ["speed"], "max_tokens": 50_000, "models": {"m": {"max_tokens": 9000}}})
+    knowledge.configure({"mine": provider(rewrite=more)})
+    assert knowledge.lessons.known("mine", "messages", "m") == (DROP,), "it may be edited for single models"
     knowledge.configure({})
     assert knowledge.lessons.known("mine", "messages", "m") == ()
 

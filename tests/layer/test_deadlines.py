@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from mitmproxy import http
+from mitmproxy.connection import ConnectionState
 
 from tests.layer.driver import Wire, body_of
 from tests.layer.test_failover import (
@@ -20,16 +21,16 @@ from tests.layer.test_failover import (
     plain,
 )
 from turnout.proxy.failover import FailoverStream
-from turnout.proxy.installing import install
+from turnout.proxy.installing import install, uninstall
 from turnout.proxy.steering import steering
 from turnout.proxy.ticks import TICK
 
 
 @pytest.fixture(autouse=True)
 def failover_streams() -> Iterator[None]:
-    restore = install()
+    install()
     yield
-    restore()
+    uninstall()
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_a_head_that_is_refused_with_an_answer_closes_the_connection() -> None:
     wire = Wire({"requestheaders": refuse}, Addon().wire().context.options)
     wire.client_sends(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
     assert wire.answer.startswith(b"HTTP/1.1 413") and b"connection: close" in wire.answer.lower()
-    assert wire.client in wire.closed and not wire.streams and not wire.servers
+    assert not wire.client.state & ConnectionState.CAN_WRITE and not wire.servers
 
 
 def test_a_request_with_expect_that_is_admitted_goes_on() -> None:
