@@ -15,6 +15,7 @@ from turnout.journey.endings import BUSY_RETRY, nothing_to_try, own_error
 from turnout.journey.state import Blocked, Candidate, Failure
 from turnout.settings.model import Provider
 from turnout.settings.secret import Secret
+from turnout.wire.refusal import Overflow
 
 
 def failure(
@@ -49,6 +50,7 @@ def test_a_first_partys_own_error_stands_unmodified() -> None:
         "content-type": "application/json; charset=utf-8",
         "request-id": "r",
         "connection": "close",
+        "keep-alive": "timeout=5",
         "content-length": "5",
         "content-encoding": "gzip",
         "set-cookie": "c",
@@ -58,6 +60,34 @@ def test_a_first_partys_own_error_stands_unmodified() -> None:
     answer = own_error([primary, failure(Verdict.OVERLOADED, 529)], None)
     assert (answer.status, answer.body) == (429, body)
     assert answer.headers == {"content-type": "application/json; charset=utf-8", "request-id": "r"}
+
+
+@pytest.mark.parametrize(
+    ("status", "first_party", "stands"),
+    [(400, True, True), (200, True, False), (299, False, True), (300, False, False), (399, False, False)],
+)
+def test_which_answers_may_stand(status: int, first_party: bool, stands: bool) -> None:
+    """An error may; of a success of another provider, what it says; a redirect says nothing about the request."""
+    body = b'{"error":{"message":"own words"}}'
+    told_by = failure(
+        Verdict.QUOTA, status, body, first_party=first_party, reason="ours", error_type="rate_limit_error"
+    )
+    error = json.loads(own_error([told_by], None).body)["error"]
+    assert ("own words" in error["message"]) is stands and ("ours" in error["message"]) is not stands
+
+
+def test_an_overflow_that_came_as_no_error_is_told_as_anthropic_tells_it() -> None:
+    """On these words the client compacts the conversation."""
+    refusal = Overflow(used=2000, limit=1000)
+    page = failure(Verdict.REQUEST, 502, b"<html>", error_type="invalid_request_error", message="no", refusal=refusal)
+    answer = own_error([page], None)
+    assert answer.status == 400 and json.loads(answer.body)["type"] == "error"
+    assert told(answer)["type"] == "invalid_request_error"
+    assert told(answer)["message"] == "prompt is too long: 2000 tokens > 1000 maximum (no)"
+
+
+def test_an_error_of_our_own_has_anthropics_shape() -> None:
+    assert json.loads(own_error([failure(Verdict.TRANSIENT)], None).body)["type"] == "error"
 
 
 LONG = "quota " * 100
@@ -234,7 +264,15 @@ def test_no_credential_is_401(counts: dict[str, int]) -> None:
     )
 
 
-@pytest.mark.parametrize("counts", [{"quota": 2}, {"quota_model": 1, "throttle": 1}, {"quota": 1, "unsupported": 1}])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"quota": 1, "quota_model": 1, "throttle": 1},
+        {"quota": 2},
+        {"quota_model": 1, "throttle": 1},
+        {"quota": 1, "unsupported": 1},
+    ],
+)
 def test_all_credentials_cooling_is_429(counts: dict[str, int]) -> None:
     """D3."""
     answer, error = ending(301.4, **counts)
