@@ -169,3 +169,9 @@ def test_a_status_that_ends_nothing_is_not_tried_again(status: int) -> None:
     assert judgement.verdict is Verdict.TRANSIENT
     assert judgement.reason == f"{status} is no final answer"
     assert decide(judgement, owned=True, retries=0, waited=0.0, retry=RETRY) == NEXT
+
+
+def test_a_wait_beyond_all_numbers_is_the_longest_there_is() -> None:
+    retry = Retry(initial=1, multiplier=1e300, max_interval=2, max_elapsed=5)
+    judgement = Judgement(Verdict.TRANSIENT, "reset")
+    assert decide(judgement, owned=True, retries=9, waited=0, retry=retry) == Step("retry", 2)

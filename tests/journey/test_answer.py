@@ -260,6 +260,16 @@ def test_a_stream_that_ends_after_a_part_of_a_huge_frame() -> None:
     assert rest == [] and words.startswith(b"\n\nevent: error\n") and watched.monitor.interruption
 
 
+def test_of_an_endless_stream_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.journey.answer.KEPT", 1000)
+    watched = Watched()
+    watched.begin()
+    more = encoded(message_delta())
+    sent = watched.play([encoded(message_start("m")), *[more] * 100])
+    assert sent.endswith(more * 100) and watched.monitor.cut
+    assert 1000 <= len(watched.monitor.received) < 1000 + len(more)
+
+
 def test_nothing_follows_a_proper_end() -> None:
     watched = Watched()
     watched.begin()
