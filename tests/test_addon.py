@@ -19,6 +19,7 @@ from mitmproxy.test import taddons, tflow
 from turnout.addon import OPTIONS, Turnout, is_ours
 from turnout.proxy.failover import FailoverStream
 from turnout.proxy.installing import uninstall
+from turnout.proxy.steering import steering
 
 MODE = "reverse:http://127.0.0.1:9"
 BODY = b'{"model":"claude-opus-4-6","max_tokens":5,"messages":[]}'
@@ -309,9 +310,8 @@ HOOKS = {
     "request": "attempt",
     "responseheaders": "answer_begins",
     "upstream_failed": "attempt_failed",
-    "response": "finished",
-    "error": "broken",
 }
+LAST_HOOKS = {"response": "finished", "error": "broken"}
 
 
 @pytest.mark.parametrize(("hook", "method"), HOOKS.items())
@@ -330,6 +330,41 @@ async def test_a_hook_that_raises_becomes_a_json_500(
     assert told(incoming) == {"type": "api_error", "message": "Turnout failed; see its log."}
     assert incoming.response.headers["content-type"] == "application/json"
     assert "internal error: RuntimeError: boom ***" in caplog.text
+
+
+@pytest.mark.parametrize(("hook", "method"), LAST_HOOKS.items())
+async def test_a_last_hook_that_raises_leaves_the_answer_as_it_is(
+    started: Started, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, hook: str, method: str
+) -> None:
+    started.load()
+
+    def explode(*_: object) -> None:
+        raise RuntimeError("boom sk-ant-api03-secret")
+
+    monkeypatch.setattr(started.addon.conductor, method, explode)
+    incoming = flow()
+    incoming.response = answer = http.Response.make(200, b"a good answer")
+    await getattr(started.addon, hook)(incoming)
+    assert incoming.response is answer and answer.status_code == 200
+    assert "internal error: RuntimeError: boom ***" in caplog.text
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+async def test_a_fault_while_a_fault_is_told_is_a_json_500_too(
+    started: Started, monkeypatch: pytest.MonkeyPatch, hook: str
+) -> None:
+    """Nothing of what tells a fault has to work for the request to stay here."""
+    started.load()
+
+    def explode(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    for method in (HOOKS[hook], "_refuse", "_let_go", "fault_at_end"):
+        monkeypatch.setattr(started.addon.conductor, method, explode)
+    incoming = flow()
+    await getattr(started.addon, hook)(incoming)
+    assert told(incoming) == {"type": "api_error", "message": "Turnout failed; see its log."}
+    assert steering(incoming).monitor is None and steering(incoming).address is None
 
 
 async def test_a_request_that_was_never_admitted_does_not_leave(started: Started) -> None:

@@ -16,7 +16,7 @@ from turnout.commands import TurnoutCommands
 from turnout.conductor import Conductor
 from turnout.errors import ConfigError
 from turnout.gate.access import check_listen
-from turnout.guarding import contained, guarded
+from turnout.guarding import concluding, contained, guarded
 from turnout.inspect import views
 from turnout.inspect.log_redaction import redact_logs
 from turnout.inspect.trimming import Keep, Trimmer
@@ -186,6 +186,9 @@ class Turnout:
     def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
         self.conductor.fault(flow, error)
 
+    def fault_at_end(self, flow: http.HTTPFlow, error: Exception) -> None:
+        self.conductor.fault_at_end(flow, error)
+
     def _record(self, file: str) -> None:
         """Record into this file from now on; none without a name. Raises ConfigError and then changes nothing."""
         if file and self._recorder is not None and self._recorder.file == path_of(file):
@@ -285,11 +288,11 @@ class Turnout:
 
     # --- it is over ---
 
-    @guarded
+    @concluding
     async def response(self, flow: http.HTTPFlow) -> None:
         self.conductor.finished(flow)
 
-    @guarded
+    @concluding
     async def error(self, flow: http.HTTPFlow) -> None:
         self.conductor.broken(flow)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from weakref import ref
 
 from mitmproxy import http
 
@@ -20,6 +19,7 @@ from turnout.gate import local
 from turnout.gate.access import too_large
 from turnout.gate.paths import recognise
 from turnout.gate.proof import Asked
+from turnout.guarding import trace_of, unharmed
 from turnout.health.verdict import Verdict
 from turnout.inspect import notes
 from turnout.inspect.attempts import failed_attempt
@@ -101,7 +101,9 @@ class Conductor:
             request.headers.pop("expect", None)  # or mitmproxy would ask for the body first
             self._refuse(flow, error)
             return
-        steering(flow).max_body = setup.settings.access.max_body
+        guide, known_flow = steering(flow), ref(flow)  # what a flow is steered by must not keep it
+        guide.max_body = setup.settings.access.max_body
+        guide.on_release = lambda: self._lost(known_flow())
         self._passages[flow] = Passage(
             flow,
             known,
@@ -221,7 +223,7 @@ class Conductor:
         """The answer is complete; a buffered one is about to be sent. It stands, whatever goes wrong here."""
         passage = self._passages.pop(flow, None)
         if passage is not None and flow.response is not None:
-            with _contained("ending an exchange"):
+            with unharmed("an exchange ended"):
                 if flow.response.stream and passage.monitor is not None:
                     flow.response.raw_content = passage.monitor.received
                 broken = passage.monitor.broken if passage.monitor else None
@@ -232,7 +234,7 @@ class Conductor:
         """The client left, the flow was killed, or a stream broke off after it had begun."""
         passage = self._passages.pop(flow, None)
         if passage is not None:
-            with _contained("ending an exchange that broke off"):
+            with unharmed("an exchange broke off"):
                 if passage.monitor is not None:
                     passage.monitor.tell_minted()
                 _keep_received(flow, passage.monitor)
@@ -243,26 +245,41 @@ class Conductor:
 
     def _put_away(self, flow: http.HTTPFlow, passage: Passage | None) -> None:
         """A flow that is over may be shown, saved and exported: no secret stays in it. Nothing stays held for it."""
-        with _contained("giving back what an exchange held"):
-            if passage is not None and passage.journey is not None:
-                self.dispatcher.close(passage.journey, "failed")
-        with _contained("putting a flow away"):
+        self._let_go(passage)
+        with unharmed("a flow was put away"):
             masks = self._masks(passage)
             withhold(flow, masks)
             put_away(flow, passage.client if passage is not None else None, masks)
             self._on_over(flow)
 
+    def _let_go(self, passage: Passage | None) -> None:
+        """Nothing stays held for an exchange that is over, whatever else went wrong with it."""
+        if passage is None or passage.journey is None:
+            return
+        with unharmed("a slot was given back"):
+            passage.journey.release_slot()
+        with unharmed("an exchange was closed"):
+            self.dispatcher.close(passage.journey, "failed")
+
+    def _lost(self, flow: http.HTTPFlow | None) -> None:
+        """The stream is done with a flow. Another addon may have kept our last hook from being called."""
+        if flow is None or flow not in self._passages:
+            return
+        with unharmed("a flow ended untold"):
+            (self.broken if flow.error is not None else self.finished)(flow)
+
     def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
         """A fault of Turnout itself: the client gets a clear 500, the log gets the details."""
-        secrets = self._setup.chain.secrets() if self._setup else ()
-        trace = "" if isinstance(error, RequestError) else "\n" + "".join(traceback.format_exception(error)).rstrip()
-        logger.warning("internal error: %s", redact(f"{type(error).__name__}: {error}{trace}", secrets))
-        passage = self._passages.pop(flow, None)
-        if passage is not None and passage.journey is not None:
-            with _contained("giving up an exchange"):
-                self.dispatcher.close(passage.journey, "failed")
+        self.fault_at_end(flow, error)
         known = error if isinstance(error, RequestError) else InternalError("Turnout failed; see its log.")
         self._refuse(flow, known)
+
+    def fault_at_end(self, flow: http.HTTPFlow, error: Exception) -> None:
+        """A fault where there is nothing to be answered any more."""
+        secrets = self._setup.chain.secrets() if self._setup else ()
+        trace = "" if isinstance(error, RequestError) else f"\n{trace_of(error)}"
+        logger.warning("internal error: %s", redact(f"{type(error).__name__}: {error}{trace}", secrets))
+        self._let_go(self._passages.pop(flow, None))
 
     def knows(self, flow: http.HTTPFlow) -> bool:
         """Whether the flow is under way here. A killed flow is, although mitmproxy no longer calls it live."""
@@ -366,13 +383,3 @@ def _is_users_doing(flow: http.HTTPFlow) -> bool:
     """The client left, or the user has killed the flow: the provider is not to blame."""
     killed = flow.error is not None and flow.error.msg == flow.error.KILLED_MESSAGE
     return killed or steering(flow).client_left
-
-
-@contextmanager
-def _contained(doing: str) -> Iterator[None]:
-    """What goes wrong at the end of an exchange is told, and costs neither its answer nor what is still to be done."""
-    try:
-        yield
-    except Exception as error:
-        trace = "".join(traceback.format_exception(error)).rstrip()
-        logger.warning("internal error while %s: %s", doing, redact(trace))

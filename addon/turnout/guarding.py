@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from mitmproxy import http
@@ -27,6 +29,9 @@ class Keeper(Protocol):
     def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
         """Answer a flow in whose hook something went wrong."""
 
+    def fault_at_end(self, flow: http.HTTPFlow, error: Exception) -> None:
+        """Give back what a flow holds in whose last hook something went wrong."""
+
 
 FlowHook = TypeVar("FlowHook", bound=Callable[..., Awaitable[None]])
 ConnectionHook = TypeVar("ConnectionHook", bound=Callable[..., None])
@@ -34,7 +39,15 @@ ConnectionHook = TypeVar("ConnectionHook", bound=Callable[..., None])
 
 def guarded(hook: FlowHook) -> FlowHook:
     """A hook that fails closed: an exception becomes a JSON 500, never an unrouted request."""
+    return _kept(hook, _refuse)
 
+
+def concluding(hook: FlowHook) -> FlowHook:
+    """The last hook of a flow: an exception costs neither the answer, which is there, nor what the flow holds."""
+    return _kept(hook, _conclude)
+
+
+def _kept(hook: FlowHook, failed: Callable[[Keeper, http.HTTPFlow, Exception], None]) -> FlowHook:
     @functools.wraps(hook)
     async def safe(self: Keeper, flow: http.HTTPFlow) -> None:
         keeper = self.keeper_of(flow)
@@ -46,7 +59,7 @@ def guarded(hook: FlowHook) -> FlowHook:
         try:
             await hook(self, flow)
         except Exception as error:
-            _refuse(self, flow, error)
+            failed(self, flow, error)
 
     return safe  # type: ignore[return-value]
 
@@ -56,8 +69,26 @@ def _refuse(keeper: Keeper, flow: http.HTTPFlow, error: Exception) -> None:
         keeper.fault(flow, error)
     except Exception as worse:
         disengage(flow)
-        flow.response = local_error(500, LAST_RESORT)
+        flow.response = local_error(500, LAST_RESORT, flow.request.path)
         logger.warning("internal error while a fault was told: %s", redact(f"{type(worse).__name__}: {worse}"))
+
+
+def _conclude(keeper: Keeper, flow: http.HTTPFlow, error: Exception) -> None:
+    with unharmed("a fault at the end was told"):
+        keeper.fault_at_end(flow, error)
+
+
+@contextmanager
+def unharmed(doing: str) -> Iterator[None]:
+    """What goes wrong meanwhile is told, and keeps nothing that follows from being done. `doing`: "a flow ended"."""
+    try:
+        yield
+    except Exception as error:
+        logger.warning("internal error while %s: %s", doing, redact(trace_of(error)))
+
+
+def trace_of(error: Exception) -> str:
+    return "".join(traceback.format_exception(error)).rstrip()
 
 
 def contained(hook: ConnectionHook) -> ConnectionHook:

@@ -1,6 +1,6 @@
 """Which faults no test would notice: puts small ones into modules, one at a time, and runs the tests that belong there.
 
-    python -m tests.mutation                          # journey, health and failover: half an hour on one core
+    python -m tests.mutation                          # journey, health and the streams: half an hour on one core
     python -m tests.mutation journey                  # one room
     python -m tests.mutation addon/turnout/health/slots.py
 
@@ -24,7 +24,10 @@ from tests.mutation.trial import ADDON, ROOT, Subject, in_a_fork, try_at_import,
 ROOMS = {
     "journey": ("addon/turnout/journey", ("tests/journey",)),
     "health": ("addon/turnout/health", ("tests/health",)),
-    "failover": ("addon/turnout/proxy/failover.py", ("tests/layer",)),
+    **{
+        name: (f"addon/turnout/proxy/{name}.py", ("tests/layer",))
+        for name in ("failover", "gated", "steered", "patience")
+    },
 }
 """By name: the modules, and the tests that are to notice faults in them."""
 ALSO = {"transport": "tests/health/test_verdict.py", "limits": "tests/health/test_verdict.py"}

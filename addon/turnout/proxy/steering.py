@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -127,6 +128,8 @@ class Steering:
     max_body: int | None = None
     """Bytes of request body that are kept; with more, `too_large` is set and the rest discarded. None: the request has
     not been admitted."""
+    on_release: Callable[[], None] = lambda: None
+    """Called when the stream is done with the flow."""
     too_large: bool = False
     failure: str = ""
     """Why the stream gave up the attempt, when it was not the answer's own content."""
@@ -195,4 +198,6 @@ def disengage(flow: http.HTTPFlow) -> None:
 
 def release(flow: http.HTTPFlow) -> None:
     """The stream is done with the flow: what was for its way alone goes, megabytes and credentials among it."""
-    _steerings.pop(flow, None)
+    guide = _steerings.pop(flow, None)
+    if guide is not None:
+        guide.on_release()

@@ -96,6 +96,7 @@ class StartProxy(Protocol):
         mode: str = ...,
         options: Mapping[str, Any] | None = ...,
         scripts: Sequence[Path] = ...,
+        before: Sequence[Path] = ...,
     ) -> Awaitable[RunningProxy]: ...
 
 
@@ -103,8 +104,8 @@ class StartProxy(Protocol):
 async def proxy(tmp_path: Path, home: Path, confdir: Path) -> AsyncIterator[StartProxy]:
     """Starts Turnout in the test's event loop: `running = await proxy(config)`; see RunningProxy.
 
-    `config` is the text of a mitm.conf, `scripts` are addons to be loaded after Turnout. At the end of the test no
-    error may have been logged that the test did not clear.
+    `config` is the text of a mitm.conf, `scripts` are addons to be loaded after Turnout, `before` ahead of it. At the
+    end of the test no error may have been logged that the test did not clear.
     """
     running: list[RunningProxy] = []
 
@@ -114,12 +115,13 @@ async def proxy(tmp_path: Path, home: Path, confdir: Path) -> AsyncIterator[Star
         mode: str = DEAD_TARGET,
         options: Mapping[str, Any] | None = None,
         scripts: Sequence[Path] = (),
+        before: Sequence[Path] = (),
     ) -> RunningProxy:
         assert not running, "one proxy per test: mitmproxy keeps its master in a global"
         file = tmp_path / "mitm.conf"
         file.write_text(config, encoding="utf-8")
         chosen = {"confdir": str(confdir), "mode": [mode], "turnout_config": str(file), **(options or {})}
-        running.append(RunningProxy(chosen, [str(script) for script in (ROUTE, *scripts)]))
+        running.append(RunningProxy(chosen, [str(script) for script in (*before, ROUTE, *scripts)]))
         await running[0].start()
         return running[0]
 
