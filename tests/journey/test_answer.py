@@ -92,6 +92,53 @@ def test_limits(stream: bool, pings: bool, within: float, ping_after: float | No
     assert (monitor.answer_within, monitor.idle_within, monitor.ping_after) == (within, 3, ping_after)
 
 
+def test_an_answer_may_be_as_large_as_the_settings_say() -> None:
+    assert Watched().monitor.largest == Limits().answer == 32_000_000
+
+
+# --- what others ask of it ---
+
+REFUSED = {"type": "invalid_request_error", "message": "top_k: Extra inputs are not permitted"}
+
+
+@pytest.mark.parametrize(("provider", "learns"), [({}, True), ({"first_party": True}, False)])
+def test_what_a_provider_refuses_is_learned_only_from_some(provider: dict[str, Any], learns: bool) -> None:
+    watched = Watched(stream=False, **provider)
+    assert watched.monitor.refusal is None
+    watched.monitor.accepts(reply({"type": "error", "error": REFUSED}, 400))
+    assert (watched.monitor.refusal is not None) is learns
+
+
+def test_what_it_means_that_an_answer_broke_off() -> None:
+    """The provider's own error event says more than the break; a whole answer means nothing."""
+    whole, cut, told = Watched(), Watched(), Watched()
+    for watched in (whole, cut, told):
+        watched.begin()
+    whole.play([WHOLE])
+    whole.monitor.finish()
+    cut.play([WHOLE[:-200]])
+    cut.monitor.interrupted("reset by peer")
+    busy = b'{"type":"error","error":{"type":"overloaded_error","message":"busy"}}'
+    told.play([WHOLE[:-200].rpartition(b"\n\n")[0] + b"\n\n", b"event: error\n", b"data: " + busy + b"\n\n"])
+    told.monitor.interrupted("reset by peer")
+    assert whole.monitor.broken is None and whole.monitor.complete
+    assert cut.monitor.broken is not None and cut.monitor.broken.reason == "reset by peer"
+    assert told.monitor.broken is not None and told.monitor.broken.verdict is Verdict.OVERLOADED
+    assert not cut.monitor.complete and not told.monitor.complete
+
+
+@pytest.mark.parametrize("body", [json.dumps(MESSAGE).encode(), b"[]", b"1", b'"text"', b"{}"])
+def test_json_in_the_place_of_a_stream_is_no_answer(body: bytes) -> None:
+    """Valid JSON that tells of no fault is none either, whether it comes at once or bit by bit."""
+    for frames in (body, b"data: " + body + b"\n\n", b"event: message_start\n\n" + body):
+        watched = Watched()
+        watched.begin()
+        for start in range(0, len(frames), 40):
+            watched.monitor.peek(frames[start : start + 40])
+        judgement = watched.monitor.failed("the stream ended before its first event")
+        assert judgement.verdict is Verdict.TRANSIENT and watched.first_events == 0
+
+
 # --- headers ---
 
 
