@@ -41,7 +41,7 @@ from turnout.routing.facts import Facts
 from turnout.routing.names import asked
 from turnout.settings.model import Settings
 from turnout.settings.places import state_directory
-from turnout.settings.secret import redact
+from turnout.settings.secret import Secret, credentials_of, redact
 from turnout.wire.compression import decompress
 from turnout.wire.headers import lowered
 from turnout.wire.messages import replace_model
@@ -88,7 +88,8 @@ class Conductor:
             return
         recorded = forget_recorded(flow) if replayed else Recorded()
         fields, headers, path = request.headers.fields, lowered(request.headers), request.path
-        withhold(flow, self._masks())  # from now on the flow is shown
+        said = credentials_of(headers, path)
+        withhold(flow, self._masks(said=said))  # from now on the flow is shown
         try:
             if self._setup is None:
                 raise InternalError("Turnout has no valid configuration; see its log.")
@@ -99,7 +100,7 @@ class Conductor:
             known = recognise(request.method, path)
         except RequestError as error:
             request.headers.pop("expect", None)  # or mitmproxy would ask for the body first
-            self._refuse(flow, error)
+            self._refuse(flow, error, said)
             return
         guide, known_flow = steering(flow), ref(flow)  # what a flow is steered by must not keep it
         guide.max_body = setup.settings.access.max_body
@@ -111,6 +112,7 @@ class Conductor:
             headers=headers,
             path=path,
             chunks=request.http_version != "HTTP/1.0",
+            said=said,
             recorded=recorded,
         )
 
@@ -146,7 +148,7 @@ class Conductor:
         if passage.recorded.body is not None:
             flow.request.raw_content = passage.recorded.body
             cover(flow)
-        passage.client = client_side(flow, passage.fields, self._masks())
+        passage.client = client_side(flow, passage.fields, self._masks(passage))
         body = decompress(
             request_as_sent(flow).raw_content or b"",
             passage.headers.get("content-encoding", ""),
@@ -314,10 +316,12 @@ class Conductor:
 
     # --- parts ---
 
-    def _masks(self, passage: Passage | None = None) -> Masks:
-        """What no flow may show, with the secrets of the settings under which this one began."""
-        setup = passage.journey.setup if passage is not None and passage.journey is not None else self._setup
-        return Masks(frozenset(setup.chain.secrets() if setup is not None else ()))
+    def _masks(self, passage: Passage | None = None, said: frozenset[Secret] = frozenset()) -> Masks:
+        """What no flow may show: the secrets of the settings under which it began, and what the client `said`."""
+        if passage is not None and passage.journey is not None:
+            return Masks(frozenset(passage.known_secrets))
+        known = self._setup.chain.secrets() if self._setup is not None else set()
+        return Masks(frozenset(known | said | (passage.said if passage is not None else said)))
 
     async def _local(self, passage: Passage, setup: Setup) -> LocalAnswer:
         known = passage.known
@@ -332,9 +336,9 @@ class Conductor:
             return local.status_page(state, passage.headers.get("accept", ""))
         return local.json_answer(state)
 
-    def _refuse(self, flow: http.HTTPFlow, error: RequestError) -> None:
+    def _refuse(self, flow: http.HTTPFlow, error: RequestError, said: frozenset[Secret] = frozenset()) -> None:
         answer_with(flow, LocalAnswer(error.status, error.headers(), error.body(dialect_of(flow.request.path))))
-        flow.comment, flow.marked = f"refused: {self._masks().text(error.message)}", notes.ERROR_MARK
+        flow.comment, flow.marked = f"refused: {self._masks(said=said).text(error.message)}", notes.ERROR_MARK
         logger.info("%s %s · %d %s", flow.request.method, notes.one_line(flow.request.path), error.status, flow.comment)
 
     def _outcome(self, passage: Passage, journey: Journey, served: bool) -> str:

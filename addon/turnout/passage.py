@@ -28,6 +28,8 @@ class Passage:
     path: str
     chunks: bool
     """The client understands chunked answers (HTTP/1.1 and later)."""
+    said: frozenset[Secret]
+    """What of the request stood where credentials stand."""
     recorded: Recorded
     """What is known of a flow that is replayed."""
     client: ClientSide | None = None
@@ -38,4 +40,5 @@ class Passage:
     @property
     def known_secrets(self) -> set[Secret]:
         """What must not stay in the flow, whatever it looks like."""
-        return self.journey.setup.chain.secrets() if self.journey is not None else set()
+        held = self.journey.setup.chain.secrets() if self.journey is not None else set()
+        return held | self.said

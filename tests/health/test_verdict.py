@@ -689,3 +689,10 @@ def test_garbage_never_raises(
     longest = LONGEST_WINDOW if judgement.verdict in (Verdict.QUOTA, Verdict.QUOTA_MODEL) else LONGEST_THROTTLE
     assert judgement.until is None or NOW < judgement.until <= NOW + longest
     assert judgement.retry_after is None or 0 < judgement.retry_after <= longest
+
+
+@pytest.mark.parametrize("status", [405, 407, 421, 425, 426])
+def test_what_something_on_the_way_says_is_not_about_the_request(status: int) -> None:
+    """A wrong method, a proxy that wants a login, another server: the next target may do better (RFC 9110, 15.5)."""
+    outcome = Outcome(status=status, headers={"content-type": "text/html"}, body=b"<html>no</html>")
+    assert judge(outcome, now=0).verdict is Verdict.TRANSIENT

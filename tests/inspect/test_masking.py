@@ -98,3 +98,14 @@ def test_everything_else_that_can_hold_a_secret() -> None:
     mask(response)
     for state in (request.get_state(), response.get_state()):
         assert "Canary" not in repr(state) and "correct-horse" not in repr(state)
+
+
+def test_words_about_a_request_quote_no_bytes_of_it() -> None:
+    """mitmproxy's errors do, and a key need not look like one."""
+    told = Masks().text("HTTP/1 protocol error: illegal chunk header: bytearray(b'{\"key\": \"hunter2\"}')")
+    assert "hunter2" not in told and told.endswith("bytearray(<18 bytes>)")
+
+
+def test_a_user_before_the_host_is_masked() -> None:
+    fields = ((b"Host", b"ada:hunter2@example.com:8082"), (b"from", b"ada@example.com"))
+    assert Masks().fields(fields) == ((b"Host", b"***@example.com:8082"), (b"from", b"ada@example.com"))

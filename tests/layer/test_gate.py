@@ -162,6 +162,43 @@ def test_a_client_that_leaves_before_its_first_bytes() -> None:
     assert wire.client in wire.closed and not wire.servers
 
 
+def test_a_connection_that_says_nothing_is_closed() -> None:
+    wire = reverse_wire("reverse:http://127.0.0.1:9", {})
+    wire.client_sends(b"PO")
+    assert wire.wakeups[0].delay == 60
+    wire.wake(0)
+    assert wire.client in wire.closed and not wire.answer
+
+
+def test_a_timer_that_outlives_the_beginning_bothers_nobody() -> None:
+    wire = reverse_wire("reverse:http://127.0.0.1:9", Addon().wire().hooks)
+    wire.client_sends(REQUEST)
+    wire.wake(0)
+    wire.server_sends(plain(200, b"{}"))
+    assert wire.answer.startswith(b"HTTP/1.1 200")
+
+
+HALF_A_HELLO = b"\x16\x03\x01\x40\x00\x01\xff\xff\xff" + b"\0" * 16380
+"""Records of TLS that announce a ClientHello of 16 MB."""
+
+
+def test_a_handshake_without_end_is_cut_off() -> None:
+    """mitmproxy would keep it all, and read it from its beginning with every piece."""
+    wire = reverse_wire("reverse:http://127.0.0.1:9", {})
+    for _ in range(3):
+        wire.client_sends(HALF_A_HELLO)
+    assert wire.client not in wire.closed
+    wire.client_sends(HALF_A_HELLO)
+    assert wire.client in wire.closed
+
+
+def test_a_handshake_that_stops_is_cut_off() -> None:
+    wire = reverse_wire("reverse:https://127.0.0.1:9", {})
+    wire.client_sends(HALF_A_HELLO[:100])
+    wire.wake(0)
+    assert wire.client in wire.closed
+
+
 # --- whatever ends an attempt ends it in the same way ---
 
 

@@ -527,3 +527,11 @@ def test_heads_are_read_by_mitmproxy() -> None:
     """Canary: the parser that is called in the place of the stock `read_headers`."""
     request = http1.read_request_head([b"GET / HTTP/1.1", b"a: b"])
     assert request.method == "GET" and http1.expected_http_body_size(request) == 0
+
+
+@pytest.mark.parametrize("line", [b"POST /v1/messages HTTP/1.2", b"PRI * HTTP/2.0", b"GET / HTTP/3.0"])
+def test_another_version_is_told_which_are_served(line: bytes) -> None:
+    """mitmproxy closes, or serves it and closes without a word (RFC 9110, section 15.6.6)."""
+    wire = Addon().wire()
+    wire.client_sends(line + b"\r\nHost: t\r\n\r\n")
+    assert error_of(wire.answer) == (505, "api_error") and is_closing(wire) and not wire.servers

@@ -111,7 +111,7 @@ def breaks_package(script: Path) -> Callable[[], None]:
 
 def raises_in_load(script: Path) -> Callable[[], None]:
     whole = script.read_text()
-    edit(script, whole + "\nraise RuntimeError('while it is loaded')\n")
+    edit(script, "raise RuntimeError('while it is loaded')\n" + whole)  # mitmproxy 11 takes what stands before a fault
     return lambda: edit(script, whole)
 
 

@@ -19,9 +19,11 @@ from turnout.settings.secret import (
     MASK,
     SECRET_HEADERS,
     Secret,
+    credentials_of,
     is_secret_header,
     masked_path,
     redact,
+    without_secret_parameters,
     without_secrets,
 )
 
@@ -330,3 +332,33 @@ def test_headers_of_gateways_are_secret_too(name: str, secret: bool) -> None:
 def test_paths(path: str, masked: str) -> None:
     assert masked_path(path) == masked
     assert masked_path(masked) == masked
+
+
+@pytest.mark.parametrize(
+    ("path", "left"),
+    [
+        ("/v1/messages?beta=true", "/v1/messages?beta=true"),
+        ("/v1/messages?beta=true&api_key=a-key", "/v1/messages?beta=true"),
+        ("/v1/messages?key=a-key", "/v1/messages"),
+        ("/v1/messages?access%5Ftoken=x&beta=true&x-api-key=y", "/v1/messages?beta=true"),
+        ("/v1/messages?page_token=2", "/v1/messages?page_token=2"),
+        ("/v1/messages", "/v1/messages"),
+    ],
+)
+def test_a_path_without_the_parameters_of_credentials(path: str, left: str) -> None:
+    assert without_secret_parameters(path) == left
+
+
+def test_what_a_client_puts_where_credentials_stand() -> None:
+    headers = {"authorization": "Bearer hunter2-secret", "x-api-key": "another-one", "user-agent": "not-a-secret"}
+    found = credentials_of(headers, "/v1/messages?api_key=a%2Fthird%2Fone&beta=not-a-secret&key=short")
+    assert {secret.reveal() for secret in found} == {
+        "hunter2-secret",
+        "another-one",
+        "a%2Fthird%2Fone",
+        "a/third/one",
+    }
+
+
+def test_a_name_that_a_space_follows_is_a_name() -> None:
+    assert is_secret_header("x-api-key ") and is_secret_header("\tAuthorization")

@@ -24,6 +24,7 @@ from turnout.wire.messages import (
     replace_model,
     reply_model,
 )
+from turnout.wire.sse import parse_event
 
 BOM = b"\xef\xbb\xbf"
 
@@ -459,8 +460,7 @@ class TestPeek:
         ("data", "verdict", "failure"),
         [
             (start(), Peek.VALID, b""),
-            (DELTA, Peek.VALID, b""),
-            (STOP, Peek.VALID, b""),
+            (b'event: message_start\ndata: {"type":"message_start","message":{}}\n\n', Peek.VALID, b""),
             (BOM + start(end=b"\r\n"), Peek.VALID, b""),
             (start() + ERROR, Peek.VALID, b""),
             (b": hi\n\n" + PING + event("unheard_of") + start(), Peek.VALID, b""),
@@ -471,6 +471,12 @@ class TestPeek:
             (event("unheard_of"), Peek.WAITING, b""),
             (b'{"base_resp":{"status_code":1002}}', Peek.WAITING, b""),
             (b"<html>\n\n<body>\n\n", Peek.WAITING, b""),
+            # An answer whose beginning is lost is none: both SDKs fail on it.
+            (DELTA + STOP, Peek.FAILED, parse_event(DELTA).data),
+            (STOP, Peek.FAILED, parse_event(STOP).data),
+            (b"event: message_start\ndata: {}\n\n", Peek.FAILED, b"{}"),
+            (b'event: message_start\ndata: {"message":null}\n\n', Peek.FAILED, b'{"message":null}'),
+            (b'event: message_start\ndata: {"message":"x"}\n\n', Peek.FAILED, b'{"message":"x"}'),
             (ERROR, Peek.FAILED, ERROR_DATA),
             (PING + ERROR + start(), Peek.FAILED, ERROR_DATA),
             (b"event: error\ndata: busy\n\n", Peek.FAILED, b"busy"),

@@ -135,7 +135,9 @@ _OVERLOADED = frozenset({498, 503, 529})
 _NO_SUCH_THING = frozenset({404, 501})
 # 434 is Z.AI's "no permission". Both may be about the model alone, unlike 401.
 _FORBIDDEN = frozenset({403, 434})
-_TRANSIENT_4XX = frozenset({408, 424})
+_TRANSIENT_4XX = frozenset({408, 424, 425})
+# Said by something on the way: a wrong method, a proxy's login, another server, another protocol (RFC 9110, 15.5).
+_OF_THE_WAY = frozenset({405, 407, 421, 426})
 
 _NEVER_OVERFLOW = frozenset({401, 402, 403, 429})
 
@@ -267,7 +269,7 @@ def _by_status(status: int, fault: Fault, headers: Mapping[str, str], plan: Plan
     # A redirect is no answer to an API call: the base URL is not where the endpoint is.
     if status in _NO_SUCH_THING or 300 <= status <= 399:
         return Verdict.NOT_FOUND
-    if 400 <= status <= 499 and status not in _TRANSIENT_4XX:
+    if 400 <= status <= 499 and status not in _TRANSIENT_4XX | _OF_THE_WAY:
         return Verdict.REQUEST
     return Verdict.TRANSIENT
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from mitmproxy import http
 
 from turnout.errors import RequestError
+from turnout.inspect.log_redaction import redacted_line
 from turnout.settings.secret import (
     MASK,
     Secret,
@@ -42,7 +43,7 @@ class Masks:
     def fields(self, fields: Fields) -> Fields:
         """The same header fields, with the values of secret ones and every secret in another replaced by `***`."""
         # One pass over the raw fields: every look-up in mitmproxy's headers goes through all of them.
-        found = tuple((name, _MASK if _is_secret(name) else value) for name, value in fields)
+        found = tuple((name, _MASK if _is_secret(name) else _without_user(name, value)) for name, value in fields)
         values = "\n".join(value.decode("utf-8", "surrogateescape") for _, value in found)
         if redact(values, self.known) == values:
             return found if found != fields else fields
@@ -55,7 +56,8 @@ class Masks:
         return path if masked == text else masked.encode("utf-8", "surrogateescape")
 
     def text(self, text: str) -> str:
-        return redact(text, self.known)
+        """Words about a message, in which bytes of it may be quoted."""
+        return redacted_line(text, self.known)
 
     def body(self, message: http.Message) -> bytes:
         """The body of a message; plain, when a compressed one holds a secret, and `***` when it cannot be opened."""
@@ -78,6 +80,12 @@ class Masks:
 @lru_cache(1024)
 def _is_secret(name: bytes) -> bool:
     return is_secret_header(name.decode("latin-1"))
+
+
+def _without_user(name: bytes, value: bytes) -> bytes:
+    """A Host without the user and password that may stand before it (RFC 3986, section 3.2.1)."""
+    user, at, host = value.rpartition(b"@")
+    return _MASK + at + host if user and name.lower() == b"host" else value
 
 
 def _opened(message: http.Message) -> bytes | None:

@@ -11,7 +11,7 @@ from turnout.exchange import Exchange, Outgoing
 from turnout.providers.base import Shaping
 from turnout.routing.names import asked, upstream_name
 from turnout.settings.model import Provider
-from turnout.settings.secret import SECRET_HEADERS
+from turnout.settings.secret import SECRET_HEADERS, without_secret_parameters
 from turnout.wire.rewrite import Subject, rewrite
 
 _DROPPED = SECRET_HEADERS | {
@@ -82,7 +82,7 @@ def _addressed(
         scheme=scheme,
         host=base.hostname or "",
         port=base.port or (443 if scheme == "https" else 80),
-        path=base.path.rstrip("/") + exchange.request.path,
+        path=base.path.rstrip("/") + without_secret_parameters(exchange.request.path),
         body=body,
         drop=dropped,
         add=tuple({**framing, **headers}.items()),

@@ -35,14 +35,17 @@ from mitmproxy.proxy.layers.http import (
 
 from turnout.proxy.compat import RequestProtocolError, ResponseProtocolError, abandoned, broken_off, client_gone
 from turnout.proxy.gated import GatedStream
-from turnout.proxy.modes import hang_up, has_unread
+from turnout.proxy.modes import hang_up, has_unread, pieces_held
 from turnout.proxy.pages import local_error
-from turnout.proxy.patience import Overdue, Patience
+from turnout.proxy.patience import Overdue, Patience, Unread
 from turnout.proxy.steered import Commands
 from turnout.proxy.steering import AttemptMonitor, UpstreamFailedHook, disengage
 from turnout.proxy.ticks import TICK, ticks_of
 from turnout.proxy.unpacking import opens_within
 from turnout.proxy.withholding import put_in, reveal_answer
+
+MOST_HELD = 256
+"""Pieces of a stream, of 64 KB at most, that mitmproxy may keep for an HTTP/2 client: it reads on from the provider."""
 
 _TOO_LARGE = "the answer is larger than {} bytes (limits.answer)"
 
@@ -155,6 +158,8 @@ class FailoverStream(GatedStream):
             if not event.data:
                 return  # an empty HTTP/2 frame; to a stream's callable b"" would mean the end
         yield from super().state_stream_response_body(event)
+        if self.flow.request.is_http2 and self._streaming and self._pieces_held > MOST_HELD:
+            yield from self._give_up(Overdue("client", "the client reads too little"))
 
     def send_response(self, already_streamed: bool = False) -> Commands:
         """A complete answer: from the provider, or set by an addon (ours, or a server replay)."""
@@ -287,15 +292,28 @@ class FailoverStream(GatedStream):
         self._tick = None
         if monitor is None or not (self._waiting_for_answer or self._streaming):
             return
-        now, unread = self.clock(), self._streaming and has_unread(self.context.client)
+        now, unread = self.clock(), self._unread
         overdue = self._patience.overdue(now, monitor, streaming=self._streaming, unread=unread)
         if overdue is not None:
             yield from self._give_up(overdue)
             return
-        if self._streaming and not unread and self._patience.wants_ping(now, monitor):
+        if self._streaming and unread is Unread.NOTHING and self._patience.wants_ping(now, monitor):
             self._patience.told = now
             yield from self._relay([ping] if (ping := monitor.ping()) else [])
         yield from self._next_tick(now, monitor)
+
+    @property
+    def _pieces_held(self) -> int:
+        return pieces_held(self._parent.connections.get(self.context.client), self.stream_id)
+
+    @property
+    def _unread(self) -> Unread:
+        client = self.context.client
+        if not self._streaming:
+            return Unread.NOTHING
+        if self._pieces_held:
+            return Unread.HELD
+        return Unread.WAITS if has_unread(client) else Unread.NOTHING
 
     def _give_up(self, overdue: Overdue) -> Commands:
         if overdue.whose == "answer":

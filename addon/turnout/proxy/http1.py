@@ -48,6 +48,8 @@ LINGER_BYTES = 64 * 1024 * 1024
 MAX_AHEAD = 1024 * 1024
 """Bytes that a client may send ahead while its last request is answered. mitmproxy has no pipelining and keeps them."""
 
+_SERVED = ("HTTP/1.1", "HTTP/1.0")
+
 MAX_QUOTED = 200
 """Characters of a client's own words in an error that tells it what is wrong with them."""
 
@@ -176,6 +178,10 @@ class BoundedServer(_Bounded, Http1Server):
             else:  # as in mitmproxy: there are headers to show
                 yield ReceiveHttp(RequestHeaders(self.stream_id, self.request, False))
                 yield self._ended(str(error))
+            return
+        if self.request.http_version not in _SERVED:
+            yield self._log(f"{self.request.http_version} is not served")
+            yield from self._refuse(505, "HTTP/1.1 and HTTP/1.0 are served here.", self.request.path)
             return
         # The request is made another one on its way, and mitmproxy looks for lower case alone.
         asked = [token.strip() for token in self.request.headers.get("connection", "").lower().split(",")]

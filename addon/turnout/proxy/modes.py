@@ -50,6 +50,12 @@ def has_unread(client: connection.Client) -> bool:
     return transport is not None and transport.get_write_buffer_size() > 0
 
 
+def pieces_held(server: Any, stream_id: int) -> int:
+    """How many pieces of data mitmproxy keeps for an HTTP/2 client that opens no window for this stream."""
+    buffers = getattr(getattr(server, "h2_conn", None), "stream_buffers", None)
+    return len(buffers.get(stream_id, ())) if buffers is not None else 0
+
+
 def hang_up(client: connection.Client) -> None:
     """End the connection of a client that does not read. To close it would wait until it does."""
     transport = _transport(client)

@@ -38,7 +38,7 @@ class Ticks:
         """The stream has ended: what is pending for it must not keep it, and with it both bodies, in memory."""
         for command, owner in self._owners.items():
             if owner is stream and isinstance(command, commands.RequestWakeup):
-                self._owners[command] = _NOBODY
+                self._owners[command] = NOBODY
         if latest is not None and latest in self._owners:
             self._spare = latest, due
 
@@ -50,7 +50,8 @@ class _Nobody:
         yield from ()
 
 
-_NOBODY: Any = _Nobody()
+NOBODY: Any = _Nobody()
+"""Stands among an HttpLayer's `command_sources` for who asked for a wakeup."""
 
 _ticks: WeakKeyDictionary[HttpLayer, Ticks] = WeakKeyDictionary()
 

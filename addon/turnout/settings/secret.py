@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Annotated
 from urllib.parse import unquote_plus
@@ -164,7 +164,7 @@ class Secret:
 
 def is_secret_header(name: str) -> bool:
     """Whether the value of this header (any case) is masked in everything that is written."""
-    lower = name.lower()
+    lower = name.strip().lower()  # mitmproxy shows a name that a space follows, and refuses it
     return lower in SECRET_HEADERS or _SECRET_HEADER.fullmatch(lower) is not None
 
 
@@ -246,9 +246,33 @@ def masked_path(path: str, known: Iterable[Secret] = ()) -> str:
 
 
 def _masked_pair(pair: str) -> str:
-    name, equals, value = pair.partition("=")
-    secret = _SECRET_QUERY.fullmatch(unquote_plus(name).lower().replace("-", "_"))
-    return f"{name}={MASK}" if secret and value else pair
+    name, _, value = pair.partition("=")
+    return f"{name}={MASK}" if value and _is_secret_parameter(name) else pair
+
+
+def _is_secret_parameter(name: str) -> bool:
+    return _SECRET_QUERY.fullmatch(unquote_plus(name).lower().replace("-", "_")) is not None
+
+
+def without_secret_parameters(path: str) -> str:
+    """A request path without the query parameters in which a credential may stand; the same object if it has none."""
+    bare, _, query = path.partition("?")
+    pairs = query.split("&")
+    kept = [pair for pair in pairs if not _is_secret_parameter(pair.partition("=")[0])]
+    return path if len(kept) == len(pairs) else "?".join(filter(None, (bare, "&".join(kept))))
+
+
+def credentials_of(headers: Mapping[str, str], path: str) -> frozenset[Secret]:
+    """What stands where a client puts credentials: in headers (lower-case names), without a scheme, and in the query.
+
+    One that is too short to be told from a word is left out.
+    """
+    found = [value.rpartition(" ")[2] for name, value in headers.items() if is_secret_header(name)]
+    for pair in re.split("[&;]", path.partition("?")[2]):
+        name, _, value = pair.partition("=")
+        if _is_secret_parameter(name):
+            found += [value, unquote_plus(value)]
+    return frozenset(Secret(value) for value in found if len(value) >= _SHORTEST_KNOWN)
 
 
 def without_secrets(data: bytes, known: Iterable[Secret] = ()) -> bytes:

@@ -156,8 +156,9 @@ class MessageStream:
     def peek(self, data: bytes) -> Peek:
         """Takes bytes that arrive before anything is passed on. The first meaningful event decides.
 
-        Pings, comments and unknown events leave the question open. The answer has failed with an error event, with an
-        event that has no name or no JSON, and when it is too long for what it shows. When the stream ends before the
+        Pings, comments and unknown events leave the question open. An answer begins with the start of a message; it
+        has failed with any other event of one, with an error, with an event that has no name or no JSON, and when it is
+        too long for what it shows. When the stream ends before the
         decision, `finish` leaves a JSON object that came instead of events in `failure`.
         """
         self._held_size += len(data)
@@ -176,7 +177,7 @@ class MessageStream:
         if event is None or (event.name and event.name != "error" and event.name not in MESSAGE_EVENTS):
             return Peek.WAITING
         facts = _facts(event.data)
-        if event.name in MESSAGE_EVENTS and facts is not None and facts.type != "error":
+        if event.name == "message_start" and facts is not None and isinstance(facts.message, dict):
             return Peek.VALID
         if event.name == "error" or facts is not None:
             self.failure = event.data
