@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 from turnout.health import state_file
+from turnout.health.lessons import LessonBook
+from turnout.health.signatures import SignatureLedger
 from turnout.health.state_file import StateFile
 
 
@@ -207,3 +209,17 @@ def test_a_place_that_cannot_be_written_to_is_told_once(
             state.flush()
     assert [record.name for record in caplog.records] == ["turnout"]
     assert "what was said cannot be kept" in caplog.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes with a name are of POSIX")
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither a start nor an end may hang on what somebody has put there."""
+    file.parent.mkdir(exist_ok=True)
+    os.mkfifo(file)
+    words = Words()
+    words.add("a")
+    kept(words, file).flush()
+    assert "it is no file" in caplog.text
+    SignatureLedger().load(file)
+    LessonBook().load(file)
+    assert caplog.text.count("it is no file") == 3

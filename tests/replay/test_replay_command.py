@@ -181,7 +181,12 @@ def test_a_turnout_that_says_a_great_deal(environment: dict[str, str], tmp_path:
 def started(environment: Mapping[str, str], folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     command = [*COMMAND, "replay", *arguments]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes) as process:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background of a shell ignore it
+    try:
+        process = subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         try:
             yield process
         finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from turnout.health.state_file import MOST_BYTES
+from turnout.health.state_file import content
 from turnout.wire.refusal import Lesson
 from turnout.wire.splice import UNREADABLE
 
@@ -175,10 +175,10 @@ class LessonBook:
         No file is no fault; one that cannot be read is ignored with a warning, and so is each entry that is no lesson.
         """
         try:
-            with file.open("rb") as stream:
-                found, ignored = _read(stream.read(MOST_BYTES), self._clock())
-        except FileNotFoundError:
-            return
+            kept = content(file)
+            if kept is None:
+                return
+            found, ignored = _read(kept, self._clock())
         except (OSError, *UNREADABLE) as error:
             logger.warning("%s: what was learned about providers is ignored (%s)", file, error)
             return

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from turnout.health.state_file import MOST_BYTES
+from turnout.health.state_file import content
 from turnout.wire.signatures import FINGERPRINT_LENGTH
 from turnout.wire.splice import UNREADABLE
 
@@ -92,10 +92,10 @@ class SignatureLedger:
         No file is no fault; one that cannot be read is ignored with a warning.
         """
         try:
-            with file.open("rb") as stream:
-                found = _read(stream.read(MOST_BYTES))
-        except FileNotFoundError:
-            return
+            kept = content(file)
+            if kept is None:
+                return
+            found = _read(kept)
         except (OSError, *UNREADABLE) as error:
             logger.warning("%s: known thinking signatures are ignored (%s)", file, error)
             return

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -94,7 +95,7 @@ class StateFile:
     def _write(self, file: Path, change: Change) -> None:
         try:
             with _locked(file):
-                write_atomically(file, change.merged(_content(file)))
+                write_atomically(file, change.merged(content(file)))
             make_private(file.parent)
             self._written = max(self._written, change.revision)
         except OSError as error:
@@ -103,12 +104,17 @@ class StateFile:
                 logger.warning("%s: %s cannot be kept (%s)", file, self._content, error)
 
 
-def _content(file: Path) -> bytes | None:
+def content(file: Path) -> bytes | None:
+    """What a state file holds, MOST_BYTES at most; None where there is none. Raises OSError."""
     try:
-        with file.open("rb") as stream:
-            return stream.read(MOST_BYTES)
+        # A pipe in its place would be waited for.
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         return None
+    with open(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(file))
+        return stream.read(MOST_BYTES)
 
 
 @contextmanager
