@@ -214,7 +214,7 @@ def test_a_place_that_cannot_be_written_to_is_told_once(
 @pytest.mark.skipif(os.name != "posix", reason="pipes with a name are of POSIX")
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Neither a start nor an end may hang on what somebody has put there."""
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     os.mkfifo(file)
     words = Words()
     words.add("a")
