@@ -61,6 +61,12 @@ def is_ours(flow: http.HTTPFlow) -> bool:
     return flow.live and is_reverse(flow.client_conn)
 
 
+def is_ready(addon: Any) -> bool:
+    """Whether an addon is a Turnout, of this package or another version of it, that serves requests."""
+    conductor = getattr(addon, "conductor", None)
+    return conductor is not None and conductor.settings is not None
+
+
 def _check_addresses(settings: Settings) -> None:
     """No address that other machines reach without client keys (A17). Raises ConfigError."""
     for host in listen_hosts(ctx.options.mode, ctx.options.listen_host):
@@ -150,7 +156,7 @@ class Turnout:
             self._record("")
             ended()
             return
-        returning = bring_back(self._script, self._place, self._files, "turnout")
+        returning = bring_back(self._script, self._place, self._files, is_ready)
         self._return = asyncio.get_running_loop().create_task(returning, name="turnout: bring the script back")
 
     def _files(self) -> list[Path]:

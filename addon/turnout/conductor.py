@@ -81,7 +81,7 @@ class Conductor:
     def arrive(self, flow: http.HTTPFlow) -> None:
         """Check the head of a request. One that may not enter gets its answer now; its body is not kept."""
         request = flow.request
-        replayed = flow.is_replay == "request"
+        replayed = flow.is_replay == "request" and not steering(flow).accepted
         if replayed and is_attempt(flow):
             logger.info("a failed attempt is no request of a client: not sent again")
             flow.kill()

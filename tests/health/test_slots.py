@@ -204,3 +204,20 @@ def test_no_slot_is_lost(limit: int, acts: list[tuple[str, int]]) -> None:
         assert not tasks and usage(slots) == (0, 0)
 
     asyncio.run(play())
+
+
+def test_a_lease_is_given_back_once_whatever_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a limit would limit less with each time."""
+    slots = Slots()
+    slots.configure({"p": 1})
+    lease = slots.take("p")
+    assert lease is not None
+
+    def explode(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(type(slots._pools["p"]), "wake", explode)
+    with pytest.raises(RuntimeError):
+        lease.release()
+    lease.release()
+    assert slots.snapshot()["p"]["in_use"] == 0

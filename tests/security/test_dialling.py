@@ -8,12 +8,16 @@ import logging
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from tests.proxy.support import QUICK, ask, provider_table, route
 from tests.security.remote import Target
 from turnout.proxy.dialling import NOT_PREPARED
 from turnout.testing.fixtures import StartProxy
+from turnout.testing.provider import ScriptedProvider
 
 PASSES_TLS_ON = "def tls_clienthello(data):\n    data.ignore_connection = True\n"
 """As mitmproxy's own examples do: the connection becomes raw TCP, to the target of reverse mode."""
@@ -50,3 +54,44 @@ async def test_other_modes_dial_as_ever(proxy: StartProxy, target: Target) -> No
     assert await asyncio.wait_for(reader.read(), 10)
     writer.close()
     assert target.connections == 1
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_an_address_that_changes_before_the_dial_is_not_dialled(
+    proxy: StartProxy, client: httpx.AsyncClient, target: Target, tmp_path: Path, first: bool
+) -> None:
+    """The request in it holds a key that is bound to another address."""
+    script = tmp_path / "moves.py"
+    script.write_text(f"def server_connect(data):\n    data.server.address = ('127.0.0.1', {target.port})\n")
+    async with ScriptedProvider(accepts="key-1") as upstream:
+        config = provider_table("p", upstream, key="key-1") + route("p") + QUICK
+        scripts: dict[str, Any] = {"before": [script]} if first else {"scripts": [script]}
+        running = await proxy(config, **scripts)
+        answer = await ask(client, running.url)
+        assert answer.status_code == 502 and answer.json()["type"] == "error" and not upstream.requests
+    assert target.connections == 0
+
+
+REWRITES = {
+    "proxy_mode": "from mitmproxy.proxy.mode_specs import ProxyMode\n"
+    "def requestheaders(flow):\n    flow.client_conn.proxy_mode = ProxyMode.parse('regular')\n",
+    "is_replay": "def requestheaders(flow):\n    flow.is_replay = 'request'\n",
+}
+
+
+@pytest.mark.parametrize("what", REWRITES)
+async def test_an_addon_cannot_make_another_connection_of_one(
+    proxy: StartProxy, client: httpx.AsyncClient, target: Target, tmp_path: Path, what: str
+) -> None:
+    """What came in by reverse mode is gated, and what a client has sent is no replay of the user's."""
+    script = tmp_path / "rewrites.py"
+    script.write_text(REWRITES[what])
+    async with ScriptedProvider(accepts="key-1") as upstream:
+        keys = '[access]\nkeys = ["a-client-key-0001"]\n'
+        config = keys + provider_table("p", upstream, key="key-1") + route("p") + QUICK
+        mode = f"reverse:http://127.0.0.1:{target.port}@127.0.0.1:0"
+        running = await proxy(config, mode=mode, before=[script])
+        assert (await ask(client, running.url)).status_code == 401 and not upstream.requests
+        entitled = await ask(client, running.url, x_turnout_key="a-client-key-0001")
+        assert entitled.status_code == 200 and len(upstream.messages) == 1
+    assert target.connections == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -143,6 +144,21 @@ def test_the_gate_is_shut_until_the_script_is_back(
     running.process.logged("Turnout is not loaded: every request gets a 503 until it is")
     mend()
     assert running.until(200).status_code == 200 and len(upstream.messages) == served + 1
+
+
+def test_old_files_with_their_old_times_bring_it_back(start: Start, provider: StartProvider) -> None:
+    """A broken version that loads, and a backup put in its place: mitmproxy loads again for newer files alone."""
+    running = start(table("p", provider(accepts=KEY["KEY"])) + route("p"), KEY)
+    module = running.script.parent / "turnout" / "addon.py"
+    whole, times = module.read_text(), (module.stat().st_atime_ns, module.stat().st_mtime_ns)
+    old = running.script.stat().st_atime_ns, running.script.stat().st_mtime_ns
+    edit(module, whole.replace("            options = ctx.options\n", "            options = ctx.nothing\n"))
+    touch(running.script)
+    running.until(500)
+    module.write_text(whole)
+    os.utime(module, ns=times)
+    os.utime(running.script, ns=old)
+    assert running.until(200).status_code == 200
 
 
 def test_a_script_that_was_taken_out_stays_out(start: Start, provider: StartProvider, tmp_path: Path) -> None:

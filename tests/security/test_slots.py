@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.proxy.support import BODY, HEADERS, QUICK, ask, provider_table, route
+from turnout.inspect.masking import Masks
 from turnout.testing.fixtures import StartProxy
 from turnout.testing.provider import ScriptedProvider
 from turnout.testing.proxy import RunningProxy
@@ -106,3 +107,30 @@ async def test_another_addon_that_raises_in_the_last_hook_keeps_no_slot(
         await until(lambda: slots(running) == 0 and not running.addon.conductor.is_busy)
         running.errors.clear()
 
+
+MASKING = ("fields", "path", "text", "body")
+
+
+@pytest.mark.parametrize("method", MASKING)
+async def test_a_fault_of_the_masking_leaves_no_client_waiting(
+    proxy: StartProxy, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """What may not be shown cannot be told any more: the flow shows stars, and the client is answered."""
+    async with ScriptedProvider(accepts="key-1") as upstream, ScriptedProvider(accepts="key-2") as spare:
+        running = await proxy(config(upstream, spare))
+
+        def explode(*_: Any, **__: Any) -> Any:
+            raise RuntimeError("a fault")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Masks, method, explode)
+            try:
+                answer = await ask(client, running.url)
+                assert answer.status_code in (200, 500)
+            except httpx.RemoteProtocolError:
+                pass  # a stream that had begun is broken off
+            await until(lambda: slots(running) == 0)
+        running.errors.clear()
+        assert (await ask(client, running.url)).status_code == 200
+        secrets = [flow for flow in running.flows if b"sk-ant" in repr(flow.get_state()).encode()]
+        assert not secrets

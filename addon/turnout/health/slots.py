@@ -17,9 +17,9 @@ class Lease:
         self._pool: _Pool | None = pool
 
     def release(self) -> None:
-        if self._pool is not None:
-            self._pool.give_back()
-            self._pool = None
+        pool, self._pool = self._pool, None  # first, so that whatever raises gives it back once
+        if pool is not None:
+            pool.give_back()
 
 
 class _Pool:

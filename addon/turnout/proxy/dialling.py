@@ -1,8 +1,8 @@
 """The last word on what is dialled for a client in reverse mode: what an attempt asks for, and nothing else.
 
-Streams refuse what Turnout has not prepared, and reverse mode knows no layer but HTTP. Should a hook of another addon
-find a way past both (`tls_clienthello` may turn a connection into raw TCP), it ends here, where every connection of
-mitmproxy is opened (proxy/server.py, ConnectionHandler.open_connection).
+Streams refuse what Turnout has not prepared, and reverse mode knows no layer but HTTP. A hook of another addon may find
+a way past both: `tls_clienthello` can turn a connection into raw TCP, `server_connect` can give it another address. It
+ends here, where mitmproxy asks for the last time before it dials (proxy/server.py, ConnectionHandler.open_connection).
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from mitmproxy.connection import Client
-from mitmproxy.proxy import commands, events, mode_servers
+from mitmproxy.proxy import commands, mode_servers
+from mitmproxy.proxy.server_hooks import ServerConnectHook
 
 from turnout.proxy.compat import stock
-from turnout.proxy.modes import is_reverse
+from turnout.proxy.modes import accept, is_reverse
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
@@ -54,10 +55,17 @@ class GuardedConnectionHandler(ProxyConnectionHandler):
 
     stands_for = ProxyConnectionHandler
 
-    async def open_connection(self, command: commands.OpenConnection) -> None:
-        if not is_reverse(self.client) or is_wanted(self.client, command.connection.address):
-            await super().open_connection(command)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)  # type: ignore[no-untyped-call]
+        accept(self.client)
+
+    async def handle_hook(self, hook: commands.StartHook) -> None:
+        """After the hook before a connection mitmproxy dials what stands in it then, if it holds no error."""
+        if not isinstance(hook, ServerConnectHook) or not is_reverse(self.client):
+            await super().handle_hook(hook)
             return
-        command.connection.error = NOT_PREPARED
-        self.log(f"{NOT_PREPARED}: {command.connection.address}")
-        await self.server_event(events.OpenConnectionCompleted(command, NOT_PREPARED))
+        server = hook.data.server
+        asked = server.address
+        await super().handle_hook(hook)
+        if server.address != asked or not is_wanted(self.client, asked):
+            server.error = NOT_PREPARED

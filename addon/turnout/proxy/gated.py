@@ -18,6 +18,7 @@ from mitmproxy.proxy.layers.http import (
 )
 
 from turnout.proxy.dialling import dialling
+from turnout.proxy.modes import is_accepted
 from turnout.proxy.pages import gate_closed, local_error
 from turnout.proxy.steered import Commands, SteeredStream
 from turnout.proxy.steering import address_of, disengage
@@ -29,6 +30,11 @@ class GatedStream(SteeredStream):
     """Refuses what the addon has not admitted, or not prepared (`engage`), whatever has become of the addon, and
     whatever other addons make of the flow. A refusal is sent before the request's body has come.
     """
+
+    def _before_hook(self, hook: commands.StartHook) -> None:
+        super()._before_hook(hook)
+        if isinstance(hook, HttpRequestHeadersHook):
+            self._steering.accepted = is_accepted(self.context.client)
 
     def _after_hook(self, hook: commands.StartHook) -> None:
         super()._after_hook(hook)

@@ -8,10 +8,24 @@ from typing import Any
 from mitmproxy import connection, ctx
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 
+_ACCEPTED = "turnout_accepted_in"
+"""The attribute in which a connection keeps the mode it came in by. It is no part of what mitmproxy saves and copies,
+and outlives a reload of this package."""
+
+
+def accept(client: connection.Client) -> None:
+    """A connection has come in: what it is, is decided now, whatever an addon makes of `proxy_mode` later."""
+    vars(client)[_ACCEPTED] = client.proxy_mode
+
+
+def is_accepted(client: connection.Client) -> bool:
+    """Whether it is a connection that has come in, and no copy of one that is replayed."""
+    return _ACCEPTED in vars(client)
+
 
 def is_reverse(client: connection.Client) -> bool:
     """Whether the client came in (or was recorded) in reverse mode."""
-    return isinstance(client.proxy_mode, ReverseMode)
+    return isinstance(vars(client).get(_ACCEPTED, client.proxy_mode), ReverseMode)
 
 
 def listen_hosts(modes: Iterable[str], default: str) -> list[str]:

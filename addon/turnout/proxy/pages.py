@@ -8,6 +8,13 @@ from turnout.errors import dialect_of, error_body
 
 GATE_CLOSED = "Turnout is not in charge of this request, so nothing was sent. Ask again, and see its log."
 
+_FAULT = b'{"type":"error","error":{"type":"api_error","message":"Turnout failed; see its log."}}'
+LAST_RESORT = (
+    b"HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    b"content-length: %d\r\n\r\n%b" % (len(_FAULT), _FAULT)
+)
+"""Where nothing else works any more."""
+
 
 def local_error(status: int, message: str, path: str = "") -> http.Response:
     """An answer in the API's error shape for faults found below the addon (bad HTTP, no connection)."""

@@ -12,10 +12,14 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from mitmproxy import ctx
 
 logger = logging.getLogger("turnout")
+
+NAME = "turnout"
+"""Of our addon, among mitmproxy's."""
 
 LOOK = 1.0
 """Seconds between two looks at the files; mitmproxy's own watcher looks as often."""
@@ -62,21 +66,29 @@ def _file(entry: str) -> Path:
     return Path(os.path.abspath(os.path.expanduser(entry.strip("'\" "))))  # as addons/script.py reads it
 
 
-async def bring_back(script: Path, place: tuple[int, str], files: Callable[[], Iterable[Path]], name: str) -> None:
-    """Load the script again as soon as it can be, unless it is back by itself. Ends when an addon `name` is loaded.
+async def bring_back(
+    script: Path, place: tuple[int, str], files: Callable[[], Iterable[Path]], is_back: Callable[[Any], bool]
+) -> None:
+    """Load the script again as soon as it can be, unless it is back by itself. Ends when the addon `is_back`.
 
-    `place` is the one it had. `files`: what it is made of; each change is a reason to try.
+    `place` is the one it had. `files`: what it is made of; each change is a reason to try, also one back to old files,
+    which mitmproxy does not notice.
     """
     tried: object = None
     await asyncio.sleep(LOOK)
-    if ctx.master.addons.get(name) is None:
+    if _addon() is None:
         logger.warning(_SHUT, script)
-    while ctx.master.addons.get(name) is None and not ctx.master.should_exit.is_set():
+    while not is_back(_addon()) and not ctx.master.should_exit.is_set():
         state = _state(files())
-        if state != tried and script.is_file():
+        # mitmproxy loads a script that is new to it later, and forgets it when its file is gone in that moment.
+        if script.is_file() and (state != tried or entry_of(script) is None):
             tried = state
             _load(script, place)
         await asyncio.sleep(LOOK)
+
+
+def _addon() -> Any:
+    return ctx.master.addons.get(NAME)
 
 
 def _load(script: Path, place: tuple[int, str]) -> None:

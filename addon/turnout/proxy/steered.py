@@ -22,9 +22,9 @@ from mitmproxy.proxy.layers.http import (
 
 from turnout.proxy.compat import ResponseProtocolError, abandoned, broken_off, status_for_client, stock
 from turnout.proxy.modes import is_reverse
-from turnout.proxy.pages import local_error
+from turnout.proxy.pages import LAST_RESORT, local_error
 from turnout.proxy.steering import AttemptMonitor, Steering, release, steering
-from turnout.proxy.withholding import cover, put_in
+from turnout.proxy.withholding import cover, put_in, show_nothing
 from turnout.settings.secret import redact
 
 if TYPE_CHECKING:
@@ -69,22 +69,26 @@ class SteeredStream(HttpStream):
                     self._after_hook(command)
                 command = inner.send(reply)
                 if isinstance(command, commands.StartHook):
-                    cover(self.flow)
+                    self._before_hook(command)
                 elif isinstance(command, SendHttp) and command.connection is not self.context.client:
                     command.event.stream_id = self._upstream_id if self._upstream_id is not None else self.stream_id
                     put_in(self.flow, command.event)
             except StopIteration:
                 return
             except Exception as error:
-                if self._broken or not self._is_gated:
+                if not self._is_gated:
                     raise
-                inner, command, reply = self._end_of_fault(error), None, None
+                end = self._end_of_fault if not self._broken else self._last_resort
+                inner, command, reply = end(error), None, None
                 continue
             if isinstance(command, SendHttp) and command.connection is self.context.client:
                 yield from self._before_client(command)
             elif isinstance(command, DropStream):
                 self._drop()
             reply = yield command
+
+    def _before_hook(self, hook: commands.StartHook) -> None:
+        cover(self.flow)
 
     def _after_hook(self, hook: commands.StartHook) -> None:
         cover(self.flow)
@@ -114,6 +118,7 @@ class SteeredStream(HttpStream):
     def _end_of_fault(self, error: Exception) -> Commands:
         """A fault of ours, in the machine or in what it asks: the exchange is over, and everybody is told."""
         self._broken = True
+        show_nothing(self.flow)  # what failed may have been the masking
         trace = "".join(traceback.format_exception(error)).rstrip()
         yield commands.Log(f"internal error in a stream: {redact(trace)}", logging.WARNING)
         if self._upstream_id is not None and self.context.server in self._parent.connections:
@@ -124,6 +129,15 @@ class SteeredStream(HttpStream):
     @property
     def _is_gated(self) -> bool:
         return is_reverse(self.context.client)
+
+    def _last_resort(self, error: Exception) -> Commands:
+        """Telling the fault has failed as well. Nothing of ours has part in this."""
+        yield commands.Log(f"internal error while a fault was told: {type(error).__name__}", logging.WARNING)
+        if not self._answering:
+            self._answering = True
+            yield commands.SendData(self.context.client, LAST_RESORT)
+        yield commands.CloseConnection(self.context.client)
+        yield DropStream(self.stream_id)
 
     def _on_tick(self, event: events.Wakeup) -> Commands:
         """A timer of this stream has come due."""

@@ -119,7 +119,7 @@ class Withheld:
 
 @dataclass(slots=True)
 class Steering:
-    """One flow: the stream sets `failure`, `too_large` and `client_left`, the addon all the rest."""
+    """One flow: the stream sets `accepted`, `failure`, `too_large` and `client_left`, the addon all the rest."""
 
     monitor: AttemptMonitor | None = None
     """Of the attempt under way; None: whatever is in `flow.response` is final."""
@@ -128,6 +128,8 @@ class Steering:
     max_body: int | None = None
     """Bytes of request body that are kept; with more, `too_large` is set and the rest discarded. None: the request has
     not been admitted."""
+    accepted: bool = False
+    """A client has sent it; nobody replays it."""
     on_release: Callable[[], None] = lambda: None
     """Called when the stream is done with the flow."""
     too_large: bool = False

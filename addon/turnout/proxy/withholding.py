@@ -22,8 +22,10 @@ from mitmproxy.proxy.layers.http import (
 )
 
 from turnout.proxy.steering import Hidden, HiddenBody, HiddenField, Masking, Withheld, steering
+from turnout.settings.secret import MASK, Secret
 from turnout.wire.headers import Fields
 
+_MASK = MASK.encode()
 _FRAMING = (b"content-encoding", b"content-length")
 
 
@@ -51,6 +53,33 @@ def cover(flow: http.HTTPFlow) -> None:
         _cover(flow.response, guide.response, masks)
     if flow.error is not None and flow.error.msg is not guide.error:
         guide.error = flow.error.msg = masks.text(flow.error.msg)
+
+
+class _Nothing:
+    """Shows nothing of a message but its shape, and asks nobody."""
+
+    known: frozenset[Secret] = frozenset()
+
+    def fields(self, fields: Fields) -> Fields:
+        return tuple((name, _MASK) for name, _ in fields)
+
+    def path(self, path: bytes) -> bytes:
+        return b"/" + _MASK
+
+    def text(self, text: str) -> str:
+        return _MASK.decode()
+
+    def body(self, message: http.Message) -> bytes:
+        return _MASK
+
+    def learnt(self, body: bytes, before: Masking) -> bytes:
+        return body
+
+
+def show_nothing(flow: http.HTTPFlow) -> None:
+    """Masking has failed, or may have: from now on the flow shows stars, which is better than what may not be shown."""
+    guide = steering(flow)
+    guide.masks, guide.request, guide.response, guide.error = _Nothing(), Withheld(), Withheld(), None
 
 
 def becomes(flow: http.HTTPFlow) -> None:
