@@ -73,6 +73,8 @@ class SteeredStream(HttpStream):
                 elif isinstance(command, SendHttp) and command.connection is not self.context.client:
                     command.event.stream_id = self._upstream_id if self._upstream_id is not None else self.stream_id
                     put_in(self.flow, command.event)
+                elif isinstance(command, SendHttp):
+                    yield from self._before_client(command)
             except StopIteration:
                 return
             except Exception as error:
@@ -81,17 +83,22 @@ class SteeredStream(HttpStream):
                 end = self._end_of_fault if not self._broken else self._last_resort
                 inner, command, reply = end(error), None, None
                 continue
-            if isinstance(command, SendHttp) and command.connection is self.context.client:
-                yield from self._before_client(command)
-            elif isinstance(command, DropStream):
+            if isinstance(command, DropStream):
                 self._drop()
             reply = yield command
 
     def _before_hook(self, hook: commands.StartHook) -> None:
-        cover(self.flow)
+        self._cover()
 
     def _after_hook(self, hook: commands.StartHook) -> None:
-        cover(self.flow)
+        self._cover()
+
+    def _cover(self) -> None:
+        try:
+            cover(self.flow)
+        except Exception:
+            show_nothing(self.flow)
+            raise
 
     def _drop(self) -> None:
         """The stream is done."""
@@ -118,7 +125,6 @@ class SteeredStream(HttpStream):
     def _end_of_fault(self, error: Exception) -> Commands:
         """A fault of ours, in the machine or in what it asks: the exchange is over, and everybody is told."""
         self._broken = True
-        show_nothing(self.flow)  # what failed may have been the masking
         trace = "".join(traceback.format_exception(error)).rstrip()
         yield commands.Log(f"internal error in a stream: {redact(trace)}", logging.WARNING)
         if self._upstream_id is not None and self.context.server in self._parent.connections:
