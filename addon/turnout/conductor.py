@@ -90,6 +90,9 @@ class Conductor:
         fields, headers, path = request.headers.fields, lowered(request.headers), request.path
         said = credentials_of(headers, path)
         withhold(flow, self._masks(said=said))  # from now on the flow is shown
+        if flow.error is not None:
+            self._note_refusal(flow, flow.error.msg, said)  # mitmproxy answers: it is no request
+            return
         try:
             if self._setup is None:
                 raise InternalError("Turnout has no valid configuration; see its log.")
@@ -338,8 +341,11 @@ class Conductor:
 
     def _refuse(self, flow: http.HTTPFlow, error: RequestError, said: frozenset[Secret] = frozenset()) -> None:
         answer_with(flow, LocalAnswer(error.status, error.headers(), error.body(dialect_of(flow.request.path))))
-        flow.comment, flow.marked = f"refused: {self._masks(said=said).text(error.message)}", notes.ERROR_MARK
-        logger.info("%s %s · %d %s", flow.request.method, notes.one_line(flow.request.path), error.status, flow.comment)
+        self._note_refusal(flow, error.message, said, error.status)
+
+    def _note_refusal(self, flow: http.HTTPFlow, reason: str, said: frozenset[Secret], status: int = 400) -> None:
+        flow.comment, flow.marked = f"refused: {self._masks(said=said).text(reason)}", notes.ERROR_MARK
+        logger.info("%s %s · %d %s", flow.request.method, notes.one_line(flow.request.path), status, flow.comment)
 
     def _outcome(self, passage: Passage, journey: Journey, served: bool) -> str:
         """How an exchange ended that nothing broke off, where the steps do not tell it. Foreign words are cut short."""

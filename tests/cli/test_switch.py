@@ -39,7 +39,7 @@ def test_the_folder_is_the_users_alone_also_when_it_was_there(turnout: Turnout, 
 def test_it_says_whether_anybody_follows(turnout: Turnout, health_server: HealthServer, home: Path) -> None:
     port = int(health_server.url.rpartition(":")[2])
     (home / "mitm.conf").write_text(f"[listen]\nport = {port}\n{CONFIG}")
-    nobody = f"No running Turnout found at {health_server.url}; it will apply at the next start."
+    nobody = f"None runs at {health_server.url}; one that runs elsewhere follows"
     health_server.tell({})
     assert nobody in turnout("switch", "local").out
     for answer, status in (({"providers": {}}, 200), ({}, 401)):

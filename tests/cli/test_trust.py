@@ -20,6 +20,8 @@ from turnout.settings.trust import trust_file, trusted_files
 
 REDIRECTED = '[providers.anthropic]\nbase_url = "http://127.0.0.1:9"\n'
 
+ELSEWHERE = "http://192.0.2.1"
+
 
 @pytest.fixture
 def redirected(home: Path) -> Path:
@@ -34,12 +36,21 @@ def withheld() -> bool:
 
 def test_the_file_of_this_folder_and_its_dotenv(turnout: Turnout, redirected: Path) -> None:
     assert withheld()
+    dotenv = redirected.parent / ".env"
+    dotenv.touch()
     outcome = turnout("trust")
     assert (outcome.code, outcome.err) == (0, "")
-    dotenv = redirected.parent / ".env"
     assert outcome.out.startswith(f"Trusted: {redirected} and {dotenv}.\n")
     assert str(trust_file(os.environ)) in outcome.out
     assert trusted_files(os.environ) == {redirected, dotenv} and not withheld()
+
+
+def test_a_dotenv_that_comes_later_is_not_trusted(turnout: Turnout, redirected: Path) -> None:
+    """Nobody has seen it."""
+    assert turnout("trust").code == 0 and not withheld()
+    assert trusted_files(os.environ) == {redirected}
+    (redirected.parent / ".env").write_text(f"TURNOUT_PROVIDERS__ANTHROPIC__BASE_URL={ELSEWHERE}\n")
+    assert withheld()
 
 
 def test_a_dotenv_without_a_configuration(turnout: Turnout, home: Path) -> None:
@@ -64,11 +75,11 @@ def test_a_file_that_is_not_there(turnout: Turnout, arguments: tuple[str, ...]) 
 
 @pytest.mark.parametrize("dotenv", [True, False])
 def test_what_init_writes_is_the_users_own(turnout: Turnout, home: Path, dotenv: bool) -> None:
-    """A `.env` that was there before it is not."""
+    """A `.env` beside it is not, whether it was there before or comes later."""
     if dotenv:
         (home / ".env").write_text("TURNOUT_LISTEN__HOST=0.0.0.0\n")
     assert turnout("init").code == 0
-    assert trusted_files(os.environ) == {home / "mitm.conf", *(() if dotenv else (home / ".env",))}
+    assert trusted_files(os.environ) == {home / "mitm.conf"}
     assert withheld() == dotenv
 
 

@@ -210,7 +210,8 @@ def test_the_remedy_can_be_typed(found: Load, tmp_path: Path, monkeypatch: pytes
     folder = tmp_path / "a b;$(reboot)"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    (line,) = warnings(found(f'[providers.anthropic]\nbase_url = "{ELSEWHERE}"\n'))
+    line, in_force = warnings(found(f'[providers.anthropic]\nbase_url = "{ELSEWHERE}"\n'))
+    assert in_force == f"{folder}{os.sep}mitm.conf: found in this folder, in force in part: anthropic is at {ELSEWHERE}"
     assert line.endswith(f"run: turnout trust '{folder}{os.sep}mitm.conf'")
 
 

@@ -51,7 +51,7 @@ def fetch(address: str, admitted: Admission) -> Mapping[str, Any]:
     if answer.status_code == 401:
         raise TurnoutError(
             f"{address} wants a client key. Name the configuration that has it: turnout status --config FILE. The key "
-            "itself goes to its listen.host and listen.port alone; elsewhere on this machine it is proven"
+            "itself goes to its listen.host and listen.port alone; at other loopback addresses it is proven"
         )
     if answer.status_code == 403:
         raise TurnoutError(f"{address} refused: {_message(answer.content)}")

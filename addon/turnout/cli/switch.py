@@ -42,7 +42,7 @@ def _effect(config: str | None) -> str:
     try:
         fetch(address, admitted)
     except NotRunning:
-        return f"No running Turnout found at {address}; it will apply at the next start."
+        return f"None runs at {address}; one that runs elsewhere follows within seconds, others at their start."
     except TurnoutError:
         pass  # it runs, and does not talk to us
     return "Every Turnout you run follows within seconds."

@@ -35,16 +35,16 @@ def trust(
 
 
 def with_dotenv(file: Path) -> Sequence[Path]:
-    """The file, and for a configuration the `.env` that is read with it."""
+    """The file, and for a configuration the `.env` that is read with it, if there is one: who knows what will be."""
     dotenv = dotenv_file(file)
-    return (file,) if file.name == dotenv.name else (file, dotenv)
+    return (file,) if file.name == dotenv.name or not os.path.isfile(dotenv) else (file, dotenv)
 
 
 def written_here(config: Path) -> None:
-    """Trust a configuration that a command has just written, and its `.env` unless one was there before it."""
+    """Trust a configuration that a command has just written; not a `.env` that was there before it."""
     from turnout.settings import trust as trusting
 
-    trusting.trust([file for file in with_dotenv(config) if file == config or not file.exists()], os.environ)
+    trusting.trust([config], os.environ)
 
 
 def offer(settings: Settings) -> bool:

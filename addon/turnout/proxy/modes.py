@@ -35,14 +35,14 @@ def listen_hosts(modes: Iterable[str], default: str) -> list[str]:
 
 
 def listens_elsewhere() -> bool:
-    """Whether a reverse mode still listens on another address than the options say.
+    """Whether a mode still listens on another address than the options say.
 
     mitmproxy 12 may read `listen_host` before a script has been loaded that changes it.
     """
     proxyserver = ctx.master.addons.get("proxyserver")
     for server in proxyserver.servers if proxyserver else ():
         wanted = server.mode.listen_host(ctx.options.listen_host)
-        if isinstance(server.mode, ReverseMode) and wanted and _any_interface(server.listen_addrs):
+        if wanted and _any_interface(server.listen_addrs):
             return not _any_interface([(wanted, 0)])
     return False
 

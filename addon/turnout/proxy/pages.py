@@ -16,6 +16,17 @@ LAST_RESORT = (
 """Where nothing else works any more."""
 
 
+_ADVICE = " Disable the validate_inbound_headers option"
+_CONNECT = "mitmproxy received an HTTP CONNECT request"
+
+
+def plain_reason(message: str) -> str:
+    """mitmproxy's reason for refusing a request, without advice that would open what is shut here."""
+    if message.startswith(_CONNECT):
+        return "CONNECT is not served here: this is no proxy for other addresses."
+    return message.partition(_ADVICE)[0]
+
+
 def local_error(status: int, message: str, path: str = "") -> http.Response:
     """An answer in the API's error shape for faults found below the addon (bad HTTP, no connection)."""
     kind = "invalid_request_error" if status < 500 else "api_error"

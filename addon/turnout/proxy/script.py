@@ -74,7 +74,8 @@ async def bring_back(
     `place` is the one it had. `files`: what it is made of; each change is a reason to try, also one back to old files,
     which mitmproxy does not notice.
     """
-    tried: object = None
+    # What mitmproxy is about to load, or has failed to load just now, is tried again when it has changed.
+    tried: object = _state(files()) if entry_of(script) is not None else None
     await asyncio.sleep(LOOK)
     if _addon() is None:
         logger.warning(_SHUT, script)

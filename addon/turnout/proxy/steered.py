@@ -22,7 +22,7 @@ from mitmproxy.proxy.layers.http import (
 
 from turnout.proxy.compat import ResponseProtocolError, abandoned, broken_off, status_for_client, stock
 from turnout.proxy.modes import is_reverse
-from turnout.proxy.pages import LAST_RESORT, local_error
+from turnout.proxy.pages import LAST_RESORT, local_error, plain_reason
 from turnout.proxy.steering import AttemptMonitor, Steering, release, steering
 from turnout.proxy.withholding import cover, put_in, show_nothing
 from turnout.settings.secret import redact
@@ -116,7 +116,7 @@ class SteeredStream(HttpStream):
             if status is None:
                 return
             self._answering = True
-            answer = local_error(500 if self._broken else status, event.message, self.flow.request.path)
+            answer = local_error(500 if self._broken else status, plain_reason(event.message), self.flow.request.path)
             answer.headers["connection"] = "close"
             yield SendHttp(ResponseHeaders(self.stream_id, answer, end_stream=False), self.context.client)
             yield SendHttp(ResponseData(self.stream_id, answer.raw_content or b""), self.context.client)

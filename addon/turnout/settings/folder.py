@@ -64,6 +64,9 @@ def warnings(settings: Settings) -> list[str]:
         found.append(f"{settings.shadowed} is left aside for {settings.file}: {_remedy((settings.shadowed,))}")
     if settings.folder is not None:
         found += [f"{each}: not taken over. {why_withheld(settings)}" for each in settings.folder.withheld]
+        if settings.folder.untrusted and settings.folder.changes:
+            names = " and ".join(map(str, settings.folder.untrusted))
+            found.append(f"{names}: found in this folder, in force in part: {'; '.join(settings.folder.changes)}")
     return found
 
 

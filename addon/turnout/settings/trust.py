@@ -29,7 +29,7 @@ def trusted_files(environment: Mapping[str, str]) -> frozenset[Path]:
 
 
 def trust(files: Iterable[Path], environment: Mapping[str, str]) -> None:
-    """Put files on the list, which need not exist yet. Raises TurnoutError when it cannot be written."""
+    """Put files on the list. Raises TurnoutError when it cannot be written."""
     wanted = [place_of(file) for file in files]
     if unlisted := [file for file in wanted if "\n" in str(file)]:
         raise TurnoutError(f"{str(unlisted[0])!r} cannot be trusted: its name holds a line break")
