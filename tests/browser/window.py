@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 
+MISSING = "/src/css/vendor.less"
+"""mitmweb 12.3 asks for this file, which mitmproxy does not ship."""
+
+
 class Window:
     """A window with mitmweb in it. `errors` are those of its console."""
 
@@ -17,11 +21,11 @@ class Window:
         self.page = page
         self.errors: list[str] = []
         self._texts: list[str] = []
-        page.on("console", lambda message: self._told(message.type, message.text))
+        page.on("console", lambda message: self._told(message.type, f"{message.text} {message.location.get('url', '')}"))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def _told(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
+        if kind in ("error", "warning") and not text.endswith(MISSING):
             self.errors.append(text)
 
     @property
