@@ -21,7 +21,7 @@ class Window:
         self.page = page
         self.errors: list[str] = []
         self._texts: list[str] = []
-        page.on("console", lambda message: self._told(message.type, f"{message.text} {message.location.get('url', '')}"))
+        page.on("console", lambda said: self._told(said.type, f"{said.text} {said.location.get('url', '')}".rstrip()))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def _told(self, kind: str, text: str) -> None:
