@@ -48,6 +48,7 @@ class Monitor:
 
     def __init__(self) -> None:
         self.held = b""
+        self.ended = False
         self.finished = False
 
     def peek(self, data: bytes) -> bool | None:
@@ -56,6 +57,7 @@ class Monitor:
 
     def relay(self, data: bytes) -> list[bytes]:
         data, self.held = self.held + data, b""
+        self.ended = self.ended or b"the end" in data
         return [data] if data else []
 
     def finish(self) -> list[bytes]:
@@ -73,7 +75,7 @@ class Monitor:
 
     def interrupted(self, reason: str) -> bytes:
         self.reason = reason
-        return LAST_WORDS
+        return b"" if self.ended else LAST_WORDS
 
 
 class Addon:

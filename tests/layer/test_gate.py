@@ -273,6 +273,25 @@ def test_an_answer_that_unpacks_over_the_limit_is_given_up(name: str) -> None:
     assert addon.attempts == 2 and "larger than 1000000 bytes" in addon.failures[0]
 
 
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        lambda wire: wire.server_closes(),
+        lambda wire: wire.server_sends(b"zz\r\n"),
+        lambda wire: wire.server_sends(b"0\r\nx: y\r\n" + b"z" * 70_000),
+    ],
+)
+def test_a_stream_that_breaks_after_its_end_is_whole(breaks: Callable[[Wire], None]) -> None:
+    """Only the framing of the connection is missing, which the client need not know."""
+    addon = Addon()
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(STREAM_HEAD + chunk(b"ok") + chunk(b"the end"))
+    breaks(wire)
+    assert is_ended(wire.answer) and body_of(wire.answer) == b"okthe end" and addon.events == ["response"]
+    assert addon.monitors[0].finished and addon.flow is not None and addon.flow.error is None
+
+
 # --- the client ---
 
 

@@ -222,16 +222,14 @@ class FailoverStream(GatedStream):
                 connecting, self._connecting = self._connecting, False
                 yield from self._failed(f"cannot connect: {event.message}" if connecting else event.message)
                 return
-            if self._streaming:
-                yield from self._last_words(event.message)
+            if self._streaming and (monitor := self._monitor) is not None:
+                words = monitor.interrupted(event.message)
+                if not words:
+                    # Nothing is missing but the end of the connection's own framing.
+                    yield from self.state_stream_response_body(ResponseEndOfMessage(self.stream_id))
+                    return
+                yield from self._relay([words])
         yield from super().handle_protocol_error(event)
-
-    def _last_words(self, reason: str) -> Commands:
-        monitor = self._monitor
-        assert monitor is not None
-        words = monitor.interrupted(reason)
-        if words:
-            yield from self._relay([words])
 
     def _abandon(self, reason: str) -> Commands:
         """Give up an answer that is still coming."""

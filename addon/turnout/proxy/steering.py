@@ -47,7 +47,7 @@ class AttemptMonitor(Protocol):
         """An event that keeps the client waiting; empty when none may be inserted now."""
 
     def interrupted(self, reason: str) -> bytes:
-        """Last words to a client whose stream broke off after it had begun."""
+        """Last words to a client whose stream broke off after it had begun; empty when it had come to its end."""
 
 
 class Address(NamedTuple):
