@@ -184,6 +184,7 @@ def test_a_file_cut_within_a_line_is_never_taken_over(running: Running, caplog: 
 def test_last_lines_that_go_must_stay_away_for_a_while(running: Running, caplog: pytest.LogCaptureFixture) -> None:
     running.start(WITHOUT_KEYS + "[retry]\nmax_elapsed = 25\n")
     running.write(WITHOUT_KEYS)
+    caplog.clear()  # of what the folder's file changes
     assert not running.look() and not running.look(SETTLE - 1)
     assert running.settings.retry.max_elapsed == 25
     (line,) = told(caplog, logging.WARNING)
@@ -303,6 +304,7 @@ def test_what_is_left_out_is_warned_about_once(running: Running, caplog: pytest.
 def test_trust_in_another_folder_is_no_news(running: Running, caplog: pytest.LogCaptureFixture) -> None:
     running.start(CONFIG)
     caplog.set_level(logging.INFO)
+    caplog.clear()  # of what the folder's file changes
     trust([Path("/elsewhere/mitm.conf")], os.environ)
     assert not running.look() and caplog.records == []
 
