@@ -314,15 +314,15 @@ HOOKS = {
 LAST_HOOKS = {"response": "finished", "error": "broken"}
 
 
+def explode(*_: object) -> None:
+    raise RuntimeError("boom sk-ant-api03-secret")
+
+
 @pytest.mark.parametrize(("hook", "method"), HOOKS.items())
 async def test_a_hook_that_raises_becomes_a_json_500(
     started: Started, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, hook: str, method: str
 ) -> None:
     started.load()
-
-    def explode(*_: object) -> None:
-        raise RuntimeError("boom sk-ant-api03-secret")
-
     monkeypatch.setattr(started.addon.conductor, method, explode)
     incoming = flow()
     await getattr(started.addon, hook)(incoming)
@@ -337,10 +337,6 @@ async def test_a_last_hook_that_raises_leaves_the_answer_as_it_is(
     started: Started, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, hook: str, method: str
 ) -> None:
     started.load()
-
-    def explode(*_: object) -> None:
-        raise RuntimeError("boom sk-ant-api03-secret")
-
     monkeypatch.setattr(started.addon.conductor, method, explode)
     incoming = flow()
     incoming.response = answer = http.Response.make(200, b"a good answer")
@@ -355,10 +351,6 @@ async def test_a_fault_while_a_fault_is_told_is_a_json_500_too(
 ) -> None:
     """Nothing of what tells a fault has to work for the request to stay here."""
     started.load()
-
-    def explode(*_: object) -> None:
-        raise RuntimeError("boom")
-
     for method in (HOOKS[hook], "_refuse", "_let_go", "fault_at_end"):
         monkeypatch.setattr(started.addon.conductor, method, explode)
     incoming = flow()

@@ -13,13 +13,13 @@ from weakref import ref
 from mitmproxy import http
 
 from turnout import __version__
-from turnout.errors import InternalError, RequestError, dialect_of
+from turnout.errors import FAILED, InternalError, RequestError, dialect_of, trace_of
 from turnout.exchange import ClientRequest, LocalAnswer, Outgoing
 from turnout.gate import local
 from turnout.gate.access import too_large
 from turnout.gate.paths import recognise
 from turnout.gate.proof import Asked
-from turnout.guarding import trace_of, unharmed
+from turnout.guarding import unharmed
 from turnout.health.verdict import Verdict
 from turnout.inspect import notes
 from turnout.inspect.attempts import failed_attempt
@@ -276,7 +276,7 @@ class Conductor:
     def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
         """A fault of Turnout itself: the client gets a clear 500, the log gets the details."""
         self.fault_at_end(flow, error)
-        known = error if isinstance(error, RequestError) else InternalError("Turnout failed; see its log.")
+        known = error if isinstance(error, RequestError) else InternalError(FAILED)
         self._refuse(flow, known)
 
     def fault_at_end(self, flow: http.HTTPFlow, error: Exception) -> None:
@@ -324,7 +324,7 @@ class Conductor:
         if passage is not None and passage.journey is not None:
             return Masks(frozenset(passage.known_secrets))
         known = self._setup.chain.secrets() if self._setup is not None else set()
-        return Masks(frozenset(known | said | (passage.said if passage is not None else said)))
+        return Masks(frozenset(known | (passage.said if passage is not None else said)))
 
     async def _local(self, passage: Passage, setup: Setup) -> LocalAnswer:
         known = passage.known

@@ -21,6 +21,7 @@ https://platform.openai.com/docs/guides/error-codes.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -158,6 +159,15 @@ class UpstreamFailed(RequestError):
     """Every target failed and none left an answer that could be passed on."""
 
     status, retry = 502, None
+
+
+FAILED = "Turnout failed; see its log."
+"""What a client is told of a fault of Turnout itself."""
+
+
+def trace_of(error: BaseException) -> str:
+    """Where an error came from, for the log: lines without one at the end."""
+    return "".join(traceback.format_exception(error)).rstrip()
 
 
 class InternalError(RequestError):

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import functools
 import logging
-import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from mitmproxy import http
 
+from turnout.errors import FAILED, trace_of
 from turnout.proxy.pages import local_error
 from turnout.proxy.steering import disengage
 from turnout.settings.secret import redact
 
 logger = logging.getLogger("turnout")
-
-LAST_RESORT = "Turnout failed; see its log."
 
 
 class Keeper(Protocol):
@@ -69,7 +67,7 @@ def _refuse(keeper: Keeper, flow: http.HTTPFlow, error: Exception) -> None:
         keeper.fault(flow, error)
     except Exception as worse:
         disengage(flow)
-        flow.response = local_error(500, LAST_RESORT, flow.request.path)
+        flow.response = local_error(500, FAILED, flow.request.path)
         logger.warning("internal error while a fault was told: %s", redact(f"{type(worse).__name__}: {worse}"))
 
 
@@ -85,10 +83,6 @@ def unharmed(doing: str) -> Iterator[None]:
         yield
     except Exception as error:
         logger.warning("internal error while %s: %s", doing, redact(trace_of(error)))
-
-
-def trace_of(error: Exception) -> str:
-    return "".join(traceback.format_exception(error)).rstrip()
 
 
 def contained(hook: ConnectionHook) -> ConnectionHook:

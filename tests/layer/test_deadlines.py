@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState
@@ -18,26 +16,14 @@ from tests.layer.test_failover import (
     Clock,
     Monitor,
     chunk,
+    clock,
+    failover_streams,
     plain,
 )
-from turnout.proxy.failover import FailoverStream
-from turnout.proxy.installing import install, uninstall
 from turnout.proxy.steering import steering
 from turnout.proxy.ticks import TICK
 
-
-@pytest.fixture(autouse=True)
-def failover_streams() -> Iterator[None]:
-    install()
-    yield
-    uninstall()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
-    monkeypatch.setattr(FailoverStream, "clock", staticmethod(found))
-    return found
+__all__ = ["clock", "failover_streams"]
 
 
 def streaming(addon: Addon, clock: Clock) -> Wire:

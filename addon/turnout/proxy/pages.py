@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mitmproxy import http
 
-from turnout.errors import dialect_of, error_body
+from turnout.errors import FAILED, dialect_of, error_body
 
 GATE_CLOSED = "Turnout is not in charge of this request, so nothing was sent. Ask again, and see its log."
 
-_FAULT = b'{"type":"error","error":{"type":"api_error","message":"Turnout failed; see its log."}}'
+_FAULT = b'{"type":"error","error":{"type":"api_error","message":"%b"}}' % FAILED.encode()
 LAST_RESORT = (
     b"HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/json\r\nconnection: close\r\n"
     b"content-length: %d\r\n\r\n%b" % (len(_FAULT), _FAULT)

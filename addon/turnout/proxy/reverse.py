@@ -18,6 +18,7 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from turnout.proxy.compat import stock
+from turnout.proxy.http1 import HEAD_WITHIN
 from turnout.proxy.ticks import NOBODY
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ Commands = Generator[commands.Command, Any, None]
 
 _RECORD_START = 3
 """Bytes that tell a TLS record from a request."""
-
-BEGINS_WITHIN = 60.0
-"""Seconds for the first bytes of a connection and its TLS handshake, as for a head (`http1.HEAD_WITHIN`)."""
 
 MAX_HANDSHAKE = 64 * 1024
 """Bytes that a client may send before TLS is established. mitmproxy keeps a ClientHello whatever its length, and reads
@@ -56,7 +54,7 @@ class HttpReverseProxy(ReverseProxy):
             return
         self._beginning = b""
         self._handle_event = self._wait_for_bytes  # type: ignore[method-assign]
-        self._alarm = commands.RequestWakeup(BEGINS_WITHIN)
+        self._alarm = commands.RequestWakeup(HEAD_WITHIN)  # for the first bytes, and a TLS handshake
         yield self._alarm
 
     def _wait_for_bytes(self, event: events.Event) -> Commands:

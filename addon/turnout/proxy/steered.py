@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
+from turnout.errors import FAILED, trace_of
 from turnout.proxy.compat import ResponseProtocolError, abandoned, broken_off, status_for_client, stock
 from turnout.proxy.modes import is_reverse
 from turnout.proxy.pages import LAST_RESORT, local_error, plain_reason
@@ -125,12 +125,11 @@ class SteeredStream(HttpStream):
     def _end_of_fault(self, error: Exception) -> Commands:
         """A fault of ours, in the machine or in what it asks: the exchange is over, and everybody is told."""
         self._broken = True
-        trace = "".join(traceback.format_exception(error)).rstrip()
-        yield commands.Log(f"internal error in a stream: {redact(trace)}", logging.WARNING)
+        yield commands.Log(f"internal error in a stream: {redact(trace_of(error))}", logging.WARNING)
         if self._upstream_id is not None and self.context.server in self._parent.connections:
             yield SendHttp(abandoned(self.stream_id), self.context.server)
         self._forget_upstream()
-        yield from super().handle_protocol_error(broken_off(self.stream_id, "Turnout failed; see its log."))
+        yield from super().handle_protocol_error(broken_off(self.stream_id, FAILED))
 
     @property
     def _is_gated(self) -> bool:
