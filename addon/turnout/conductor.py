@@ -28,17 +28,17 @@ from turnout.inspect.masking import Masks
 from turnout.inspect.pristine import client_side, put_away
 from turnout.inspect.replayed import Recorded, forget_recorded, is_attempt
 from turnout.inspect.usage import UsageTotals
-from turnout.journey.answer import AnswerMonitor, Expectation
+from turnout.journey.answer import AnswerMonitor
 from turnout.journey.dispatch import Dispatcher
+from turnout.journey.expectation import expectation
 from turnout.journey.report import report
+from turnout.journey.served import SERVED_BY, served_by
 from turnout.journey.state import Journey, Setup
 from turnout.passage import Passage
 from turnout.proxy.publish import publish
 from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
 from turnout.proxy.steering import engage, steering
 from turnout.proxy.withholding import cover, request_as_sent, reveal_answer, withhold
-from turnout.routing.facts import Facts
-from turnout.routing.names import asked
 from turnout.settings.model import Settings
 from turnout.settings.places import state_directory
 from turnout.settings.secret import Secret, credentials_of, redact
@@ -164,15 +164,11 @@ class Conductor:
         passage.journey = self.dispatcher.open(request, passage.known.endpoint, setup, recorded.pinned)
 
     def _send(self, passage: Passage, journey: Journey, outgoing: Outgoing) -> None:
-        exchange = journey.exchange
-        name = asked(exchange.request.model).name
-        stream = exchange.endpoint == "messages" and Facts(exchange.request).stream
-        same = exchange.attempt.model == name and journey.provider.first_party
         passage.monitor = AnswerMonitor(
             journey.provider,
             journey.setup.settings.timeouts,
             journey.setup.settings.limits,
-            Expectation(exchange.endpoint, stream=stream, reply_model=None if same else exchange.request.model),
+            expectation(journey, outgoing),
             on_first_event=lambda: self.dispatcher.first_event(journey),
             on_minted=partial(self.dispatcher.knowledge.minted, journey.provider),
         )
@@ -184,8 +180,11 @@ class Conductor:
         passage = self._passages.get(flow)
         if passage is None or flow.response is None:
             return
-        if passage.monitor is None:
+        if passage.monitor is None or passage.journey is None:
             return
+        by = served_by(passage.journey.exchange.attempt, passage.known_secrets)
+        # A provider that is a Turnout has named its own.
+        flow.response.headers.set_all(SERVED_BY, [by, *flow.response.headers.get_all(SERVED_BY)])
         flow.response.headers.pop("set-cookie", None)  # a provider's cookie is of no use to a client of ours
         if steering(flow).monitor is not None and passage.monitor.streams(flow.response):
             flow.response.stream = passage.monitor
@@ -365,7 +364,7 @@ class Conductor:
             return
         exchange = journey.exchange
         if passage.monitor is not None and exchange.attempts:
-            exchange.usage = passage.monitor.usage
+            exchange.usage, exchange.converted = passage.monitor.usage, passage.monitor.converted
             if served and flow.response is not None:
                 self.dispatcher.served(journey, flow.response.status_code)
             elif broken := passage.monitor.broken:

@@ -112,6 +112,8 @@ class Exchange:
     attempts: list[Attempt] = field(default_factory=list)
     usage: dict[str, int] = field(default_factory=dict)
     """Token counts of the answer, with the names of Anthropic's `usage` object."""
+    converted: str = ""
+    """The form of the provider's answer (`JSON`, `a stream`), where the client asked for the other one and got it."""
     rules: tuple[str, ...] = ()
     """Names of what changed in the body on the way to the last target."""
     learned: tuple[str, ...] = ()
@@ -156,6 +158,8 @@ class Outgoing:
     """Lower-case header names to remove."""
     add: tuple[tuple[str, str], ...] = ()
     """Headers to set after removal."""
+    left_out: frozenset[str] = frozenset()
+    """Top-level fields of the client's body that this one does not have."""
 
 
 @dataclass(frozen=True, slots=True)

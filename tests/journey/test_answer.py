@@ -16,7 +16,9 @@ from mitmproxy import http
 
 from turnout.exchange import Endpoint
 from turnout.health.verdict import Verdict
-from turnout.journey.answer import PING, AnswerMonitor, Expectation, is_event_stream
+from turnout.journey.answer import PING, AnswerMonitor
+from turnout.journey.expectation import Expectation
+from turnout.journey.response import is_event_stream
 from turnout.settings.model import Limits, Provider, Timeouts
 from turnout.testing.events import Event, error, message_delta, message_start, message_stop, ping, stream_of
 from turnout.wire.headers import lowered
@@ -358,15 +360,15 @@ def test_a_compressed_stream_that_is_not_one_is_told() -> None:
 # --- what was not asked for ---
 
 
-def test_a_stream_for_a_client_that_wants_json() -> None:
-    watched = Watched(stream=False)
+def test_a_stream_for_a_client_that_wants_a_count() -> None:
+    watched = Watched(stream=False, endpoint="count_tokens")
     assert not watched.begin()
     assert not watched.monitor.accepts(reply(WHOLE, headers=SSE))
     assert watched.monitor.failed("").reason == "200 answered with a stream that was not asked for"
 
 
-@pytest.mark.parametrize("content", [{"status": "ok"}, MESSAGE])
-def test_json_for_a_client_that_wants_a_stream(content: dict[str, Any]) -> None:
+@pytest.mark.parametrize("content", [{"status": "ok"}, {"content": "hello"}, {"content": ["hello"]}])
+def test_json_that_is_no_message_for_a_client_that_wants_a_stream(content: dict[str, Any]) -> None:
     watched = Watched()
     assert not watched.monitor.accepts(reply(content))
     assert watched.monitor.failed("").reason == "200 answered with JSON instead of a stream"

@@ -629,7 +629,7 @@ async def test_counting_and_refused_requests_move_no_session(scene: Scene, statu
 async def test_a_detour_to_a_tool_moves_no_session(scene: Scene) -> None:
     without = provider("first", rewrite={"server_tools": []})
     scene.configure(without, SECOND)
-    tools = [{"type": "web_search_20250305", "name": "web_search"}]
+    tools = [{"type": "web_search_20250305", "name": "web_search"}, {"name": "Bash"}]
     journey = scene.open(session="s", tools=tools)
     assert journey.detour and journey.exchange.plan == (Target("second"), Target("first"))
     await scene.try_next(journey)

@@ -55,6 +55,9 @@ class Monitor:
         self.held += data
         return False if b"bad" in self.held else True if b"ok" in self.held else None
 
+    def concludes(self) -> bool:
+        return b"whole" in self.held
+
     def relay(self, data: bytes) -> list[bytes]:
         data, self.held = self.held + data, b""
         self.ended = self.ended or b"the end" in data
@@ -62,7 +65,7 @@ class Monitor:
 
     def finish(self) -> list[bytes]:
         self.finished = True
-        return []
+        return self.relay(b"")
 
     def __call__(self, data: bytes) -> list[bytes]:
         return self.relay(data) if data else self.finish()

@@ -295,13 +295,63 @@ async def test_a_server_tool_goes_to_a_target_that_has_it_and_the_session_stays(
     assert len(foreign.messages) == 2
 
 
-async def test_a_server_tool_that_no_target_has_is_left_out(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+BASH = {"name": "Bash", "input_schema": {"type": "object"}}
+
+
+async def test_a_server_tool_that_no_target_has_is_left_out_beside_others(
+    proxy: StartProxy, client: httpx.AsyncClient
+) -> None:
     async with ScriptedProvider(strict="nothing") as foreign:
         running = await proxy(own("foreign", foreign) + route("foreign"))
-        choice = {"type": "tool", "name": "web_search"}
-        answer = await ask(client, running.url, {"tools": [SEARCH], "tool_choice": choice})
-        assert "tools" not in foreign.messages[0].json
+        answer = await ask(client, running.url, {"tools": [SEARCH, BASH]})
+        assert foreign.messages[0].json["tools"] == [BASH]
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    "body", [{"tools": [SEARCH]}, {"tools": [SEARCH, BASH], "tool_choice": {"type": "tool", "name": "web_search"}}]
+)
+async def test_a_search_that_nobody_can_make_is_refused_and_not_made_up(
+    proxy: StartProxy, client: httpx.AsyncClient, body: dict[str, Any], stream: bool
+) -> None:
+    """Claude Code's WebSearch tells its model of a 400, and goes on."""
+    async with ScriptedProvider(strict="nothing") as one, ScriptedProvider(strict="nothing") as other:
+        running = await proxy(own("one", one) + own("other", other) + route("one", "other"))
+        answer = await ask(client, running.url, {**body, "stream": stream})
+        assert not one.requests and not other.requests
+        (flow,) = await running.finished()
+    assert answer.status_code == 400 and answer.headers["x-should-retry"] == "false"
+    assert answer.json()["error"]["message"] == (
+        "web_search is not available here: one, other cannot run it. In mitm.conf, a route with "
+        'when = { tools = ["web_search*"] } sends such requests to a provider that can.'
+    )
+    assert flow.comment.startswith("refused: web_search is not available here")
+
+
+async def test_a_search_stays_with_who_can_make_it_when_that_fails(
+    proxy: StartProxy, client: httpx.AsyncClient
+) -> None:
+    async with ScriptedProvider(error(529, "overloaded_error")) as anthropic, ScriptedProvider() as foreign:
+        tables = own("foreign", foreign) + anthropic_table(anthropic)
+        running = await proxy(QUICK + tables + route("foreign", "anthropic"))
+        answer = await ask(client, running.url, {"tools": [SEARCH]})
+        assert not foreign.requests
+    assert answer.status_code == 529
+
+
+async def test_a_search_that_is_refused_is_not_sent_again_without_it(
+    proxy: StartProxy, client: httpx.AsyncClient
+) -> None:
+    """What was learned of the one keeps later searches away from it, too."""
+    refusal = error(400, "invalid_request_error", "unknown variant `web_search_20250305`, expected `function`")
+    async with ScriptedProvider(refusal, strict="nothing") as one, ScriptedProvider(strict="nothing") as other:
+        tables = own("one", one, UNREWRITTEN) + own("other", other, UNREWRITTEN)
+        running = await proxy(QUICK + tables + route("one", "other"))
+        answers = [await ask(client, running.url, {"tools": [SEARCH]}) for _ in range(2)]
+        sent = [request.json["tools"] for request in other.messages]
+        assert len(one.messages) == 1
+    assert [answer.status_code for answer in answers] == [200, 200] and sent == [[SEARCH], [SEARCH]]
 
 
 async def count(client: httpx.AsyncClient, url: str, **body: Any) -> httpx.Response:

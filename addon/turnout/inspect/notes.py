@@ -39,6 +39,8 @@ def metadata(exchange: Exchange, part: Literal["exchange", "attempt"] = "exchang
         }
     if exchange.learned:
         found["learned"] = "; ".join(exchange.learned)
+    if exchange.converted:
+        found["answer"] = f"converted from {exchange.converted}"
     if exchange.usage:
         found["usage"] = msgspec.json.encode(exchange.usage).decode()
     return {PREFIX + key: value for key, value in found.items() if value}
@@ -76,6 +78,8 @@ def comment(exchange: Exchange, ending: str = "") -> str:
         parts.append(usage_line(exchange.usage))
     if exchange.attempts and (rules := _told_rules(exchange)):
         parts.append(f"rewritten: {rules}")
+    if exchange.converted:
+        parts.append(f"converted from {exchange.converted}")
     if exchange.learned:
         parts.append(f"learned: {'; '.join(exchange.learned)}")
     if ending:

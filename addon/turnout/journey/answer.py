@@ -8,16 +8,16 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from turnout.errors import error_event
-from turnout.exchange import Endpoint
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
-from turnout.journey.foreign import shaped_body, shaped_error
+from turnout.journey.expectation import Expectation
+from turnout.journey.foreign import shaped_error, shaped_event
+from turnout.journey.response import Response, is_event_stream, put_in_place
 from turnout.settings.model import Limits, Provider, Timeouts
-from turnout.wire.headers import HeaderFields, lowered
+from turnout.wire.conversion import as_events, as_message, begins_like_events, begins_like_json
+from turnout.wire.headers import lowered
 from turnout.wire.messages import MessageStream, Peek, read_usage, reply_model
 from turnout.wire.refusal import Refusal
 from turnout.wire.reply import ForeignReply
@@ -28,39 +28,12 @@ PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 """Byte for byte what the official gateway writes into silent streams."""
 
 
-class ChangeableHeaders(HeaderFields, Protocol):
-    def __setitem__(self, name: str, value: str, /) -> None: ...
-
-
-class Response(Protocol):
-    """The part of mitmproxy's response that is looked at here."""
-
-    status_code: int
-    content: bytes | None
-    """The decoded body; setting it keeps content-length and content-encoding true."""
-
-    @property
-    def headers(self) -> ChangeableHeaders: ...
-
-    def get_content(self, strict: bool = True) -> bytes | None: ...
-
-
 KEPT = 32 * 10**6
 """Bytes of a streamed answer that are kept to be shown and saved; answers of the Messages API are far smaller."""
 
 
 MOST_OPENED = 16 * 10**6
 """Bytes that one chunk off the wire, of 64 KB at most, may open into. Events shrink to a tenth when they are packed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What the client asked for, as far as the answer is concerned."""
-
-    endpoint: Endpoint
-    stream: bool
-    reply_model: str | None
-    """The model name that replies carry when another one was asked of the provider."""
 
 
 class AnswerMonitor:
@@ -82,11 +55,18 @@ class AnswerMonitor:
         self.largest = limits.answer
         self.judgement: Judgement | None = None
         self.interruption = ""
+        self.converted = ""
+        """The form in which the answer came, when another one was asked for: `JSON` or `a stream`."""
         self._provider = provider
         self._expected = expected
         self._shape: ForeignReply | None = None
         if expected.reply_model is not None and not provider.first_party:
-            self._shape = ForeignReply(expected.reply_model, partial(_shaped_event, provider))
+            # Nothing of this monitor's: one in a cycle would keep megabytes until the next garbage collection.
+            self._shape = ForeignReply(
+                expected.reply_model,
+                partial(shaped_event, provider),
+                safeguard_results=expected.safeguard_results,
+            )
         self._stream = MessageStream(expected.reply_model, self._shape)
         self._on_first_event = on_first_event
         self._on_minted = on_minted
@@ -96,6 +76,10 @@ class AnswerMonitor:
         self._headers: Mapping[str, str] = {}
         self._raw: list[bytes] = []
         self._kept = 0
+        self._instead = bytearray()
+        """JSON that comes under the name of an event stream."""
+        self._begun = False
+        """Something else has come."""
         self._usage: dict[str, int] = {}
 
     @property
@@ -140,7 +124,7 @@ class AnswerMonitor:
     def peek(self, data: bytes) -> bool | None:
         data = self._unpacked(data)
         self._keep(data)
-        found = self._stream.peek(data)
+        found = self._take_json(data) or self._stream.peek(data)
         if found is Peek.WAITING:
             return None
         if found is Peek.VALID:
@@ -148,6 +132,30 @@ class AnswerMonitor:
             return True
         self.judgement = self._judge_failed(self._stream.failure, "the stream does not begin with a Messages event")
         return False
+
+    def _take_json(self, data: bytes) -> Peek | None:
+        """Keep JSON that comes under the name of an event stream: it may be a whole message. None for anything else."""
+        if not self._instead and (self._begun or not begins_like_json(data)):
+            self._begun = self._begun or data.strip() != b""
+            return None
+        self._instead += data
+        return Peek.WAITING if len(self._instead) <= self.largest else Peek.FAILED
+
+    def concludes(self) -> bool:
+        """Whether a stream that ended undecided is an answer all the same: a message as JSON, relayed as its events."""
+        events = self._as_events(bytes(self._instead))
+        if events is None or self._stream.peek(events) is not Peek.VALID:
+            return False
+        self._on_first_event()
+        return True
+
+    def _as_events(self, content: bytes) -> bytes | None:
+        """A message as JSON, for a client that wants a stream; None for what is no good answer in any form."""
+        events = as_events(content) if self._expected.stream else None
+        if events is None or self._judge(content, None).verdict is not Verdict.OK:
+            return None
+        self.converted = "JSON"
+        return events
 
     def _keep(self, data: bytes) -> None:
         if self._kept < KEPT:
@@ -192,12 +200,16 @@ class AnswerMonitor:
         return self.relay(data) if data else self.finish()
 
     def accepts(self, response: Response) -> bool:
-        """Judge a complete answer. One that may go to the client is made what the client can read."""
+        """Judge a complete answer, by what it is and not by what it is called. One that may go to the client is made
+        what the client can read."""
         self._status, self._headers = response.status_code, lowered(response.headers)
         content = response.get_content(strict=False) or b""
         succeeded = 200 <= response.status_code < 300
-        if succeeded and is_event_stream(self._headers):
+        named_stream = is_event_stream(self._headers)
+        if succeeded and (begins_like_events(content) or (named_stream and not begins_like_json(content))):
             return self._accepts_whole_stream(response, content)
+        if succeeded and (events := self._as_events(content)) is not None:
+            return self._accepts_whole_stream(response, events)
         self.judgement = self._judge(content, None)
         if self.judgement.verdict is Verdict.OK and (fault := self._misfit(content)):
             self.judgement = self._judge(b"", f"{response.status_code} {fault}")
@@ -206,7 +218,9 @@ class AnswerMonitor:
             self._usage = read_usage(content)
             self._note_minted(content)
             told = self._reply(content)
-            if told is not content:
+            if named_stream:
+                put_in_place(response, told, "application/json")
+            elif told is not content:
                 response.content = told
             return True
         if self.judgement.verdict is Verdict.REQUEST and not succeeded and self.refusal is None:
@@ -251,16 +265,37 @@ class AnswerMonitor:
         return plain
 
     def _accepts_whole_stream(self, response: Response, content: bytes) -> bool:
-        """A stream that arrives in one piece: from a server replay, or in an encoding that is not opened on the way."""
+        """A stream in one piece: from a server replay, in an encoding that is not opened on the way, or converted."""
         self._unpacker = None
         if not self._expected.stream:
-            self.judgement = self._judge(b"", f"{response.status_code} answered with a stream that was not asked for")
-            return False
+            return self._accepts_as_message(response, content)
         if not self.peek(content):
             if self.judgement is None:
                 self.judgement = self._judge(b"", "the stream ended before its first event")
             return False
-        response.content = b"".join([*self.relay(b""), *self.finish()])
+        events = b"".join([*self.relay(b""), *self.finish()])
+        if is_event_stream(self._headers):
+            response.content = events
+        else:
+            put_in_place(response, events, "text/event-stream; charset=utf-8")
+        return True
+
+    def _accepts_as_message(self, response: Response, content: bytes) -> bool:
+        """A stream for a client that wants JSON. It has seen nothing before the end, so a fault on the way is one."""
+        if self._expected.endpoint != "messages":
+            self.judgement = self._judge(b"", f"{response.status_code} answered with a stream that was not asked for")
+            return False
+        self._keep(content)
+        self._stream.peek(content)
+        message = as_message(b"".join([*self.relay(b""), *self.finish()]))
+        if message is None or not self.complete:
+            self.judgement = self._judge_failed(
+                self._stream.failure, self.interruption or "a tool use in the stream is no JSON"
+            )
+            return False
+        self._on_first_event()
+        self.converted = "a stream"
+        put_in_place(response, self._reply(message), "application/json")
         return True
 
     def ping(self) -> bytes:
@@ -283,7 +318,8 @@ class AnswerMonitor:
         if self.judgement is None:
             self._stream.finish()
             # A JSON error that came under the name of an event stream says more than "empty stream".
-            self.judgement = self._judge_failed(self._stream.failure, reason or "no answer")
+            told = self._stream.failure or bytes(self._instead)
+            self.judgement = self._judge_failed(told, reason or "no answer")
         return self.judgement
 
     def _judge_failed(self, body: bytes, error: str) -> Judgement:
@@ -298,18 +334,6 @@ class AnswerMonitor:
         else:
             outcome = Outcome(error=error)
         return judge(outcome, error_codes=self._provider.error_codes, now=time.time())
-
-
-def _shaped_event(provider: Provider, data: bytes) -> bytes:
-    """An error event as Anthropic would send it.
-
-    A function of no monitor's: a monitor that is part of a cycle would keep the request's megabytes until the next
-    garbage collection.
-    """
-    judgement = judge(Outcome(status=200, body=data), error_codes=provider.error_codes, now=time.time())
-    if judgement.verdict is Verdict.OK:
-        judgement = Judgement(Verdict.TRANSIENT, f"{provider.name} reported an error without words")
-    return shaped_body(data, judgement)
 
 
 def _as_it_is(data: bytes) -> bytes:
@@ -336,7 +360,3 @@ def unpacker(encoding: str) -> Callable[[bytes], bytes] | None:
         return plain
 
     return open_chunk
-
-
-def is_event_stream(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-type", "").lower().startswith("text/event-stream")

@@ -24,6 +24,7 @@ from turnout.journey.counting import estimated_count
 from turnout.journey.endings import nothing_to_try, own_error
 from turnout.journey.knowledge import Knowledge
 from turnout.journey.state import Blocked, Candidate, Failure, Journey, Setup
+from turnout.journey.tools import able
 from turnout.providers import KINDS
 from turnout.routing.facts import Facts
 from turnout.routing.plan import make_plan, with_tools_first
@@ -76,8 +77,12 @@ class Dispatcher:
         exchange = Exchange(request=request, endpoint=endpoint)
         preferred = self.affinity.prefer(exchange.session, plan.route, plan.targets)
         exchange.plan = with_tools_first(preferred, facts, setup.settings)
+        needed = facts.needed_tools if endpoint == "messages" else ()
+        if needed:
+            exchange.plan = able(exchange, exchange.plan, needed, setup.settings, self.knowledge)
         self.counts["open"] += 1
-        return Journey(exchange=exchange, setup=setup, route=plan.route, detour=exchange.plan != preferred)
+        detour = exchange.plan != preferred
+        return Journey(exchange=exchange, setup=setup, route=plan.route, detour=detour, needed_tools=needed)
 
     async def advance(self, journey: Journey) -> Outgoing | LocalAnswer:
         """The next attempt of the exchange, or its last answer when nothing is left to try."""
@@ -181,6 +186,8 @@ class Dispatcher:
         if refusal is not None:
             attempt.reason = described(refusal, attempt.status)
             action = correct(journey, candidate, refusal, self.knowledge)
+            if action == "again" and not self._still_runs(journey, candidate):
+                action = "next"
             journey.repeat = action == "again"
             if action != "again":
                 self._blame(journey, judgement)
@@ -203,6 +210,11 @@ class Dispatcher:
             return True
         self._blame(journey, judgement)
         return step.action == "next" and not journey.exchange.gone
+
+    def _still_runs(self, journey: Journey, candidate: Candidate) -> bool:
+        """Whether a request that was refused can be sent again with the tool that it needs."""
+        needed, endpoint = journey.needed_tools, journey.exchange.endpoint
+        return not needed or self.knowledge.runs(candidate.provider, endpoint, candidate.model, needed)
 
     async def _pause(self, journey: Journey, delay: float) -> bool:
         """Wait before a retry; False when the client left meanwhile."""

@@ -18,6 +18,7 @@ from turnout.exchange import Exchange, LocalAnswer
 from turnout.health.limits import told_wait
 from turnout.health.verdict import Verdict
 from turnout.journey.foreign import shaped_error, too_long_words, whole_message
+from turnout.journey.served import SERVED_BY
 from turnout.journey.state import Blocked, Failure
 
 _WAITING_HELPS = {Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT}
@@ -48,6 +49,8 @@ def own_error(failures: Sequence[Failure], free_in: float | None) -> LocalAnswer
                 headers["content-type"] = "application/json"
     else:
         status, body = _rebuilt(primary, failures)
+        if primary.answer is not None and SERVED_BY in primary.answer.headers:
+            headers[SERVED_BY] = primary.answer.headers[SERVED_BY]
     headers.setdefault("content-type", "application/json")
     wait = primary.judgement.retry_after if primary.judgement.retry_after is not None else free_in
     if wait is not None:

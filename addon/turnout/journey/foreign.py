@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Literal
 
 import msgspec
 
 from turnout.errors import STATUS_OF_TYPE, error_body
 from turnout.health.fault import read_fault
-from turnout.health.verdict import Judgement
+from turnout.health.verdict import Judgement, Outcome, Verdict, judge
+from turnout.settings.model import Provider
 from turnout.wire.refusal import Overflow
 from turnout.wire.splice import UNREADABLE
 
@@ -72,6 +74,14 @@ def shaped_body(body: bytes, judgement: Judgement) -> bytes:
         return body
     message = whole_message(body) or judgement.message or judgement.reason
     return error_body("anthropic", judgement.error_type, message.encode(errors="replace").decode())
+
+
+def shaped_event(provider: Provider, data: bytes) -> bytes:
+    """An error event as Anthropic would send it."""
+    judgement = judge(Outcome(status=200, body=data), error_codes=provider.error_codes, now=time.time())
+    if judgement.verdict is Verdict.OK:
+        judgement = Judgement(Verdict.TRANSIENT, f"{provider.name} reported an error without words")
+    return shaped_body(data, judgement)
 
 
 def too_long_body(body: bytes, overflow: Overflow) -> bytes:

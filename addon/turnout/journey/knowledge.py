@@ -96,6 +96,11 @@ class Knowledge:
             return Shaping(rules, self.signatures.minted_by)
         return Shaping(rules, others_answer=bool(self._signers - {provider.signs_as}))
 
+    def runs(self, provider: Provider, endpoint: Endpoint, model: str, tools: Sequence[str]) -> bool:
+        """Whether a model is offered with one of these tools of Anthropic's, as far as is known."""
+        rules = self.shaping(provider, model, self.known(provider, endpoint, model)).rules
+        return any(map(rules.executes, tools))
+
     # --- what answers teach ---
 
     def learn(

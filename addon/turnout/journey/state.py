@@ -84,6 +84,8 @@ class Journey:
     """Tokens that were too many: only models that take more are tried from now on."""
     detour: bool = False
     """The plan was ordered by what this request alone needs: it says nothing about the rest of the session."""
+    needed_tools: tuple[str, ...] = ()
+    """Types of tools, run by the provider, of which the answer needs one."""
     over: bool = False
     """The exchange has ended; it holds nothing any more."""
     left: asyncio.Event = field(default_factory=asyncio.Event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -64,7 +65,8 @@ class AnthropicKind:
         if needed and needed != betas:
             headers["anthropic-beta"] = ",".join(needed)
         without_betas = frozenset({"anthropic-beta"}) if betas and not needed else frozenset()
-        return _addressed(exchange, provider, rewritten.body, headers, _dropped(credential) | without_betas)
+        outgoing = _addressed(exchange, provider, rewritten.body, headers, _dropped(credential) | without_betas)
+        return replace(outgoing, left_out=rewritten.left_out)
 
 
 def _addressed(

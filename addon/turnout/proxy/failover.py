@@ -141,7 +141,11 @@ class FailoverStream(GatedStream):
             elif valid is False:
                 yield from self._abandon("")
         elif isinstance(event, ResponseEndOfMessage):
-            yield from self._failed("the stream ended before its first event")
+            if monitor.concludes():
+                yield from self._begin_stream()
+                yield from self.state_stream_response_body(event)
+            else:
+                yield from self._failed("the stream ended before its first event")
 
     def _begin_stream(self) -> Commands:
         self._committed = True

@@ -34,6 +34,9 @@ class AttemptMonitor(Protocol):
     def peek(self, data: bytes) -> bool | None:
         """First bytes of a stream, before anything goes to the client: None undecided, True valid, False failed."""
 
+    def concludes(self) -> bool:
+        """The stream has ended, and `peek` is undecided: True when it is an answer after all, which `finish` gives."""
+
     def relay(self, data: bytes) -> list[bytes]:
         """What of a stream goes to the client. Bytes given to `peek` before come out first."""
 

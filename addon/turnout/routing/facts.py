@@ -16,6 +16,9 @@ from turnout.wire.splice import UNREADABLE
 
 _TRUE = b"true"
 
+_RUN_BY_PROVIDER = re.compile(rb'"(?:web_search|web_fetch|code_execution)_\d{8}"')
+"""Types of tools that a provider runs by itself (https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview)."""
+
 _IMAGE = re.compile(rb'"type"\s*:\s*"image"')
 
 
@@ -66,6 +69,22 @@ class Facts:
             return typed_tools(self._request.fields.get("tools"))
         except UNREADABLE:
             return ()
+
+    @cached_property
+    def needed_tools(self) -> tuple[str, ...]:
+        """Types of the tools, run by the provider, of which the request needs one: without them its answer would be
+        made up. It has no other tools, or demands this one.
+
+        Claude Code's WebSearch sends such a request of its own.
+        """
+        if not _RUN_BY_PROVIDER.search(self._raw("tools")):
+            return ()
+        tools = [tool for tool in self._decode("tools") or () if isinstance(tool, Mapping)]
+        run = [tool for tool in tools if _RUN_BY_PROVIDER.fullmatch(b'"%b"' % str(tool.get("type")).encode())]
+        choice = self._decode("tool_choice")
+        forced = choice.get("name") if isinstance(choice, Mapping) and choice.get("type") == "tool" else None
+        needed = run if len(run) == len(tools) else [tool for tool in run if tool.get("name") == forced]
+        return tuple(dict.fromkeys(tool["type"] for tool in needed))
 
     @property
     def request_class(self) -> str:

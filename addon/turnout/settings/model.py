@@ -274,6 +274,8 @@ class Settings(_Table):
     providers: dict[str, Provider] = Field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     models: dict[str, CustomModel] = Field(default_factory=dict)
+    reply_model: Literal["asked", "served"] = "asked"
+    """The model name in replies: the one that the client used, or the one that was asked of the provider."""
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
     limits: Limits = Limits()

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
+from turnout.wire.safeguards import RESULTS
 from turnout.wire.splice import UNREADABLE, replace_value, text_of, top_level
 
 Fields = Mapping[str, msgspec.Raw]
@@ -32,6 +34,7 @@ _MESSAGE_KEYS = frozenset(
         "context_management",
         "diagnostics",
         "input_transformations",
+        RESULTS,
     )
 )
 _COUNT_KEYS = frozenset(("input_tokens", "context_management"))
@@ -47,6 +50,7 @@ _DATA_LINE = re.compile(rb"(?:\xef\xbb\xbf)?data[:\r\n]")
 _UNFIT_FOR_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 _NULL = b"null"
+_NONE: Mapping[str, bytes] = MappingProxyType({})
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -71,10 +75,18 @@ class ForeignReply:
 
     `model` is the name that the client asked for. `error` makes an error of the provider one of Anthropic's, in JSON.
     `seed` is part of the ids that are invented where the provider gives none; it differs from reply to reply.
+    `safeguard_results` is the JSON of those that a reply without any is given; empty: none.
     """
 
-    def __init__(self, model: str, error: Callable[[bytes], bytes] = lambda data: data, seed: str = "") -> None:
+    def __init__(
+        self,
+        model: str,
+        error: Callable[[bytes], bytes] = lambda data: data,
+        seed: str = "",
+        safeguard_results: bytes = b"",
+    ) -> None:
         self._model = model
+        self._results = {RESULTS: safeguard_results} if safeguard_results else {}
         self._error = error
         self._seed = seed or secrets.token_hex(12)
         self._invented = 0
@@ -84,7 +96,7 @@ class ForeignReply:
     def message(self, body: bytes) -> bytes:
         """A whole message: own model name, no foreign keys, complete usage, ids of tools as Anthropic accepts them."""
         fields = top_level(body)
-        return body if fields is None else self._message(body, fields)
+        return body if fields is None else self._message(body, fields, {} if RESULTS in fields else self._results)
 
     def count(self, body: bytes) -> bytes:
         """An answer of count_tokens without foreign keys."""
@@ -102,7 +114,7 @@ class ForeignReply:
             return self._block_start(data, fields)
         if name == b"message_start":
             return self._start(data, fields)
-        return _delta(data, fields, self._output_tokens) if name == b"message_delta" else data
+        return _delta(data, fields, self._output_tokens, self._results) if name == b"message_delta" else data
 
     def _start(self, data: bytes, fields: Fields) -> bytes:
         raw = fields.get("message")
@@ -115,8 +127,9 @@ class ForeignReply:
         new = {"message": self._message(bytes(raw), message), **_typed(fields, "message_start")}
         return _changed(data, fields, new, _EVENT_KEYS[b"message_start"])
 
-    def _message(self, body: bytes, fields: Fields) -> bytes:
+    def _message(self, body: bytes, fields: Fields, results: Mapping[str, bytes] = _NONE) -> bytes:
         new = {
+            **results,
             **_typed(fields, "message"),
             "content": self._content(fields.get("content")),
             "usage": _usage(fields.get("usage"), _NO_COUNTS),
@@ -169,11 +182,13 @@ class ForeignReply:
         return raw if fields is None else _changed(raw, fields, new)
 
 
-def _delta(data: bytes, fields: Fields, output_tokens: int) -> bytes:
+def _delta(data: bytes, fields: Fields, output_tokens: int, results: Mapping[str, bytes]) -> bytes:
     raw = fields.get("delta")
     delta = top_level(raw) if raw is not None else None
     old, members = (b"{}", {}) if raw is None or delta is None else (bytes(raw), delta)
     missing = {name: _NULL for name in ("stop_reason", "stop_sequence") if name not in members}
+    if RESULTS not in members and _text(members, "stop_reason"):
+        missing |= results
     new = {
         **_typed(fields, "message_delta"),
         "delta": _changed(old, members, missing),

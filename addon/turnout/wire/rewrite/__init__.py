@@ -39,7 +39,7 @@ def rewrite(body: bytes, fields: Mapping[str, msgspec.Raw], rules: Rewrite, subj
         asked = subject.others_answer and subject.signs_as == "anthropic"
         unsigned = asked and body.rfind(_UNSIGNED) >= 0  # from the end it takes half the time
         betas = _apply(document, rules, subject, unsigned)
-        return Rewritten(document.encoded(body), betas, tuple(document.rules))
+        return Rewritten(document.encoded(body), betas, tuple(document.rules), document.left_out)
     except UNREADABLE as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
 

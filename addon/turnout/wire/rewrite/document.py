@@ -64,6 +64,11 @@ class Document:
     def remove(self, name: str) -> None:
         self._fields.pop(name, None)
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The top-level fields that the client sent and that are gone."""
+        return frozenset(self._before.keys() - self._fields.keys())
+
     def differs(self, name: str) -> bool:
         """Whether a top-level field is another than the client sent, or gone; messages are not by being opened."""
         if (name in self._fields) != (name in self._before):

@@ -39,3 +39,5 @@ class Rewritten:
     betas: tuple[str, ...]
     rules: tuple[str, ...]
     """Names of the rules that changed something."""
+    left_out: frozenset[str] = frozenset()
+    """Top-level fields that the client sent and the target does not get."""

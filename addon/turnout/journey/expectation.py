@@ -1,0 +1,44 @@
+"""What the client asked for, as far as the answer is concerned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from turnout.exchange import Endpoint, Outgoing
+from turnout.journey.state import Journey
+from turnout.routing.facts import Facts
+from turnout.routing.names import asked
+from turnout.wire.safeguards import FIELD, NO_VERDICT, asks_about_tool_use
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """The form of the answer, and what it has to hold."""
+
+    endpoint: Endpoint
+    stream: bool
+    reply_model: str | None
+    """The model name that replies carry; None: the one that the provider gives."""
+    safeguard_results: bytes = b""
+    """JSON that stands for the results that a provider cannot give, because it was not asked; empty: none."""
+
+
+def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
+    """What is expected of the attempt under way, which is sent as `outgoing`."""
+    exchange = journey.exchange
+    unasked = FIELD in outgoing.left_out and asks_about_tool_use(exchange.request.fields.get(FIELD))
+    return Expectation(
+        exchange.endpoint,
+        stream=exchange.endpoint == "messages" and Facts(exchange.request).stream,
+        reply_model=_reply_model(journey),
+        safeguard_results=NO_VERDICT if unasked else b"",
+    )
+
+
+def _reply_model(journey: Journey) -> str | None:
+    """A first party gives the name of the model that it was asked for; others may give any name."""
+    exchange, first_party = journey.exchange, journey.provider.first_party
+    if journey.setup.settings.reply_model == "served":
+        return None if first_party else exchange.attempt.model
+    same = exchange.attempt.model == asked(exchange.request.model).name and first_party
+    return None if same else exchange.request.model
