@@ -161,6 +161,12 @@ class Outgoing:
     left_out: frozenset[str] = frozenset()
     """Top-level fields of the client's body that this one does not have."""
 
+    @property
+    def url(self) -> str:
+        """Where it goes, without its query, which may hold a secret."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.path.partition('?')[0]}"
+
 
 @dataclass(frozen=True, slots=True)
 class LocalAnswer:

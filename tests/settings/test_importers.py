@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.errors import ConfigError
+from turnout.settings.base_url import check_base_url
 from turnout.settings.importers import Imported, import_failover, read_json
 from turnout.settings.load import load
 
@@ -247,7 +248,7 @@ def test_what_is_written_always_loads(tmp_path_factory: pytest.TempPathFactory, 
     rows = old["providers"]
     assert len(set(route.to)) == len(rows)
     assert [settings.providers[name].base_url for name in route.to] == [
-        row["base_url"].strip().rstrip("/") for row in rows
+        check_base_url(row["base_url"]) for row in rows
     ]
     assert settings.listen.port == old.get("proxy_port", 8082)
     if any("api_key" in row for row in rows):

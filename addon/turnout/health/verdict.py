@@ -97,6 +97,8 @@ class Judgement:
     """A refused credential that may still be good for other models."""
     refusal: Refusal | None = None
     """What of the request the provider named in refusing it."""
+    asked: str = ""
+    """The address that was asked, where it may be the wrong one."""
 
     @property
     def overflow(self) -> Overflow | None:

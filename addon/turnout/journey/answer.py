@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from turnout.errors import error_event
@@ -34,6 +35,10 @@ KEPT = 32 * 10**6
 
 MOST_OPENED = 16 * 10**6
 """Bytes that one chunk off the wire, of 64 KB at most, may open into. Events shrink to a tenth when they are packed."""
+
+
+_NOT_THERE = (404, 405)
+"""What servers answer on paths that they do not have."""
 
 
 class AnswerMonitor:
@@ -333,7 +338,16 @@ class AnswerMonitor:
             outcome = Outcome(status=self._status, headers=self._headers, body=body)
         else:
             outcome = Outcome(error=error)
-        return judge(outcome, error_codes=self._provider.error_codes, now=time.time())
+        judgement = judge(outcome, error_codes=self._provider.error_codes, now=time.time())
+        return self._with_address(judgement) if outcome.status is not None else judgement
+
+    def _with_address(self, judgement: Judgement) -> Judgement:
+        """A refusal that may be of the address tells it: whoever wrote it into the configuration has to see it."""
+        of_the_way = self._status in _NOT_THERE or 300 <= self._status <= 399
+        if not (of_the_way and self._expected.asked) or "model" in judgement.message.lower():
+            return judgement
+        reason = f"{judgement.reason} at {self._expected.asked}"
+        return replace(judgement, reason=reason, asked=self._expected.asked)
 
 
 def _as_it_is(data: bytes) -> bytes:

@@ -97,6 +97,8 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]
     else:
         kind = judgement.error_type
         message = judgement.message or judgement.reason
+        if judgement.asked and judgement.asked not in message:
+            message = f"{message} (asked for {judgement.asked})"
     if judgement.overflow is not None:
         return 400, error_body("anthropic", kind, too_long_words(message, judgement.overflow))
     told = dict.fromkeys(f"{failure.candidate.target}: {failure.judgement.reason}" for failure in failures)

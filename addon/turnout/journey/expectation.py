@@ -21,6 +21,8 @@ class Expectation:
     """The model name that replies carry; None: the one that the provider gives."""
     safeguard_results: bytes = b""
     """JSON that stands for the results that a provider cannot give, because it was not asked; empty: none."""
+    asked: str = ""
+    """The address that the request goes to, without its query."""
 
 
 def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
@@ -32,6 +34,7 @@ def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
         stream=exchange.endpoint == "messages" and Facts(exchange.request).stream,
         reply_model=_reply_model(journey),
         safeguard_results=NO_VERDICT if unasked else b"",
+        asked=outgoing.url,
     )
 
 

@@ -73,6 +73,8 @@ def shaped_body(body: bytes, judgement: Judgement) -> bytes:
     if is_shaped(body):
         return body
     message = whole_message(body) or judgement.message or judgement.reason
+    if judgement.asked and judgement.asked not in message:
+        message = f"{message} (asked for {judgement.asked})"
     return error_body("anthropic", judgement.error_type, message.encode(errors="replace").decode())
 
 

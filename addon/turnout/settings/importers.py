@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from turnout.errors import ConfigError
+from turnout.settings.base_url import BaseUrl
 from turnout.settings.load import presets
-from turnout.settings.model import BaseUrl
 from turnout.settings.secret import MASK, Secret, redact
 from turnout.settings.text import read_text
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from turnout.settings.base_url import BaseUrl
 from turnout.settings.places import Folder
 from turnout.settings.quantity import Duration, Size, Wait
 from turnout.settings.rewriting import Rewrite
@@ -105,21 +106,10 @@ def _check_glob(pattern: str) -> str:
     return pattern
 
 
-def _check_base_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{value!r} is not an http(s) URL; write for example https://api.example.com/anthropic")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("a base URL holds no user, password, query or fragment; keys belong into credentials")
-    _ = parts.port  # raises ValueError when it is not a number in range
-    return value.rstrip("/")
-
-
 Glob = Annotated[str, AfterValidator(_check_glob)]
 Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_list), Field(min_length=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 Words = Annotated[Names, Field(min_length=1)]
-BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 
 
 class Listen(_Table):
