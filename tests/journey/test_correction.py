@@ -95,6 +95,46 @@ def test_corrections_end(scene: Scene) -> None:
     assert corrected(scene, journey, SignatureRefused()) == "stop" and not journey.only_own_thinking
 
 
+# --- thinking ---
+
+
+def learned(scene: Scene, *told: Lesson) -> list[Lesson]:
+    """What is known after a model has refused, one after the other, what these lessons would leave out."""
+    journey = opened(scene)
+    for lesson in told:
+        assert corrected(scene, journey, Lessons((lesson,))) == "again"
+        journey.lessons = known(scene)
+    return list(known(scene))
+
+
+def test_thoughts_that_are_missed_again_are_asked_for_more_firmly(scene: Scene) -> None:
+    missing = Lesson("thoughts", "with_calls")
+    journey = opened(scene)
+    for value in ("with_calls", "always", "filled"):
+        assert corrected(scene, journey, Lessons((missing,))) == "again"
+        assert known(scene) == (Lesson("thoughts", value),)
+        journey.lessons = known(scene)
+    assert corrected(scene, journey, Lessons((missing,))) == "stop" and known(scene) == ()
+
+
+def test_of_two_modes_that_are_refused_neither_takes_the_place_of_the_other(scene: Scene) -> None:
+    first, second = Lesson("thinking.adaptive", "enabled"), Lesson("thinking.enabled", "adaptive")
+    assert learned(scene, first, second) == [first, Lesson("thinking.enabled", "drop")]
+
+
+@pytest.mark.parametrize(
+    ("lesson", "action"),
+    [(Lesson("thinking.disabled", "drop"), "next"), (Lesson("thoughts", "filled"), "next"), (METADATA, "stop")],
+)
+def test_a_model_that_does_not_think_as_asked_leaves_it_to_another(
+    scene: Scene, lesson: Lesson, action: Action
+) -> None:
+    journey = opened(scene, "second")
+    scene.dispatcher.knowledge.learn(FIRST, "messages", "m", [lesson])
+    journey.lessons = known(scene)
+    assert corrected(scene, journey, Lessons((lesson,))) == action
+
+
 # --- signatures ---
 
 

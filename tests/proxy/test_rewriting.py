@@ -486,3 +486,25 @@ async def test_a_provider_that_refuses_everything_is_not_asked_forever(
         assert len(upstream.messages) == 17
     assert answer.status_code == 400
     assert answer.json()["error"]["message"] == "odd_16: Extra inputs are not permitted"
+
+
+async def test_a_model_that_wants_every_thought_back_is_told_not_to_think(
+    proxy: StartProxy, client: httpx.AsyncClient
+) -> None:
+    """decolua/9router#2397: in one exchange; from then on at once, and only where a thought is missing."""
+    wrong = "thinking is enabled but reasoning_content is missing in assistant tool call message at index 1"
+
+    def strict(request: RecordedRequest) -> Reply:
+        called = request.json["messages"][1:2] and request.json["thinking"]["type"] != "disabled"
+        return json_reply(400, {"error": {"type": "invalid_request_error", "message": wrong}}) if called else sse()
+
+    call = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "a b"}
+    talk = [*BODY["messages"], {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+    thinks = {"thinking": {"type": "adaptive"}, "max_tokens": 4000}
+    async with ScriptedProvider(strict, strict="nothing") as upstream:
+        running = await proxy(own("mine", upstream) + route("mine"))
+        for messages in (talk, talk, BODY["messages"]):
+            assert (await ask(client, running.url, {**thinks, "messages": messages})).status_code == 200
+    sent = [request.json["thinking"]["type"] for request in upstream.messages]
+    assert sent == ["enabled", "disabled", "disabled", "enabled"]

@@ -21,7 +21,7 @@ from turnout.wire.rewrite import Rewritten, Subject, rewrite
 
 MODELS = {
     "minimax": ("MiniMax-M3", "MiniMax-M2.5", "MiniMax-M3.1-Flash-Preview"),
-    "moonshot": ("kimi-k3", "kimi-k2.5", "kimi-k2-0905-preview"),
+    "moonshot": ("kimi-k3", "kimi-k2.7-code", "kimi-k2.5", "kimi-k2-0905-preview"),
     "zai": ("glm-5.3", "glm-4.6", "glm-4.6v"),
     "deepseek": ("deepseek-v4-pro",),
     "qwen": ("qwen3-coder-plus", "qwen3-vl-plus"),

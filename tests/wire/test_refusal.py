@@ -366,7 +366,6 @@ class TestUnsure:
             "unknown variant `blue`, expected one of `red`, `green`",
             "messages.0.role: Input should be 'user', 'assistant' or 'system'",
             "data did not match any variant of untagged enum Content at line 1 column 2",
-            "Thinking mode does not support this tool_choice",
             "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024",
             "max_tokens: 64000 > 3, which is the maximum allowed number of output tokens for x",
             "max_tokens must be greater than thinking.budget_tokens",

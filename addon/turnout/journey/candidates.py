@@ -158,6 +158,12 @@ def has_larger(journey: Journey, tokens: int) -> bool:
     return False
 
 
+def has_others(journey: Journey) -> bool:
+    """Whether the plan has a target of a provider that has not been tried."""
+    tried = {provider for provider, _, _ in journey.tried}
+    return any(target.provider not in tried for target in journey.exchange.plan)
+
+
 def _counting_model(client_model: str, anthropic: Provider) -> str:
     """A name that Anthropic knows: for a model that is not its own, a close guess is better than no count."""
     name = upstream_name(client_model, anthropic.aliases)

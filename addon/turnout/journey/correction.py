@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 from turnout.health.lessons import LIFETIME
-from turnout.journey.candidates import context_length, has_larger
+from turnout.journey.candidates import context_length, has_larger, has_others
 from turnout.journey.knowledge import Knowledge
 from turnout.journey.state import Candidate, Journey
-from turnout.wire.lesson import Lesson
+from turnout.wire.lesson import THOUGHTS, Lesson
 from turnout.wire.messages import estimate_tokens
-from turnout.wire.refusal import Overflow, Refusal, SignatureRefused
+from turnout.wire.refusal import Lessons, Overflow, Refusal, SignatureRefused
 
 logger = logging.getLogger("turnout")
 
@@ -28,24 +28,32 @@ Action = Literal["again", "next", "stop"]
 
 
 def correct(journey: Journey, candidate: Candidate, refusal: Refusal, knowledge: Knowledge) -> Action:
-    """Learn from a refusal. `again`: the same target gets the request without what it refused."""
+    """Learn from a refusal. `again`: the same target gets the request without what it refused.
+
+    A model that cannot be had to think as it wants is none for this conversation; another one of the plan may be.
+    """
     if isinstance(refusal, Overflow):
         return _ask_for_less(journey, candidate, refusal, knowledge) or _make_room(journey, candidate, refusal)
-    if journey.corrections >= MOST_CORRECTIONS:
-        return "stop"
     if isinstance(refusal, SignatureRefused):
-        if journey.only_own_thinking:
+        if journey.only_own_thinking or journey.corrections >= MOST_CORRECTIONS:
             return "stop"
         journey.only_own_thinking = True
-    elif not _learn(journey, candidate, refusal.lessons, knowledge):
-        return "stop"
+    elif journey.corrections >= MOST_CORRECTIONS or not _learn(journey, candidate, refusal.lessons, knowledge):
+        return "next" if _is_of_the_vendor(refusal) and has_others(journey) else "stop"
     journey.corrections += 1
     return "again"
+
+
+def _is_of_the_vendor(refusal: Lessons) -> bool:
+    """It is about how this model thinks, and not about anything that the client has asked for."""
+    return all(lesson.rule.partition(".")[0] in ("thinking", "thoughts") for lesson in refusal.lessons)
 
 
 def _learn(journey: Journey, candidate: Candidate, lessons: Sequence[Lesson], knowledge: Knowledge) -> bool:
     """Whether anything of it had not been heeded by the refused attempt; another request may have learned it since."""
     provider, endpoint, model = candidate.provider, journey.exchange.endpoint, candidate.model
+    in_force = knowledge.shaping(provider, model, journey.lessons).rules
+    lessons = [firmer(lesson, journey.lessons, in_force.thoughts) for lesson in lessons]
     useless = [lesson for lesson in lessons if lesson in journey.lessons]
     unheeded = [lesson for lesson in lessons if lesson not in journey.lessons]
     knowledge.unlearn(provider, endpoint, model, useless)
@@ -57,6 +65,20 @@ def _learn(journey: Journey, candidate: Candidate, lessons: Sequence[Lesson], kn
             candidate.target, LIFETIME // 3600, provider.name, line,
         )  # fmt: skip
     return bool(unheeded)
+
+
+def firmer(lesson: Lesson, heeded: Sequence[Lesson], thoughts: str) -> Lesson:
+    """The lesson, made one that helps where the refused attempt has shown that it does not.
+
+    `thoughts`: what was in force of the rule of this name. Of two modes of thinking that are refused one after the
+    other, neither takes the place of the other.
+    """
+    rule, value = lesson.rule, str(lesson.value)
+    if rule == "thoughts" and thoughts in THOUGHTS:
+        return Lesson(rule, THOUGHTS[min(max(THOUGHTS.index(thoughts) + 1, THOUGHTS.index(value)), len(THOUGHTS) - 1)])
+    if rule.startswith("thinking.") and any(other.rule == f"thinking.{value}" for other in heeded):
+        return Lesson(rule, "drop")
+    return lesson
 
 
 def _ask_for_less(journey: Journey, candidate: Candidate, overflow: Overflow, knowledge: Knowledge) -> Action | None:

@@ -18,7 +18,7 @@ from turnout.health.cooldown import Claim, Cooldowns
 from turnout.health.decision import decide
 from turnout.health.slots import Slots
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
-from turnout.journey.candidates import Candidates, Obstacles, note_skipped
+from turnout.journey.candidates import Candidates, Obstacles, has_others, note_skipped
 from turnout.journey.correction import correct, described
 from turnout.journey.counting import estimated_count
 from turnout.journey.endings import nothing_to_try, own_error
@@ -193,14 +193,13 @@ class Dispatcher:
                 self._blame(journey, judgement)
             journey.release_slot()
             return action != "stop" and not journey.exchange.gone
-        tried = {provider for provider, _, _ in journey.tried}
         step = decide(
             judgement,
             owned=candidate.credential.owned,
             retries=journey.retries,
             waited=journey.waited,
             retry=journey.setup.settings.retry,
-            alternatives=any(target.provider not in tried for target in journey.exchange.plan),
+            alternatives=has_others(journey),
         )
         journey.release_slot()
         if step.action == "retry" and await self._pause(journey, step.delay):

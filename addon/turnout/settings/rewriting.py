@@ -90,6 +90,14 @@ class Rewrite(BaseModel):
     """By `thinking.type` of the request: what to make of it."""
     thinking_budget: int | None = Field(default=None, ge=1024)
     """The largest `budget_tokens`."""
+    least_thinking_budget: int = Field(default=1024, ge=1024)
+    """The smallest `budget_tokens`; with no room for it there is no thinking."""
+    thoughts: Literal["optional", "in_turn", "with_calls", "always", "filled"] = "optional"
+    """Thoughts of before that have to be there for it to think on: the first of the turn under way, one with every
+    tool call, one with every answer. Where one is missing, because another provider has answered, thinking is turned
+    off. `filled`, and for a model that cannot be turned off: a thought without content stands in."""
+    whole_answers: Literal["keep", "without_thinking"] = "keep"
+    """It thinks only while it streams."""
     max_tokens: int | None = Field(default=None, ge=1)
     """The largest `max_tokens`."""
     signatures: Literal["keep", "own"] = "keep"

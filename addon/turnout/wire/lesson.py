@@ -14,6 +14,8 @@ from turnout.wire.refused_path import is_droppable
 LEAST_OUTPUT = 2048
 MOST_OUTPUT = 10_000_000
 """Tokens; a limit for `max_tokens` outside of this range is what is left of a full context, or a mistake."""
+LEAST_BUDGET = 1024
+"""Tokens of thinking; less is no budget (https://docs.claude.com/en/docs/build-with-claude/extended-thinking)."""
 
 _BETA = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _TYPE = re.compile(r"[a-z][a-z0-9_]{1,63}")
@@ -21,11 +23,23 @@ _INDISPENSABLE = frozenset({"text", "tool_use", "tool_result", "custom", "functi
 """Types without which there is no conversation with tools; images have a rule of their own."""
 
 _LISTS = frozenset({"drop", "drop_betas", "refused_blocks", "refused_tools"})
-_OF_MODELS = frozenset({"images", "max_tokens", "thinking"})
+_COUNTS = {
+    "max_tokens": (LEAST_OUTPUT, MOST_OUTPUT),
+    "thinking_budget": (LEAST_BUDGET, MOST_OUTPUT),
+    "least_thinking_budget": (LEAST_BUDGET, LEAST_OUTPUT * 16),
+}
+"""Rules whose values are numbers of tokens, with the least and the most that is believed."""
+_OF_MODELS = frozenset({"images", "thinking", "thoughts", "tool_choice", "whole_answers"} | _COUNTS.keys())
+THOUGHTS = ("in_turn", "with_calls", "always", "filled")
+"""The values of the rule `thoughts`, each for a provider that wants more than the one before."""
 _KEPT = frozenset({"adaptive", "enabled"})
 _WORDS = {
     "system_role": frozenset({"user"}),
     "images": frozenset({"note"}),
+    "thoughts": frozenset(THOUGHTS),
+    "whole_answers": frozenset({"without_thinking"}),
+    "tool_choice.any": frozenset({"without_thinking"}),
+    "tool_choice.tool": frozenset({"without_thinking"}),
     **{f"thinking.{kind}": frozenset({"adaptive", "enabled", "disabled", "drop"}) for kind in get_args(ThinkingType)},
 }
 
@@ -35,7 +49,7 @@ class Lesson:
     """A rule of `settings.rewriting.Rewrite` and its value.
 
     `drop` a path, `drop_betas` a beta, `refused_blocks` or `refused_tools` a type, `system_role` "user", `images`
-    "note", `thinking.adaptive` "enabled" and so on, `max_tokens` a number.
+    "note", `thinking.adaptive` "enabled" and so on, `thoughts` "with_calls", `max_tokens` a number.
     """
 
     rule: str
@@ -50,8 +64,9 @@ class Lesson:
     def is_sound(self) -> bool:
         """A known rule with a value that can do no harm, wherever it was read."""
         value = self.value
-        if self.rule == "max_tokens":
-            return type(value) is int and LEAST_OUTPUT <= value <= MOST_OUTPUT
+        if self.rule in _COUNTS:
+            least, most = _COUNTS[self.rule]
+            return type(value) is int and least <= value <= most
         if not isinstance(value, str) or redact(value) != value:
             return False
         match self.rule:
@@ -84,8 +99,16 @@ class Lesson:
                 return f"{mode} thinking"
             case "system_role":
                 return "role system in messages"
-            case "max_tokens":
-                return f"more than {self.value} max_tokens"
+            case "thoughts":
+                return "thinking without the thoughts of before"
+            case "tool_choice":
+                return "a forced tool while it thinks"
+            case "whole_answers":
+                return "thinking without a stream"
+            case "max_tokens" | "thinking_budget":
+                return f"more than {self.value} {'max_tokens' if name == 'max_tokens' else 'budget_tokens'}"
+            case "least_thinking_budget":
+                return f"less than {self.value} budget_tokens"
             case "images":
                 return "images"
             case "refused_blocks":

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import get_args
 
-from turnout.settings.rewriting import EACH, MARKED, ThinkingType
+from turnout.settings.rewriting import EACH, MARKED
 from turnout.wire.lesson import Lesson
 from turnout.wire.refused_path import (
     is_place,
@@ -19,10 +18,10 @@ from turnout.wire.refused_path import (
     split_location,
     without_tags,
 )
+from turnout.wire.refused_thinking import EFFORTS, MODES, of_mode
+from turnout.wire.refused_thinking import WORDINGS as OF_THINKING
 from turnout.wire.told import Placed, Told
 
-_THINKING = get_args(ThinkingType)
-_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _QUOTE = "[`'\"]"
 _WHERE = r"(?<![\w.\[\]])(?P<where>[A-Za-z_][\w.\[\]]{0,200})"
 _NAME = r"(?P<name>[A-Za-z_]\w{0,63})"
@@ -37,7 +36,7 @@ def lessons_told(told: Told) -> Iterator[Lesson]:
     if told.param and {"unknown_parameter", "unsupported_parameter"}.intersection(told.codes):
         yield from _drop(told.param)
     for text in told.texts:
-        for pattern, read in _WORDINGS:
+        for pattern, read in (*_WORDINGS, *OF_THINKING):
             for match in pattern.finditer(text):
                 yield from read(match)
 
@@ -121,13 +120,13 @@ def _of_choice(word: str, expected: str, steps: Sequence[str] = ()) -> Iterator[
     last = keys[-1] if keys else ""
     if steps and not keys:
         return
-    if keys[:2] == ("output_config", "effort") or (not keys and word in _EFFORTS and {"low", "high"} <= set(choices)):
+    if keys[:2] == ("output_config", "effort") or (not keys and word in EFFORTS and {"low", "high"} <= set(choices)):
         yield Lesson("drop", "output_config.effort")
     elif "user" in choices and "system" not in choices and "assistant" in choices:
         if (word or "system") == "system" and (not keys or (keys[0] == "messages" and last == "role")):
             yield Lesson("system_role", "user")
-    elif keys in (("thinking",), ("thinking", "type")) or (not keys and word in _THINKING):
-        yield from _of_thinking(word, choices)
+    elif keys in (("thinking",), ("thinking", "type")) or (not keys and word in MODES):
+        yield from of_mode(word, choices)
     elif keys[:1] == ("context_management",):
         yield Lesson("drop", "context_management")
     elif keys[:1] == ("tools",) or (not keys and {"custom", "function"}.intersection(choices)):
@@ -137,17 +136,6 @@ def _of_choice(word: str, expected: str, steps: Sequence[str] = ()) -> Iterator[
         # Gateways that translate speak of their own dialect's parts.
         images = word in ("image", "image_url", "input_image")
         yield Lesson("images", "note") if images else Lesson("refused_blocks", word)
-
-
-def _of_thinking(word: str, choices: Sequence[str]) -> Iterator[Lesson]:
-    """Where the refused mode is not named, it is the one that the provider does not list."""
-    if not word:
-        missing = [mode for mode in ("adaptive", "enabled") if mode not in choices]
-        word = missing[0] if len(missing) == 1 else ""
-    others = {"adaptive": ("enabled", "disabled"), "enabled": ("adaptive", "disabled"), "between_tools": ("disabled",)}
-    if word in _THINKING and word not in choices:
-        known = next((mode for mode in others.get(word, ()) if mode in choices), "drop")
-        yield Lesson(f"thinking.{word}", known)
 
 
 def _chosen(match: re.Match[str]) -> Iterator[Lesson]:
@@ -186,11 +174,6 @@ def _fixed(rule: str, *values: str) -> Callable[[re.Match[str]], Iterator[Lesson
 
 def _refused_betas(match: re.Match[str]) -> Iterator[Lesson]:
     return (Lesson("drop_betas", value) for value in re.findall(r"`([^`\s]{1,100})`", match["values"]))
-
-
-def _refused_mode(match: re.Match[str]) -> Iterator[Lesson]:
-    mode = (match["mode"]).lower()
-    return _of_thinking(mode, [other for other in ("adaptive", "enabled") if other != mode])
 
 
 def _limit(match: re.Match[str]) -> Iterator[Lesson]:
@@ -240,12 +223,6 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[Lesso
         (rf"{_WHERE}: {_INPUT_TAG.pattern}", _chosen),
         (rf"{_WHERE}: Input should be {_EXPECTED}", _chosen),
         (r"\bmessages: Unexpected role \"system\"", _fixed("system_role", "user")),
-        (rf"\"thinking\.type\.(?P<mode>{'|'.join(_THINKING)})\" is not supported", _refused_mode),
-        (rf"\bthinking\.type{_QUOTE}?: (?i:unsupported|invalid|unknown) (?:value|type):? {_QUOTE}"
-         rf"(?P<mode>{'|'.join(_THINKING)}){_QUOTE}", _refused_mode),
-        (r"(?i)\b(?P<mode>adaptive) thinking is not supported (?:on|by|for|with) this model", _refused_mode),
-        (r"does not support the effort parameter", _fixed("drop", "output_config.effort")),
-        (r"does not support thinking(?=[.`'\"]|$)", _fixed("drop", "thinking")),
         (rf"{_MAX_TOKENS}: \d+ > {_NUMBER}, which is the maximum allowed number of output tokens", _limit),
         (rf"`{_OPTIONAL}` is deprecated for this model", _dropped_where),
         # vLLM: "max_tokens=64000 cannot be greater than max_model_len=max_total_tokens=32768"

@@ -59,6 +59,8 @@ class Vendor:
     """`tool_choice` tool is taken with thinking disabled only."""
     thinking: tuple[str, ...] = ("enabled", "disabled")
     thinking_fields: frozenset[str] = frozenset(("type", "budget_tokens"))
+    gives_back: bool = False
+    """While it thinks, and it does unless that is disabled, it wants a thought before every tool call of the past."""
     by_generation: bool = False
     """It passes thinking on to Claude, whose generations take different types."""
     efforts: tuple[str, ...] = ()
@@ -169,7 +171,18 @@ def _check_tools(own: Vendor, body: dict[str, Any]) -> None:
         require(not thinks, ("tool_choice",), "Thinking mode does not support this tool_choice")
 
 
+def _check_given_back(own: Vendor, body: dict[str, Any]) -> None:
+    if not own.gives_back or body.get("thinking") == {"type": "disabled"}:
+        return
+    for position, message in enumerate(body["messages"]):
+        content = message["content"] if isinstance(message["content"], list) else []
+        types = {block["type"] for block in content} if message["role"] == "assistant" else set()
+        wrong = "The `content[].thinking` in the thinking mode must be passed back to the API."
+        require("tool_use" not in types or "thinking" in types, ("messages", position), wrong)
+
+
 def _check_thinking(own: Vendor, body: dict[str, Any]) -> None:
+    _check_given_back(own, body)
     thinking = body.get("thinking")
     if thinking is None:
         return

@@ -12,7 +12,7 @@ import msgspec
 
 from turnout.errors import InvalidRequest
 from turnout.settings.rewriting import Rewrite
-from turnout.wire.rewrite import blocks, caching, system, thinking, tools
+from turnout.wire.rewrite import blocks, caching, system, thinking, thoughts, tools
 from turnout.wire.rewrite.betas import fit_betas
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.paths import apply_paths
@@ -56,6 +56,7 @@ def _apply(document: Document, rules: Rewrite, subject: Subject, unsigned: bool)
     needed = (*thinking.think_as_asked(document, rules, subject), *thinking.fit_thinking(document, rules, subject))
     if thoughtless:
         thinking.stop_thinking(document)
+    thoughts.fit_thoughts(document, rules, subject)
     thinking.fit_effort(document, subject)
     thinking.fit_sampling(document, subject)
     caching.fit_markers(document, rules)

@@ -8,7 +8,6 @@ from turnout.settings.rewriting import Rewrite
 from turnout.wire.rewrite.conversation import (
     BlockEdit,
     block_type,
-    content_blocks,
     inside_results,
     role,
     text_block,
@@ -18,6 +17,7 @@ from turnout.wire.rewrite.conversation import (
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.flatten import IMAGE_NOTE, as_text
 from turnout.wire.rewrite.subject import Subject
+from turnout.wire.rewrite.thoughts import turn_began_without_thought
 from turnout.wire.rewrite.tree import Node, Object, opened, text
 from turnout.wire.signatures import THINKING_BLOCKS, fingerprint
 
@@ -37,23 +37,7 @@ def drop_foreign_thinking(document: Document, rules: Rewrite, subject: Subject, 
     if not _edit_messages(document, edit, roles=("assistant",)):
         return False
     document.note("signatures")
-    return subject.signs_as == "anthropic" and _turn_began_without_thought(document.messages)
-
-
-def _turn_began_without_thought(messages: list[Node]) -> bool:
-    """The turn that tool results continue has no thinking at its start.
-
-    Anthropic then refuses thinking on a budget: "When `thinking` is enabled, a final `assistant` message must start
-    with a thinking block", and recommends to disable it (https://docs.claude.com/en/docs/build-with-claude/
-    extended-thinking#preserving-thinking-blocks).
-    """
-    began: Node = None
-    for message in messages:
-        if role(message) == "assistant":
-            began = began or message
-        elif role(message) == "user" and "tool_result" not in map(block_type, content_blocks(message)):
-            began = None
-    return began is not None and block_type(next(iter(content_blocks(began)), None)) not in THINKING_BLOCKS
+    return subject.signs_as == "anthropic" and turn_began_without_thought(document.messages)
 
 
 def _is_foreign(block: Object, rules: Rewrite, subject: Subject) -> bool:

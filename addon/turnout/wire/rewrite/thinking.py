@@ -18,7 +18,6 @@ from turnout.wire.rewrite.generation import (
 )
 from turnout.wire.rewrite.subject import Subject
 
-SMALLEST_BUDGET = 1024
 ROOM_TO_ANSWER = 1024
 """Tokens that `max_tokens` leaves beside the budget (E10)."""
 BUDGETS = {"low": 8000, "medium": 16000, "high": 32000, "xhigh": 32000, "max": 32000}
@@ -91,9 +90,8 @@ def fit_thinking(document: Document, rules: Rewrite, subject: Subject) -> tuple[
 
 
 def _action(mode: str, rules: Rewrite, subject: Subject) -> str | None:
-    for name, action in rules.thinking.items():
-        if name == mode:
-            return None if action == "keep" else action
+    if mode in rules.thinking:
+        return _destination(mode, rules)
     if rules.thinking or (subject.model == subject.client_model and subject.effort is None):
         return None  # the provider's table, or the client, knows better what the model takes than its name tells
     known = generation(subject.model)
@@ -104,6 +102,17 @@ def _action(mode: str, rules: Rewrite, subject: Subject) -> str | None:
     if mode == "enabled":
         return "adaptive" if known >= FIRST_ONLY_ADAPTIVE else "drop" if known < FIRST_WITH_THINKING else None
     return None
+
+
+def _destination(mode: str, rules: Rewrite) -> str | None:
+    """What the rules make of a mode, and of what they have made of it: no mode is made one that is refused as well."""
+    known = {str(name): str(action) for name, action in rules.thinking.items()}
+    way = [mode]
+    while (made := known.get(way[-1], "keep")) not in ("keep", *way):
+        way.append(made)
+    if made == mode and len(way) > 1:  # a ring: two modes that are to be exchanged
+        return way[1]
+    return way[-1] if len(way) > 1 else None
 
 
 def _convert(document: Document, thinking: dict[str, Any], mode: str, action: str) -> tuple[str, ...]:
@@ -143,15 +152,18 @@ def limit_budget(document: Document, rules: Rewrite) -> None:
 
     What the client sent and no rule has touched is between it and the provider.
     """
-    if not (rules.thinking or rules.thinking_budget or document.differs("thinking") or document.differs("max_tokens")):
+    bounded = rules.thinking or rules.thinking_budget or "least_thinking_budget" in rules.model_fields_set
+    if not (bounded or document.differs("thinking") or document.differs("max_tokens")):
         return
     thinking, most = document.table("thinking"), document.value("max_tokens")
     budget = thinking.get("budget_tokens")
     if thinking.get("type") != "enabled" or not isinstance(budget, int):
         return
-    room = most - ROOM_TO_ANSWER if isinstance(most, int) else budget  # token counts are asked without max_tokens
-    fitting = min(budget, room, rules.thinking_budget or budget)
-    if fitting < SMALLEST_BUDGET:
+    least = rules.least_thinking_budget
+    wanted = max(budget, least)
+    room = most - ROOM_TO_ANSWER if isinstance(most, int) else wanted  # token counts are asked without max_tokens
+    fitting = min(wanted, room, rules.thinking_budget or wanted)
+    if fitting < least:
         document.remove("thinking")
         document.note("thinking dropped")
     elif fitting != budget:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from turnout.settings.rewriting import Rewrite
 from turnout.wire.rewrite.document import Document
+from turnout.wire.rewrite.thoughts import can_be_off
 from turnout.wire.rewrite.tree import Node, is_list, opened, opened_elements, text
 
 
@@ -66,11 +67,11 @@ def fit_tool_choice(document: Document, rules: Rewrite) -> None:
     action = next((action for kind, action in rules.tool_choice.items() if kind == choice.get("type")), "keep")
     if action == "keep":
         return
-    if action == "without_thinking":
+    if action == "without_thinking" and can_be_off(document, rules):
         if document.value("thinking") == {"type": "disabled"}:
             return
         document.put("thinking", {"type": "disabled"})
-    elif action == "auto":
+    elif action in ("auto", "without_thinking"):
         alone = {"disable_parallel_tool_use"}
         document.put("tool_choice", {"type": "auto", **{key: choice[key] for key in alone & choice.keys()}})
     else:
