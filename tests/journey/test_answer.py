@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import weakref
 import zlib
 from collections.abc import Iterable
@@ -20,7 +21,16 @@ from turnout.journey.answer import PING, AnswerMonitor
 from turnout.journey.expectation import Expectation
 from turnout.journey.response import is_event_stream
 from turnout.settings.model import Limits, Provider, Timeouts
-from turnout.testing.events import Event, error, message_delta, message_start, message_stop, ping, stream_of
+from turnout.testing.events import (
+    Event,
+    error,
+    message_delta,
+    message_start,
+    message_stop,
+    ping,
+    stream_of,
+    tool_use_block,
+)
 from turnout.wire.headers import lowered
 from turnout.wire.signatures import fingerprint
 
@@ -372,6 +382,107 @@ def test_json_that_is_no_message_for_a_client_that_wants_a_stream(content: dict[
     watched = Watched()
     assert not watched.monitor.accepts(reply(content))
     assert watched.monitor.failed("").reason == "200 answered with JSON instead of a stream"
+
+
+THINKING = {"type": "thinking", "thinking": "t", "signature": "sig"}
+
+
+@pytest.mark.parametrize("headers", [JSON, SSE])
+def test_a_message_for_a_client_that_wants_a_stream(headers: dict[str, str]) -> None:
+    watched = Watched(model="claude-x")
+    response = reply({**MESSAGE, "content": [THINKING]}, headers=headers)
+    response.encode("gzip")
+    assert watched.monitor.accepts(response) and watched.first_events == 1 and watched.monitor.converted == "JSON"
+    assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert "content-encoding" not in response.headers
+    assert response.headers["content-length"] == str(len(response.raw_content or b""))
+    content = response.content or b""
+    assert content.startswith(b"event: message_start\n") and b'"claude-x"' in content
+    assert watched.monitor.usage == {"input_tokens": 7, "output_tokens": 2}
+    assert watched.monitor.complete and watched.monitor.broken is None and len(watched.minted) == 1
+
+
+@given(st.data())
+def test_a_message_under_the_name_of_a_stream(data: st.DataObject) -> None:
+    """Nothing is decided before it has come as a whole, in whatever pieces."""
+    body = json.dumps({**MESSAGE, "content": [THINKING]}, indent=1).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=8)))
+    pieces = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    whole, streamed = Watched(model="claude-x"), Watched(model="claude-x")
+    response = reply(body)
+    assert whole.monitor.accepts(response) and streamed.begin()
+    assert [streamed.monitor.peek(piece) for piece in [b"\n", *pieces]] == [None] * (len(pieces) + 1)
+    assert streamed.monitor.concludes() and streamed.first_events == 1
+    sent = b"".join(streamed.monitor.finish()).lstrip()
+    assert _without_ids(sent) == _without_ids(response.content or b"")
+    assert streamed.monitor.complete and streamed.minted == [[PRINT]] == whole.minted
+    assert streamed.monitor.received.lstrip() == body
+
+
+def _without_ids(sent: bytes) -> bytes:
+    return re.sub(rb"msg_[0-9a-f]{24}", b"msg", sent)
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        (b"", Verdict.TRANSIENT),
+        (b'{"content":[{}', Verdict.TRANSIENT),
+        (b'{"choices":[]}', Verdict.TRANSIENT),
+        (b'{"type":"error","error":{"type":"overloaded_error","message":"x"}}', Verdict.OVERLOADED),
+        (b'{"content":[],"error":{"type":"overloaded_error","message":"x"}}', Verdict.OVERLOADED),
+        (WHOLE[:40] + b'{"content":[]}', Verdict.TRANSIENT),
+    ],
+)
+def test_what_does_not_conclude(body: bytes, verdict: Verdict) -> None:
+    watched = Watched()
+    watched.begin()
+    assert watched.monitor.peek(body) is None and not watched.monitor.concludes()
+    assert watched.monitor.failed("the stream ended before its first event").verdict is verdict
+    assert watched.first_events == 0 and watched.monitor.converted == ""
+
+
+def test_json_that_is_too_large_is_given_up() -> None:
+    watched = Watched()
+    watched.begin()
+    watched.monitor.largest = 100
+    assert [watched.monitor.peek(b"{" + b" " * 59) for _ in range(2)] == [None, False]
+    assert watched.monitor.failed("").reason == "the stream does not begin with a Messages event"
+
+
+@pytest.mark.parametrize("headers", [JSON, SSE])
+def test_a_stream_for_a_client_that_wants_a_message(headers: dict[str, str]) -> None:
+    watched = Watched(stream=False, model="claude-x")
+    response = reply(encoded(*stream_of("Hello", 2)[:-2]) + THOUGHT + encoded(message_delta(), message_stop()))
+    response.headers["content-type"] = headers["content-type"]
+    assert not watched.begin() and watched.monitor.accepts(response)
+    told = json.loads(response.content or b"")
+    assert told["content"][0] == {**THINKING, "thinking": ""} and told["model"] == "claude-x"
+    assert told["usage"]["output_tokens"] == watched.monitor.usage["output_tokens"] == 15
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["content-length"] == str(len(response.raw_content or b""))
+    assert watched.monitor.converted == "a stream" and watched.first_events == 1 and watched.minted == [[PRINT]]
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "said"),
+    [
+        (WHOLE[:-60], Verdict.TRANSIENT, "the provider ended its stream before message_stop"),
+        (encoded(message_start("m"), error()), Verdict.OVERLOADED, "200 with overloaded_error"),
+        (encoded(error("invalid_request_error", "x")), Verdict.REQUEST, "200 with invalid_request_error"),
+        (
+            encoded(message_start("m"), *tool_use_block(0, "Bash", {"a": "b"}), message_delta(), message_stop())
+            .replace(b'b\\"}', b"b"),
+            Verdict.TRANSIENT,
+            "a tool use in the stream is no JSON",
+        ),
+    ],
+)  # fmt: skip
+def test_a_stream_that_adds_up_to_no_message(body: bytes, verdict: Verdict, said: str) -> None:
+    """Nobody has seen anything of it: a probe has not succeeded, and the next target may answer."""
+    watched = Watched(stream=False)
+    assert not watched.monitor.accepts(reply(body, headers=SSE)) and watched.first_events == 0
+    assert (watched.monitor.failed("").verdict, watched.monitor.failed("").reason) == (verdict, said)
 
 
 def test_json_that_is_no_message() -> None:

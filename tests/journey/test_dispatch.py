@@ -638,6 +638,41 @@ async def test_a_detour_to_a_tool_moves_no_session(scene: Scene) -> None:
     assert not plain.detour and plain.exchange.plan == (Target("first"), Target("second"))
 
 
+SEARCH = [{"type": "web_search_20250305", "name": "web_search"}]
+
+
+async def test_a_request_that_needs_a_tool_goes_only_to_who_has_it(scene: Scene) -> None:
+    """By the rules for the provider, for the model, and by what was learned."""
+    refused = {"refused_tools": ["web_search_20250305"]}
+    model_only = provider("second", rewrite={"learn": True, "models": {"small-*": refused}})
+    scene.configure(FIRST, model_only, to=("first", "second/small-1", "second/large"))
+    assert scene.open(tools=SEARCH).exchange.plan == (Target("first"), Target("second", "large"))
+    scene.dispatcher.knowledge.learn(FIRST, "messages", "m", [Lesson("refused_tools", "web_search_20250305")])
+    journey = scene.open(tools=SEARCH)
+    assert journey.exchange.plan == (Target("second", "large"),) and journey.detour
+    assert len(scene.open(tools=[*SEARCH, {"name": "Bash"}]).exchange.plan) == 3
+    assert len(scene.open(endpoint="count_tokens", tools=SEARCH).exchange.plan) == 3
+
+
+async def test_a_request_that_needs_a_tool_which_nobody_has(scene: Scene) -> None:
+    scene.configure(provider("first", rewrite={"server_tools": []}))
+    with pytest.raises(InvalidRequest, match=r"^No web_search here: first cannot run it\. "):
+        scene.open(tools=SEARCH)
+    both = [*SEARCH, {"type": "web_fetch_20250910", "name": "web_fetch"}]
+    with pytest.raises(InvalidRequest, match=r'^No web_search or web_fetch here: .* tools = \["web_search\*"'):
+        scene.open(tools=both)
+    assert scene.dispatcher.counts["open"] == 0
+
+
+async def test_a_needed_tool_that_is_refused_is_sought_at_the_next_target(scene: Scene) -> None:
+    scene.configure(FIRST, SECOND)
+    journey = scene.open(tools=SEARCH)
+    assert await scene.try_next(journey) == "first/key"
+    refusal = Lessons((Lesson("refused_tools", "web_search_20250305"),))
+    assert await scene.fails(journey, "request", refusal=refusal)
+    assert await scene.try_next(journey) == "second/key"
+
+
 # --- pins and settings ---
 
 

@@ -177,6 +177,21 @@ def test_first_attempt_streams_through() -> None:
     assert addon.attempts == 1 and addon.events == ["response"] and not wire.streams
 
 
+def test_a_stream_that_is_an_answer_only_as_a_whole() -> None:
+    """Its end decides: then it goes to the client like one that was good from the beginning."""
+    addon = Addon()
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(STREAM_HEAD + chunk(b"who"))
+    wire.server_sends(chunk(b"le"))
+    assert wire.answer == b""
+    wire.server_sends(END)
+    assert body_of(wire.answer) == b"whole" and is_ended(wire.answer)
+    assert addon.attempts == 1 and addon.events == ["response"] and not wire.streams
+    wire.client_sends(REQUEST)
+    assert addon.attempts == 2, "the connection goes on"
+
+
 FAILURES = {
     "refused": None,
     "closed before headers": lambda wire: wire.server_closes(),

@@ -323,10 +323,10 @@ async def test_a_search_that_nobody_can_make_is_refused_and_not_made_up(
         (flow,) = await running.finished()
     assert answer.status_code == 400 and answer.headers["x-should-retry"] == "false"
     assert answer.json()["error"]["message"] == (
-        "web_search is not available here: one, other cannot run it. In mitm.conf, a route with "
+        "No web_search here: one, other cannot run it. In mitm.conf, a route with "
         'when = { tools = ["web_search*"] } sends such requests to a provider that can.'
     )
-    assert flow.comment.startswith("refused: web_search is not available here")
+    assert flow.comment.startswith("refused: No web_search here: ")
 
 
 async def test_a_search_stays_with_who_can_make_it_when_that_fails(

@@ -116,3 +116,33 @@ def test_no_body_makes_them_raise_anything_but_an_invalid_request(value: bytes, 
             _ = found.model, found.stream, found.thinking, found.images, found.tools, found.tokens
         except InvalidRequest as error:
             assert str(error)
+
+
+SEARCH = {"type": "web_search_20250305", "name": "web_search"}
+FETCH = {"type": "web_fetch_20260318", "name": "web_fetch"}
+BASH = {"name": "Bash"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "needed"),
+    [
+        ({}, ()),
+        ({"tools": [BASH]}, ()),
+        ({"tools": [SEARCH]}, ("web_search_20250305",)),
+        ({"tools": [SEARCH, SEARCH, FETCH]}, ("web_search_20250305", "web_fetch_20260318")),
+        ({"tools": [{"type": "code_execution_20260521", "name": "c"}]}, ("code_execution_20260521",)),
+        ({"tools": [SEARCH, BASH]}, ()),
+        ({"tools": [SEARCH, BASH], "tool_choice": {"type": "any"}}, ()),
+        ({"tools": [SEARCH, BASH], "tool_choice": {"type": "tool", "name": "Bash"}}, ()),
+        ({"tools": [SEARCH, FETCH, BASH], "tool_choice": {"type": "tool", "name": "web_fetch"}}, (FETCH["type"],)),
+        # The client runs these by itself.
+        ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, ()),
+        ({"tools": [{"name": "web_search_20250305"}]}, ()),
+        ({"tools": {"web_search_20250305": 1}}, ()),
+        ({"tools": "web_search_20250305"}, ()),
+        ({"tools": [SEARCH, None, 5, {"type": 7}], "tool_choice": "web_search"}, ()),
+        ({"tools": [SEARCH], "tool_choice": []}, ("web_search_20250305",)),
+    ],
+)
+def test_tools_without_which_an_answer_would_be_made_up(fields: dict[str, Any], needed: tuple[str, ...]) -> None:
+    assert facts(**fields).needed_tools == needed

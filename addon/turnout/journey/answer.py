@@ -279,7 +279,7 @@ class AnswerMonitor:
                 self.judgement = self._judge(b"", "the stream ended before its first event")
             return False
         events = b"".join([*self.relay(b""), *self.finish()])
-        if is_event_stream(self._headers):
+        if is_event_stream(self._headers) and not self.converted:
             response.content = events
         else:
             put_in_place(response, events, "text/event-stream; charset=utf-8")

@@ -30,10 +30,10 @@ def able(
 
     found = tuple(filter(runs, targets))
     if not found:
-        names = " and ".join(_VERSION.sub("", tool) for tool in needed)
+        names = [_VERSION.sub("", tool) for tool in needed]
         providers = ", ".join(dict.fromkeys(target.provider for target in targets))
         raise InvalidRequest(
-            f"{names} is not available here: {providers} cannot run it. In mitm.conf, a route with "
-            f'when = {{ tools = ["{names.partition(" ")[0]}*"] }} sends such requests to a provider that can.'
+            f"No {' or '.join(names)} here: {providers} cannot run it. In mitm.conf, a route with "
+            f'when = {{ tools = ["{names[0]}*"] }} sends such requests to a provider that can.'
         )
     return found
