@@ -93,17 +93,27 @@ class RequestError(TurnoutError):
     retry: ClassVar[bool | None] = None
     """What `x-should-retry` tells the client's SDK; None leaves the decision to its own rules."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None, details: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        details: Mapping[str, Any] | None = None,
+        hopeless: bool = False,
+    ) -> None:
+        """`hopeless`: to ask again does not help, whatever is the rule for the type."""
         self.message = _tellable(message)
         super().__init__(self.message)
         self.retry_after = retry_after
         self.details = dict(details or {})
+        self.hopeless = hopeless
 
     def headers(self) -> dict[str, str]:
         """Response headers that belong to this error, lower-case names."""
         headers = {"content-type": "application/json"}
-        if self.retry is not None:
-            headers["x-should-retry"] = "true" if self.retry else "false"
+        retry = False if self.hopeless else self.retry
+        if retry is not None:
+            headers["x-should-retry"] = "true" if retry else "false"
         if self.retry_after is not None:
             headers["retry-after"] = str(max(1, round(self.retry_after)))
         return headers

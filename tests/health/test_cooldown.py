@@ -54,9 +54,9 @@ def test_a_credential_rests_as_a_whole(cooldowns: Cooldowns, verdict: Verdict) -
     ("verdict", "seconds"),
     [
         (Verdict.QUOTA_MODEL, 300),
-        (Verdict.THROTTLE, 60),
-        (Verdict.OVERLOADED, 60),
-        (Verdict.TRANSIENT, 60),
+        (Verdict.THROTTLE, 20),
+        (Verdict.OVERLOADED, 20),
+        (Verdict.TRANSIENT, 20),
         (Verdict.NOT_FOUND, 60),
     ],
 )
@@ -99,7 +99,10 @@ def test_length(cooldowns: Cooldowns, judgement: Judgement, default: float | Non
         (failure(Verdict.THROTTLE, retry_after=20.0), 22),
         (failure(Verdict.THROTTLE, retry_after=3599.0), 3600),
         (failure(Verdict.QUOTA), 330),
-        (failure(Verdict.TRANSIENT), 66),
+        (failure(Verdict.TRANSIENT), 22),
+        # Claude Code waits for a minute, and ends its turn at 61.
+        (failure(Verdict.THROTTLE, retry_after=58.0), 60),
+        (failure(Verdict.THROTTLE, retry_after=61.0), 66),
     ],
 )
 def test_jitter_only_lengthens(clock: Clock, judgement: Judgement, longest: float) -> None:
@@ -111,7 +114,8 @@ def test_a_later_failure_never_shortens(cooldowns: Cooldowns) -> None:
     first, second, third = (start(cooldowns, OPUS) for _ in range(3))
     long = cooldowns.failed(first, failure(Verdict.THROTTLE, retry_after=500.0))
     assert cooldowns.failed(second, failure(Verdict.TRANSIENT)) == long
-    assert cooldowns.state(*OPUS) == CooldownState(Verdict.THROTTLE, "because of throttle", START + 500, False)
+    expected = CooldownState(Verdict.THROTTLE, "because of throttle", START + 500, False, told=True)
+    assert cooldowns.state(*OPUS) == expected
     assert cooldowns.failed(third, failure(Verdict.TRANSIENT, retry_after=900.0)) == START + 900
 
 
@@ -300,7 +304,7 @@ class TestNarrowJudgements:
 
 
 class TestLastResort:
-    @pytest.mark.parametrize("verdict", [Verdict.TRANSIENT, Verdict.OVERLOADED])
+    @pytest.mark.parametrize("verdict", [Verdict.TRANSIENT, Verdict.OVERLOADED, Verdict.THROTTLE])
     def test_one_attempt_before_the_end(self, cooldowns: Cooldowns, verdict: Verdict) -> None:
         fail(cooldowns, OPUS, failure(verdict))
         assert not cooldowns.claim(*OPUS)
@@ -315,11 +319,20 @@ class TestLastResort:
         assert cooldowns.claim(*OPUS)
 
     @pytest.mark.parametrize(
-        "verdict", [Verdict.QUOTA, Verdict.QUOTA_MODEL, Verdict.CREDENTIAL, Verdict.THROTTLE, Verdict.NOT_FOUND]
+        ("verdict", "retry_after"),
+        [
+            (Verdict.QUOTA, None),
+            (Verdict.QUOTA_MODEL, None),
+            (Verdict.CREDENTIAL, None),
+            (Verdict.THROTTLE, 300.0),
+            (Verdict.NOT_FOUND, None),
+        ],
     )
-    def test_not_where_waiting_is_asked_for(self, cooldowns: Cooldowns, clock: Clock, verdict: Verdict) -> None:
+    def test_not_where_waiting_is_asked_for(
+        self, cooldowns: Cooldowns, clock: Clock, verdict: Verdict, retry_after: float | None
+    ) -> None:
         first, second = start(cooldowns, OPUS), start(cooldowns, OPUS)
-        cooldowns.failed(first, failure(verdict))
+        cooldowns.failed(first, failure(verdict, retry_after=retry_after))
         cooldowns.failed(second, failure(Verdict.TRANSIENT))
         assert not cooldowns.probe_anyway(*OPUS)
         clock.now += QUOTA_DEFAULT
@@ -327,30 +340,82 @@ class TestLastResort:
         assert not cooldowns.claim(*OPUS)
 
 
-def test_next_free(cooldowns: Cooldowns, clock: Clock) -> None:
-    """D3: what Retry-After is made of."""
-    assert cooldowns.next_free([OPUS, OTHER]) is None
-    fail(cooldowns, OPUS, failure(Verdict.QUOTA))
-    fail(cooldowns, OTHER, failure(Verdict.TRANSIENT))
-    assert cooldowns.next_free([OPUS, OTHER]) == START + TRANSIENT_DEFAULT
-    assert cooldowns.next_free([OPUS, HAIKU]) == START + QUOTA_DEFAULT
-    clock.now += 100
-    assert cooldowns.claim(*OTHER)
-    assert cooldowns.next_free([OTHER]) == clock.now
+class TestLongRests:
+    """No credential rests for more than an hour without a probe, whatever was told."""
+
+    WEEK = 6.5 * DAY
+
+    @pytest.mark.parametrize("verdict", [Verdict.QUOTA, Verdict.QUOTA_MODEL])
+    def test_one_probe_an_hour(self, cooldowns: Cooldowns, clock: Clock, verdict: Verdict) -> None:
+        told = failure(verdict, until=START + self.WEEK)
+        assert fail(cooldowns, OPUS, told) == START + self.WEEK, "people are told when the quota ends"
+        for hour in range(1, 5):
+            clock.now = START + hour * 3600 - 1
+            assert not cooldowns.claim(*OPUS)
+            clock.now = START + hour * 3600
+            probe = cooldowns.claim(*OPUS)
+            assert probe and not cooldowns.claim(*OPUS), "one at a time"
+            state = cooldowns.state(*OPUS)
+            assert state is not None and state.probing and state.until == START + self.WEEK
+            cooldowns.failed(probe, told)
+
+    def test_a_probe_that_is_served_ends_it(self, cooldowns: Cooldowns, clock: Clock) -> None:
+        fail(cooldowns, OPUS, failure(Verdict.QUOTA, until=START + self.WEEK))
+        clock.now += 3600
+        cooldowns.succeeded(start(cooldowns, OPUS))
+        assert cooldowns.state(*HAIKU) is None and cooldowns.claim(*HAIKU)
+
+    def test_a_probe_that_fails_otherwise_keeps_what_was_told(self, cooldowns: Cooldowns, clock: Clock) -> None:
+        fail(cooldowns, OPUS, failure(Verdict.QUOTA_MODEL, until=START + self.WEEK))
+        clock.now += 3600
+        assert fail(cooldowns, OPUS, failure(Verdict.TRANSIENT)) == START + self.WEEK
+        assert not cooldowns.claim(*OPUS)
+
+    def test_what_is_shown_is_how_long_nothing_starts(self, cooldowns: Cooldowns) -> None:
+        fail(cooldowns, OPUS, failure(Verdict.QUOTA, until=START + self.WEEK))
+        (shown,) = cooldowns.snapshot()
+        assert (shown["until"], shown["remaining"]) == (START + self.WEEK, 3600.0)
+
+
+class TestOutages:
+    DEADLINE = Judgement(Verdict.TRANSIENT, "no first event", timed_out=True)
+
+    def test_those_whose_probes_cost_a_deadline_are_probed_less_and_less(
+        self, cooldowns: Cooldowns, clock: Clock
+    ) -> None:
+        lengths = []
+        for _ in range(4):
+            until = fail(cooldowns, OPUS, self.DEADLINE)
+            assert until is not None
+            lengths.append(until - clock.now)
+            clock.now = until + 5
+        assert lengths == [20, 40, 60, 60]
+        cooldowns.succeeded(start(cooldowns, OPUS))
+        assert fail(cooldowns, OPUS, self.DEADLINE) == clock.now + 20
+
+    def test_those_that_answer_at_once_are_not(self, cooldowns: Cooldowns, clock: Clock) -> None:
+        for _ in range(4):
+            assert fail(cooldowns, OPUS, failure(Verdict.OVERLOADED)) == clock.now + 20
+            clock.now += 20
+
+    def test_a_configured_length_stays(self, cooldowns: Cooldowns, clock: Clock) -> None:
+        for _ in range(3):
+            assert fail(cooldowns, OPUS, self.DEADLINE, 90.0) == clock.now + 90
+            clock.now += 90
 
 
 def test_snapshot(cooldowns: Cooldowns, clock: Clock) -> None:
     """A13: what /health shows."""
     fail(cooldowns, OPUS, failure(Verdict.QUOTA))
     fail(cooldowns, OTHER, failure(Verdict.TRANSIENT))
-    clock.now += 20
+    clock.now += 15
     common = {"provider": "anthropic", "probing": False}
     quota, transient = Verdict.QUOTA.value, Verdict.TRANSIENT.value
     assert cooldowns.snapshot() == [
         common | {"credential": "env:KEY", "model": "*", "verdict": quota, "reason": "because of quota"}
-        | {"until": START + 300, "remaining": 280.0},
+        | {"until": START + 300, "remaining": 285.0},
         common | {"credential": "client", "model": "opus", "verdict": transient, "reason": "because of transient"}
-        | {"until": START + 60, "remaining": 40.0},
+        | {"until": START + 20, "remaining": 5.0},
     ]  # fmt: skip
     clock.now += 300
     assert cooldowns.snapshot() == []
@@ -449,7 +514,11 @@ class OneProbe(RuleBasedStateMachine):
         if before is None:
             assert claim
         elif claim:
-            assert anyway and not before.probing and before.verdict in (Verdict.OVERLOADED, Verdict.TRANSIENT)
+            assert anyway and not before.probing and before.verdict in (
+                Verdict.OVERLOADED,
+                Verdict.TRANSIENT,
+                Verdict.THROTTLE,
+            )
         if claim:
             (self.probes if claim.entries else self.bystanders).append(claim)
 

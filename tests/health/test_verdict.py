@@ -357,10 +357,10 @@ class TestThrottle:
         (404, {"detail": "Not Found"}, "", "not_found", "404 not_found_error"),
         # no body, or none that is JSON
         (307, None, "", "not_found", None),
-        (502, b"<html>bad gateway</html>", "", "transient", "502 api_error"),
+        (502, b"<html>bad gateway</html>", "", "transient", '502 web page ("bad gateway")'),
         (524, None, "", "transient", None),
         (505, None, "", "transient", None),
-        (418, None, "", "request", None),
+        (418, None, "", "transient", "418 api_error"),
         (408, None, "", "transient", "408 timeout_error"),
         (204, None, "", "ok", "204"),
     ],

@@ -533,7 +533,7 @@ def test_a_fault_of_the_request_goes_to_the_client_as_it_is(status: int) -> None
     ("content", "status", "headers", "verdict", "said"),
     [
         (b"", 429, JSON, Verdict.THROTTLE, "429 throttle"),
-        (b"<html>", 502, {"content-type": "text/html"}, Verdict.TRANSIENT, "502 api_error"),
+        (b"<html>", 502, {"content-type": "text/html"}, Verdict.TRANSIENT, "502 web page"),
         (b"{}", 529, JSON, Verdict.OVERLOADED, "529 overloaded"),
         (b"{}", 401, JSON, Verdict.CREDENTIAL, "401 authentication_error"),
         (
@@ -541,7 +541,7 @@ def test_a_fault_of_the_request_goes_to_the_client_as_it_is(status: int) -> None
             200,
             {"content-type": "text/html; charset=utf-8"},
             Verdict.TRANSIENT,
-            "200 answered with text/html instead of JSON",
+            "200 web page",
         ),
         (b"", 200, {}, Verdict.TRANSIENT, "200 answered with nothing instead of JSON"),
         (b"[]", 200, JSON, Verdict.TRANSIENT, "200 answered with application/json instead of JSON"),
@@ -685,7 +685,6 @@ def test_an_error_event_in_a_shape_of_its_own(data: bytes, kind: str, said: str)
         (400, b'{"error":{"code":"1210","message":"bad"}}', "a", 400, "invalid_request_error", "bad"),
         (422, b'{"detail":[{"loc":["body","x"],"msg":"Extra"}]}', "a", 400, "invalid_request_error", "x: Extra"),
         (413, b"too big", "text/plain", 413, "request_too_large", "too big"),
-        (400, b"<html>no</html>", "text/html", 400, "invalid_request_error", "400 invalid_request_error"),
     ],
 )
 @pytest.mark.parametrize("first_party", [False, True])

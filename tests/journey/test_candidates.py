@@ -9,7 +9,16 @@ import pytest
 from tests.journey.scenery import Scene, answer, candidate_of, provider, sent
 from turnout.exchange import LocalAnswer, Target
 from turnout.health.cooldown import Cooldowns
-from turnout.journey.candidates import Candidates, Obstacles, context_length, has_larger, model_of, note_skipped
+from turnout.health.waiting import Wait
+from turnout.journey.candidates import (
+    BUSY_RETRY,
+    Candidates,
+    Obstacles,
+    context_length,
+    has_larger,
+    model_of,
+    note_skipped,
+)
 from turnout.journey.counting import ESTIMATE_HEADER
 from turnout.journey.state import Candidate, Journey
 
@@ -205,7 +214,8 @@ def test_why_nothing_could_be_tried(scene: Scene) -> None:
     for each in (FIRST, SECOND):
         candidates.cools(exchange, candidate_of(each), obstacles)
     blocked = candidates.blocked(obstacles)
-    assert blocked.counts == {"busy": 2, "quota_model": 1, "throttle": 1} and blocked.free_in == 20
+    assert blocked.counts == {"busy": 2, "quota_model": 1, "throttle": 1}
+    assert blocked.waits == (Wait(300, told=True, quota=True), Wait(20, told=True), Wait(5, told=True))
     assert blocked.missing == ("third (env:KEY)",) and not blocked.estimate
     assert exchange.skipped == [
         "first skipped (it was quota_model, 300 s left)",
@@ -223,7 +233,7 @@ def test_who_is_being_probed(scene: Scene) -> None:
     candidates.cools(exchange, candidate, obstacles)
     assert exchange.skipped == ["first skipped (it was quota_model, is being probed)"]
     blocked = candidates.blocked(obstacles)
-    assert (blocked.counts, blocked.free_in) == ({"probing": 1}, 0.0)
+    assert (blocked.counts, blocked.waits) == ({"probing": 1}, (Wait(BUSY_RETRY, told=True),))
     assert claim is not None
     scene.dispatcher.cooldowns.succeeded(claim)  # it was free again before this was told
     assert candidates.blocked(Obstacles(cooling=[candidate])).counts == {"probing": 1}
@@ -233,7 +243,7 @@ def test_who_is_being_probed(scene: Scene) -> None:
 
 def test_nothing_stood_in_the_way() -> None:
     blocked = Candidates(Cooldowns()).blocked(Obstacles(estimate=True))
-    assert (blocked.counts, blocked.free_in, blocked.missing, blocked.estimate) == ({}, None, (), True)
+    assert (blocked.counts, blocked.waits, blocked.missing, blocked.estimate) == ({}, (), (), True)
 
 
 async def test_only_the_way_to_the_first_attempt_is_told(scene: Scene) -> None:

@@ -52,11 +52,11 @@ LIKE_A_DEADLINE = {"verdict": "transient", "timed_out": True}
         # A quota, a limit without a time, a deadline and what the provider says is hopeless: on at once.
         (["quota"], ["first/key", "second/key"], {"first/*": 300}),
         (["quota_model"], ["first/key", "second/key"], {"first/m": 300}),
-        (["throttle"], ["first/key", "second/key"], {"first/m": 60}),
+        (["throttle"], ["first/key", "second/key"], {"first/m": 20}),
         ([{"verdict": "throttle", "retry_after": 30}], ["first/key", "second/key"], {"first/m": 30}),
-        ([LIKE_A_DEADLINE], ["first/key", "second/key"], {"first/m": 60}),
-        ([{"verdict": "overloaded", "retryable": False}], ["first/key", "second/key"], {"first/m": 60}),
-        ([{"verdict": "transient", "unreachable": True}], ["first/key", "second/key"], {"first/m": 60}),
+        ([LIKE_A_DEADLINE], ["first/key", "second/key"], {"first/m": 20}),
+        ([{"verdict": "overloaded", "retryable": False}], ["first/key", "second/key"], {"first/m": 20}),
+        ([{"verdict": "transient", "unreachable": True}], ["first/key", "second/key"], {"first/m": 20}),
         (["not_found"], ["first/key", "second/key"], {"first/m": 60}),
         # About this request alone: nothing cools.
         (["throttle_request"], ["first/key", "second/key"], {}),
@@ -65,7 +65,7 @@ LIKE_A_DEADLINE = {"verdict": "transient", "timed_out": True}
         (["transient"], ["first/key", "first/key"], {}),
         (["overloaded", "transient"], ["first/key"] * 3, {}),
         ([{"verdict": "throttle", "retry_after": 0.001}], ["first/key", "first/key"], {}),
-        (["transient"] * 3, ["first/key"] * 3 + ["second/key"], {"first/m": 60}),
+        (["transient"] * 3, ["first/key"] * 3 + ["second/key"], {"first/m": 20}),
         (["transient", "quota"], ["first/key", "first/key", "second/key"], {"first/*": 300}),
         # A refused credential rests as a whole, unless it is refused for this model alone.
         (["credential"], ["first/key", "second/key"], {"first/*": 300}),
@@ -74,7 +74,7 @@ LIKE_A_DEADLINE = {"verdict": "transient", "timed_out": True}
         (["request"], ["first/key", "stop"], {}),
         (["quota", "request"], ["first/key", "second/key", "stop"], {"first/*": 300}),
         # Everything failed.
-        (["quota", "throttle"], ["first/key", "second/key", "502"], {"first/*": 300, "second/m": 60}),
+        (["quota", "throttle"], ["first/key", "second/key", "502"], {"first/*": 300, "second/m": 20}),
     ],
 )
 async def test_what_is_tried_next_and_what_is_blamed(
@@ -303,8 +303,8 @@ async def test_a_last_resort_needs_a_slot(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("verdicts", "status", "retry_after", "counts"),
     [
-        (("quota_model", "throttle"), 429, "120", {"quota_model": 1, "throttle": 1}),
-        (("quota_model", "credential"), 503, "120", {"quota_model": 1, "credential": 1}),
+        (("quota_model", "throttle"), 429, "60", {"quota_model": 1, "throttle": 1}),
+        (("quota_model", "credential"), 503, "60", {"quota_model": 1, "credential": 1}),
     ],
 )
 async def test_nothing_can_be_tried(
@@ -472,7 +472,7 @@ async def test_a_retry_without_a_slot_moves_on_and_blames_what_had_failed(scene:
     assert await scene.fails(journey, "overloaded") and journey.repeat and scene.held == ["claim first/m"]
     lease = scene.occupy("first")
     assert await scene.try_next(journey) == "second/key"
-    assert scene.cooling == {"first/m": 60} and not journey.repeat and journey.retries == 0
+    assert scene.cooling == {"first/m": 20} and not journey.repeat and journey.retries == 0
     lease.release()
     assert scene.held == ["claim second/m", "slot second"]
 
@@ -489,7 +489,7 @@ async def test_who_leaves_ends_the_pause_before_a_retry(scene: Scene) -> None:
     assert scene.held == ["claim first/m"], "nobody holds a slot while it waits"
     journey.leave()
     assert await failing is False and scene.held == [] and not journey.repeat
-    assert scene.cooling == {"first/m": 60} and (journey.retries, journey.waited) == (0, 0.0)
+    assert scene.cooling == {"first/m": 20} and (journey.retries, journey.waited) == (0, 0.0)
 
 
 async def test_after_a_failure_nothing_is_tried_for_who_has_left(scene: Scene) -> None:
@@ -507,7 +507,12 @@ async def test_after_a_failure_nothing_is_tried_for_who_has_left(scene: Scene) -
     ("outcomes", "retry_after"),
     [
         (({"verdict": "quota", "retry_after": 40}, {"verdict": "quota", "retry_after": 90}), "40"),
-        (("quota", {"verdict": "quota", "retry_after": 90}), "90"),
+        (("quota", {"verdict": "quota", "retry_after": 90}), "60"),
+        (({"verdict": "quota", "retry_after": 400}, {"verdict": "quota", "retry_after": 90}), "90"),
+        (({"verdict": "quota", "retry_after": 400}, "overloaded"), "20"),
+        (("overloaded", "throttle"), None),
+        (({"verdict": "throttle", "retry_after": 400}, {"verdict": "throttle", "retry_after": 61}), "60"),
+        (({"verdict": "throttle_request", "retry_after": 7}, "overloaded"), "7"),
         (("throttle_request", "throttle_request"), None),
     ],
 )
@@ -518,9 +523,25 @@ async def test_the_last_word_tells_when_the_first_is_free(
     journey = scene.open()
     await walk(scene, journey, *outcomes)
     assert scene.dispatcher.last_word(journey).headers.get("retry-after") == retry_after
-    scene.clock.now += 299.5
-    if retry_after == "90":
-        assert scene.dispatcher.last_word(journey).headers["retry-after"] == "1"
+
+
+async def test_what_was_passed_over_may_be_the_first_to_be_free(scene: Scene) -> None:
+    """It is the plan that the client waits for, not only what has failed."""
+    scene.configure(FIRST, SECOND)
+    scene.cool("second", "throttle", 12)
+    journey = scene.open()
+    await scene.try_next(journey)
+    assert await scene.fails(journey, "quota", until=scene.clock.now + 7200)
+    told = await scene.dispatcher.advance(journey)
+    assert isinstance(told, LocalAnswer) and told.headers["retry-after"] == "12"
+    assert "x-should-retry" not in told.headers
+
+
+async def test_a_limit_without_a_time_is_the_clients_to_try_again(scene: Scene) -> None:
+    """Two of them Claude Code survives in two seconds: it must not meet a wall of ours."""
+    scene.configure(FIRST)
+    assert await walk(scene, scene.open(), "throttle") == ["first/key", "502"]
+    assert await walk(scene, scene.open(), "throttle") == ["first/key", "502"]
 
 
 async def test_the_last_word_is_the_first_targets_own(scene: Scene) -> None:
@@ -588,8 +609,8 @@ async def test_an_answer_that_breaks_off_is_held_against_its_target(scene: Scene
     scene.dispatcher.broke(journey, judgement("overloaded", reason="200 with overloaded_error"))
     attempt = journey.exchange.attempt
     assert (attempt.verdict, attempt.reason) == ("overloaded", "200 with overloaded_error")
-    assert scene.cooling == {"first/m": 60} and scene.dispatcher.recent("first") == ["200 with overloaded_error"]
-    assert attempt.until == scene.clock.now + 60 and scene.held == []
+    assert scene.cooling == {"first/m": 20} and scene.dispatcher.recent("first") == ["200 with overloaded_error"]
+    assert attempt.until == scene.clock.now + 20 and scene.held == []
     assert await scene.try_next(scene.open()) == "second/key"
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from turnout.credentials.chain import Credential
-from turnout.exchange import ClientRequest, Exchange, LocalAnswer, Target
+from turnout.exchange import ClientRequest, Endpoint, Exchange, LocalAnswer, Target
+from turnout.health.page import Page
 from turnout.health.verdict import Judgement, Verdict
-from turnout.journey.endings import BUSY_RETRY, nothing_to_try, own_error
+from turnout.health.waiting import Wait
+from turnout.journey.candidates import BUSY_RETRY
+from turnout.journey.endings import nothing_to_try, own_error
 from turnout.journey.state import Blocked, Candidate, Failure
 from turnout.settings.model import Provider
 from turnout.settings.secret import Secret
@@ -26,12 +31,13 @@ def failure(
     name: str = "first",
     owned: bool = True,
     first_party: bool = False,
+    guarded: bool = True,
     headers: Mapping[str, str] | None = None,
     **judged: Any,
 ) -> Failure:
     credential = Credential("env:KEY" if owned else "client", Secret("s"), owned=owned, oauth=False, header="x-api-key")
     provider = Provider(name=name, base_url="https://x", first_party=first_party)
-    candidate = Candidate(Target(name), provider, "m", credential, scope="s")
+    candidate = Candidate(Target(name), provider, "m", credential, scope="s", guarded=guarded)
     answer = None if status is None else LocalAnswer(status, headers or {}, body)
     return Failure(candidate, Judgement(verdict, judged.pop("reason", f"{status} {verdict}"), **judged), answer)
 
@@ -57,7 +63,7 @@ def test_a_first_partys_own_error_stands_unmodified() -> None:
         "transfer-encoding": "chunked",
     }
     primary = failure(Verdict.QUOTA, 429, body, headers=headers, first_party=True)
-    answer = own_error([primary, failure(Verdict.OVERLOADED, 529)], None)
+    answer = own_error([primary, failure(Verdict.OVERLOADED, 529)], [])
     assert (answer.status, answer.body) == (429, body)
     assert answer.headers == {"content-type": "application/json; charset=utf-8", "request-id": "r"}
 
@@ -72,7 +78,7 @@ def test_which_answers_may_stand(status: int, first_party: bool, stands: bool) -
     told_by = failure(
         Verdict.QUOTA, status, body, first_party=first_party, reason="ours", error_type="rate_limit_error"
     )
-    error = json.loads(own_error([told_by], None).body)["error"]
+    error = json.loads(own_error([told_by], []).body)["error"]
     assert ("own words" in error["message"]) is stands and ("ours" in error["message"]) is not stands
 
 
@@ -80,14 +86,14 @@ def test_an_overflow_that_came_as_no_error_is_told_as_anthropic_tells_it() -> No
     """On these words the client compacts the conversation."""
     refusal = Overflow(used=2000, limit=1000)
     page = failure(Verdict.REQUEST, 502, b"<html>", error_type="invalid_request_error", message="no", refusal=refusal)
-    answer = own_error([page], None)
+    answer = own_error([page], [])
     assert answer.status == 400 and json.loads(answer.body)["type"] == "error"
     assert told(answer)["type"] == "invalid_request_error"
     assert told(answer)["message"] == "prompt is too long: 2000 tokens > 1000 maximum (no)"
 
 
 def test_an_error_of_our_own_has_anthropics_shape() -> None:
-    assert json.loads(own_error([failure(Verdict.TRANSIENT)], None).body)["type"] == "error"
+    assert json.loads(own_error([failure(Verdict.TRANSIENT)], []).body)["type"] == "error"
 
 
 LONG = "quota " * 100
@@ -109,7 +115,7 @@ def test_another_providers_error_takes_anthropics_shape(status: int, body: bytes
     primary = failure(Verdict.QUOTA, status, body, headers=headers, error_type="rate_limit_error", message="cut")
     if status == 529:
         primary = failure(Verdict.QUOTA, status, body, headers=headers, error_type="rate_limit_error")
-    answer = own_error([primary], None)
+    answer = own_error([primary], [])
     assert (answer.status, answer.headers["content-type"], answer.headers["request-id"]) == (
         sent,
         "application/json",
@@ -121,38 +127,82 @@ def test_another_providers_error_takes_anthropics_shape(status: int, body: bytes
 @pytest.mark.parametrize("status", [429, 422])
 def test_another_providers_error_in_anthropics_shape_stands_unmodified(status: int) -> None:
     body = b'{"type":"error",  "error":{"type":"rate_limit_error","message":"slow"}, "request_id":"r"}'
-    answer = own_error([failure(Verdict.THROTTLE, status, body, headers={"content-type": "a"})], None)
+    answer = own_error([failure(Verdict.THROTTLE, status, body, headers={"content-type": "a"})], [])
     assert (answer.status, answer.body, answer.headers["content-type"]) == (status, body, "a")
 
 
+SPENT = {"told": True, "quota": True}
+
+
+def named(seconds: float) -> Wait:
+    return Wait(seconds, told=True)
+
+
+def guessed(seconds: float) -> Wait:
+    return Wait(seconds, told=False)
+
+
 @pytest.mark.parametrize(
-    ("headers", "retry_after", "free_in", "expected"),
+    ("headers", "waits", "expected"),
     [
-        ({"retry-after": "17"}, 17.0, 99.0, "17"),
-        ({}, 30.4, 99.0, "30"),
-        ({}, None, 99.0, "99"),
-        ({}, 0.0, 99.0, "1"),
-        ({}, None, None, None),
-        ({"retry-after": "0.4"}, 0.4, 99.0, "0.4"),
-        ({"retry-after": "99999999999"}, None, 60.0, "60"),
-        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None, 60.0, "60"),
-        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None, None, None),
-        ({"retry-after": "561635"}, 3600.0, 3600.0, "3600"),
-        ({"retry-after": "561635", "retry-after-ms": "1500"}, 1.5, 2.0, "2"),
-        ({"retry-after": "nan"}, None, 60.0, "60"),
+        # Nobody named a time: the client knows better.
+        ({}, [], None),
+        ({}, [guessed(20)], None),
+        ({"retry-after": "nan"}, [guessed(66)], None),
+        ({"retry-after": "99999999999"}, [guessed(20), guessed(60)], None),
+        # Somebody did: the soonest of all, and never more than a client waits for.
+        ({"retry-after": "17"}, [named(17.2)], "18"),
+        ({"retry-after": "17"}, [named(17.2), guessed(5.5)], "6"),
+        ({"retry-after": "300", "retry-after-ms": "300000"}, [named(300)], "60"),
+        ({"retry-after": "3600"}, [named(3600), Wait(7200, **SPENT)], "60"),
+        ({}, [named(0.2)], "1"),
+        # Everything is used up until a time that is known: then that.
+        ({"retry-after": "9000"}, [Wait(9000, **SPENT)], "9000"),
+        ({"retry-after": "9000"}, [Wait(9000, **SPENT), Wait(500_000, **SPENT)], "9000"),
+        ({"retry-after": "9000"}, [Wait(9000, **SPENT), Wait(300, told=False, quota=True)], "60"),
     ],
 )
-def test_retry_after(
-    headers: dict[str, str], retry_after: float | None, free_in: float | None, expected: str | None
+def test_retry_after(headers: dict[str, str], waits: list[Wait], expected: str | None) -> None:
+    """Claude Code waits for 60 s, and ends its turn at 61."""
+    answer = own_error([failure(Verdict.THROTTLE, 429, headers=headers)], waits)
+    assert answer.headers.get("retry-after") == expected and "retry-after-ms" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "retry_after", "expected"),
+    [
+        ({"retry-after": "300"}, 300.0, "300"),
+        ({"retry-after": "0.4"}, 0.4, "0.4"),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None, None),
+        ({"x-ratelimit-reset-requests": "6m0s"}, 360.0, "60"),
+        ({}, 30.4, "31"),
+    ],
+)
+def test_what_the_only_target_says_to_the_clients_own_credential_stands(
+    headers: dict[str, str], retry_after: float | None, expected: str | None
 ) -> None:
-    answer = own_error([failure(Verdict.THROTTLE, 429, headers=headers, retry_after=retry_after)], free_in)
-    assert answer.headers.get("retry-after") == expected
+    failed = failure(Verdict.THROTTLE, 429, headers=headers, retry_after=retry_after, guarded=False)
+    assert own_error([failed], []).headers.get("retry-after") == expected
 
 
-def test_no_header_tells_a_wait_that_is_not_kept() -> None:
-    headers = {"retry-after-ms": "9" * 20, "retry-after": "12"}
-    answer = own_error([failure(Verdict.THROTTLE, 429, headers=headers, retry_after=12.0)], None)
-    assert answer.headers == {"content-type": "application/json", "retry-after": "12"}
+PLAN = {"anthropic-ratelimit-unified-status": "rejected", "anthropic-ratelimit-unified-reset": "1"}
+
+
+@pytest.mark.parametrize(
+    ("waits", "kept"),
+    [
+        ([Wait(7200, **SPENT)], True),
+        ([Wait(7200, **SPENT), Wait(9000, **SPENT)], True),
+        ([Wait(7200, **SPENT), Wait(600, **SPENT)], False),
+        ([Wait(7200, **SPENT), guessed(20)], False),
+    ],
+)
+def test_a_used_up_plan_is_told_only_where_nothing_else_comes_before_it(waits: list[Wait], kept: bool) -> None:
+    """On these headers Claude Code ends the turn, and names the time when the plan begins anew."""
+    spent = failure(Verdict.QUOTA, 429, headers=PLAN, first_party=True, until=time.time() + 7200)
+    answer = own_error([spent, failure(Verdict.TRANSIENT)], waits)
+    assert (PLAN.keys() <= answer.headers.keys()) is kept
+    assert not kept or answer.headers["retry-after"] == "7200"
 
 
 @pytest.mark.parametrize(
@@ -166,18 +216,63 @@ def test_no_header_tells_a_wait_that_is_not_kept() -> None:
     ],
 )
 def test_retrying_is_called_off_when_it_cannot_help(verdicts: list[Verdict], may: bool) -> None:
-    answer = own_error([failure(verdict, 500, headers={}) for verdict in verdicts], None)
+    answer = own_error([failure(verdict, 500, headers={}) for verdict in verdicts], [])
     assert answer.headers.get("x-should-retry") == (None if may else "false")
+
+
+@pytest.mark.parametrize(
+    ("failed", "waits", "may"),
+    [
+        ([failure(Verdict.QUOTA, 429)], [Wait(30, **SPENT)], True),
+        ([failure(Verdict.QUOTA, 429)], [Wait(61, **SPENT)], False),
+        ([failure(Verdict.QUOTA, 402)], [Wait(30, told=False, quota=True)], False),
+        ([failure(Verdict.TRANSIENT, 503, retryable=False)], [], False),
+        ([failure(Verdict.TRANSIENT, 503, retryable=False), failure(Verdict.TRANSIENT, 500)], [], True),
+        ([failure(Verdict.NOT_FOUND, 404), failure(Verdict.QUOTA, 429)], [named(300)], False),
+    ],
+)
+def test_asking_again_helps_where_something_is_back_within_a_minute(
+    failed: list[Failure], waits: list[Wait], may: bool
+) -> None:
+    """One provider's `x-should-retry: false` does not speak for the others."""
+    headers = {"x-should-retry": "false"}
+    failed = [replace(each, answer=replace(each.answer, headers=headers)) for each in failed if each.answer]
+    assert own_error(failed, waits).headers.get("x-should-retry") == (None if may else "false")
+
+
+PAGE = Page("405 Not Allowed")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "sent", "said"),
+    [
+        (405, "api_error", 502, "api_error"),
+        (404, "not_found_error", 502, "api_error"),
+        (403, "api_error", 502, "api_error"),
+        (413, "request_too_large", 413, "request_too_large"),
+        (429, "rate_limit_error", 429, "rate_limit_error"),
+        (503, "overloaded_error", 529, "overloaded_error"),
+        (504, "timeout_error", 504, "timeout_error"),
+    ],
+)
+def test_a_web_page_is_told_as_one(status: int, kind: str, sent: int, said: str) -> None:
+    """A 401, 403 or 404 would be taken for a login that is over, or for a model that is missing."""
+    failed = failure(Verdict.TRANSIENT, status, b"<html>", error_type=kind, page=PAGE, first_party=True)
+    failed = replace(failed, judgement=replace(failed.judgement, status=status))
+    answer = own_error([failed], [])
+    assert (answer.status, told(answer)["type"]) == (sent, said)
+    assert f'x answered {status} with a web page ("405 Not Allowed")' in told(answer)["message"]
+    assert answer.headers["content-type"] == "application/json"
 
 
 def test_the_first_answer_that_can_be_told_wins() -> None:
     failures = [failure(Verdict.TRANSIENT), failure(Verdict.CREDENTIAL, 401), failure(Verdict.OVERLOADED, 529, b"{}")]
-    assert own_error(failures, None).status == 529
+    assert own_error(failures, []).status == 529
 
 
 def test_a_refused_credential_of_ours_is_not_the_clients_login() -> None:
     """Its 401 would send Claude Code to log in again."""
-    answer = own_error([failure(Verdict.CREDENTIAL, 401, error_type="authentication_error")], None)
+    answer = own_error([failure(Verdict.CREDENTIAL, 401, error_type="authentication_error")], [])
     assert answer.status == 502 and told(answer) == {
         "type": "api_error",
         "message": "first: first refused the configured credential env:KEY",
@@ -196,7 +291,7 @@ def test_a_refused_credential_of_ours_is_not_the_clients_login() -> None:
 def test_the_clients_own_credential_is_the_clients_business(kind: str, status: int, sent: int) -> None:
     """Also when the error rides on a 200."""
     failed = failure(Verdict.CREDENTIAL, status, owned=False, error_type=kind, message="invalid x-api-key")
-    answer = own_error([failed], None)
+    answer = own_error([failed], [])
     assert answer.status == sent
     if status == 200:
         assert told(answer) == {"type": kind, "message": "first: invalid x-api-key"}
@@ -217,7 +312,7 @@ def test_the_clients_own_credential_is_the_clients_business(kind: str, status: i
 def test_an_error_without_a_status_of_its_own_gets_the_one_of_its_type(kind: str, status: int) -> None:
     """An error event inside a 200, a broken connection."""
     for answered in (None, 200):
-        answer = own_error([failure(Verdict.OVERLOADED, answered, error_type=kind, message="too busy")], None)
+        answer = own_error([failure(Verdict.OVERLOADED, answered, error_type=kind, message="too busy")], [])
         assert answer.status == status and told(answer) == {"type": kind, "message": "first: too busy"}
         assert answer.headers["content-type"] == "application/json"
 
@@ -227,19 +322,19 @@ def test_all_failures_are_told() -> None:
         failure(Verdict.TRANSIENT, reason="connection refused"),
         failure(Verdict.TRANSIENT, name="b", reason="idle"),
     ]
-    message = told(own_error(failures, None))["message"]
+    message = told(own_error(failures, []))["message"]
     assert message == "connection refused (all targets failed: first: connection refused; b: idle)"
 
 
 # --- nothing could be tried ---
 
 
-def ending(free_in: float | None = None, **counts: int) -> tuple[LocalAnswer, dict[str, Any]]:
+def ending(*waits: Wait, endpoint: Endpoint = "messages", **counts: int) -> tuple[LocalAnswer, dict[str, Any]]:
     request = ClientRequest("POST", "/v1/messages", {}, b'{"model":"opus"}')
-    exchange = Exchange(request, "messages", plan=(Target("a"), Target("b", "x")))
+    exchange = Exchange(request, endpoint, plan=(Target("a"), Target("b", "x")))
     blocked = Blocked(
         {name.replace("_", " ") if name == "no_credential" else name: n for name, n in counts.items()},
-        free_in,
+        waits,
         ("a (env:A)", "b (env:B)"),
     )
     answer = nothing_to_try(exchange, blocked, {"a": [429, 200], "b": []})
@@ -275,28 +370,56 @@ def test_no_credential_is_401(counts: dict[str, int]) -> None:
 )
 def test_all_credentials_cooling_is_429(counts: dict[str, int]) -> None:
     """D3."""
-    answer, error = ending(301.4, **counts)
-    assert answer.status == 429 and answer.headers["retry-after"] == "301"
+    answer, error = ending(Wait(301.4, told=True), **counts)
+    assert answer.status == 429 and answer.headers["retry-after"] == "60"
     assert (error["type"], error["code"]) == ("rate_limit_error", "model_cooldown")
     assert error["blocked"] == counts and error["recent"] == {"a": [429, 200], "b": []}
-    assert error["message"] == "All credentials for model opus are cooling down via a, b"
+    assert error["message"] == "All credentials for model opus are cooling down via a, b; try again in 60 s"
 
 
 @pytest.mark.parametrize(
-    ("counts", "free_in", "wait"),
+    ("waits", "wait", "hopeless"),
     [
-        ({"busy": 1}, None, str(round(BUSY_RETRY))),
-        ({"overloaded": 1, "quota": 1}, 12.0, "12"),
-        ({"probing": 1}, 3.0, "3"),
-        ({"credential": 1, "no_credential": 1}, 60.0, "60"),
-        ({}, None, "5"),
+        ([Wait(7200.5, **SPENT)], "7201", True),
+        ([Wait(45, **SPENT)], "45", False),
+        ([Wait(300, told=False, quota=True)], None, True),
     ],
 )
-def test_blocked_for_other_reasons_is_503(counts: dict[str, int], free_in: float | None, wait: str) -> None:
+def test_a_quota_is_told_as_what_it_is(waits: list[Wait], wait: str | None, hopeless: bool) -> None:
+    """The header and the words name one time."""
+    answer, error = ending(*waits, quota=1)
+    assert answer.headers.get("retry-after") == wait
+    assert answer.headers.get("x-should-retry") == ("false" if hopeless else None)
+    assert error["message"].endswith(f"via a, b; try again in {wait} s" if wait else "via a, b")
+
+
+@pytest.mark.parametrize(
+    ("counts", "waits", "wait", "hopeless"),
+    [
+        ({"busy": 1}, [named(BUSY_RETRY)], "5", False),
+        ({"overloaded": 1, "quota": 1}, [named(12), named(400)], "12", False),
+        ({"overloaded": 1}, [guessed(20)], None, False),
+        ({"probing": 1}, [named(3)], "3", False),
+        ({"credential": 1, "no_credential": 1}, [guessed(300)], None, True),
+        ({}, [], None, False),
+    ],
+)
+def test_blocked_for_other_reasons_is_503(
+    counts: dict[str, int], waits: list[Wait], wait: str | None, hopeless: bool
+) -> None:
     """D4."""
-    answer, error = ending(free_in, **counts)
-    assert answer.status == 503 and answer.headers["retry-after"] == wait
+    answer, error = ending(*waits, **counts)
+    assert answer.status == 503 and answer.headers.get("retry-after") == wait
+    assert answer.headers.get("x-should-retry") == ("false" if hopeless else None)
     assert (error["type"], error["code"]) == ("overloaded_error", "auth_unavailable")
     assert sum(error["blocked"].values()) == sum(counts.values()) and error["recent"]["a"] == [429, 200]
     counted = ", ".join(f"{count} {name.replace('no_', 'no ')}" for name, count in counts.items()) or "none available"
-    assert error["message"] == f"No target for model opus is available ({counted})"
+    advice = f"; try again in {wait} s" if wait else ""
+    assert error["message"] == f"No target for model opus is available ({counted}){advice}"
+
+
+@pytest.mark.parametrize(("endpoint", "status"), [("messages", 404), ("count_tokens", 501)])
+def test_what_nobody_has_is_not_asked_for_again(endpoint: Endpoint, status: int) -> None:
+    answer, _ = ending(guessed(60), endpoint=endpoint, not_found=2)
+    assert answer.status == status and answer.headers["x-should-retry"] == "false"
+    assert "retry-after" not in answer.headers

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from weakref import WeakSet
 
 from turnout.health.limits import LONGEST_THROTTLE
 from turnout.health.verdict import Judgement, Verdict
+from turnout.health.waiting import LONGEST_ASKED
 
 QUOTA_DEFAULT = 300.0
 """Seconds for a quota or a refused credential when neither the provider nor the configuration names a time."""
-TRANSIENT_DEFAULT = 60.0
-"""The same for everything else that cools."""
+TRANSIENT_DEFAULT = 20.0
+"""The same for what is soon over. With the jitter and the tries of the probe, traffic is back within 30 s of the end of
+an outage; the probe of one that goes on costs one request a second of waiting."""
+MISSING_DEFAULT = 60.0
+"""The same for a model or an endpoint that is not there, and the most that outages grow to whose probes cost a whole
+deadline."""
+
+LONGEST_REST = 3600.0
+"""Seconds after which a probe is due whatever was told, also for a quota that its provider confirms: plans are
+extended, windows reset, balances filled up before their time, and a probe that is refused costs one round trip an
+hour."""
 
 MOST_KEPT = 1000
 """Cooldowns that are remembered, about 1 MB: clients choose names of models, and may bring credentials of their own."""
@@ -24,13 +34,14 @@ EVERY_MODEL = "*"
 """Stands for the model in entries about a whole credential."""
 
 _FORGET_AFTER = 3600.0
+_SWEEP_AFTER = 60.0
 _JITTER = 0.1
 _LONGEST_JITTER = 5.0
 
 _WHOLE_CREDENTIAL = frozenset({Verdict.QUOTA, Verdict.CREDENTIAL})
 _LONG = frozenset({Verdict.QUOTA, Verdict.QUOTA_MODEL, Verdict.CREDENTIAL})
 _COOLS = _LONG | {Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT, Verdict.NOT_FOUND}
-_MAY_BE_OVER = frozenset({Verdict.OVERLOADED, Verdict.TRANSIENT})
+_OVER_SOON = frozenset({Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT})
 
 Key = tuple[str, str, str]
 """Provider, credential label, model."""
@@ -45,6 +56,8 @@ class CooldownState:
     until: float
     """Unix time; in the past while a probe is under way."""
     probing: bool
+    told: bool = False
+    """The provider named the time."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,14 +65,28 @@ class _Entry:
     verdict: Verdict
     reason: str
     until: float
+    since: float = 0.0
+    """Unix time of the latest failure."""
+    told: bool = False
+    timed_out: bool = False
     probe: Claim | None = field(default=None, repr=False)
+
+    @property
+    def rests_until(self) -> float:
+        """When a probe may start."""
+        return min(self.until, self.since + LONGEST_REST)
+
+    @property
+    def may_be_over(self) -> bool:
+        """Nobody said that it lasts until then."""
+        return self.verdict in _OVER_SOON and not (self.told and self.verdict is Verdict.THROTTLE)
 
     @property
     def probing(self) -> bool:
         return self.probe is not None
 
     def blocks(self, now: float) -> bool:
-        return now < self.until or (self.probe is not None and now < self.probe.at + _FORGET_AFTER)
+        return now < self.rests_until or (self.probe is not None and now < self.probe.at + _FORGET_AFTER)
 
     def is_forgotten(self, now: float) -> bool:
         return now - self.until > _FORGET_AFTER and not self.blocks(now)
@@ -76,6 +103,18 @@ class Claim:
     """Unix time at which the attempt got leave to start."""
     entries: tuple[_Entry, ...] = field(repr=False)
     """The cooldowns that the attempt probes: all that had been recorded when it started."""
+
+
+def _told(judgement: Judgement, now: float) -> float:
+    """Seconds that the provider named; 0 for none."""
+    until = judgement.until - now if judgement.until is not None else 0.0
+    return until if until > 0 else judgement.retry_after or 0.0
+
+
+def _default(judgement: Judgement) -> float:
+    if judgement.verdict in _LONG:
+        return QUOTA_DEFAULT
+    return TRANSIENT_DEFAULT if judgement.verdict in _OVER_SOON else MISSING_DEFAULT
 
 
 def _keys(provider: str, credential: str, model: str) -> tuple[Key, ...]:
@@ -111,7 +150,8 @@ class Cooldowns:
         if not blocking:
             return None
         entry = max(blocking, key=lambda entry: entry.until)
-        return CooldownState(entry.verdict, entry.reason, entry.until, any(entry.probing for entry in blocking))
+        probing = any(entry.probing for entry in blocking)
+        return CooldownState(entry.verdict, entry.reason, entry.until, probing, entry.told)
 
     def claim(self, provider: str, credential: str, model: str) -> Claim | None:
         """Leave for an attempt to start now, or None. After a cooldown, the attempt is then the probe."""
@@ -124,11 +164,12 @@ class Cooldowns:
     def probe_anyway(self, provider: str, credential: str, model: str) -> Claim | None:
         """Leave for one attempt before the cooldown has ended: the last resort of a plan that has no other.
 
-        Only where the trouble may be over already (overloaded, transient), and never beside another probe.
+        Only where the trouble may be over already (overloaded, transient, a limit without a time), and never beside
+        another probe.
         """
         now = self._clock()
         entries = self._concerning(provider, credential, model)
-        if any(entry.blocks(now) and (entry.probing or entry.verdict not in _MAY_BE_OVER) for entry in entries):
+        if any(entry.blocks(now) and (entry.probing or not entry.may_be_over) for entry in entries):
             return None
         return self._start(provider, credential, model, entries)
 
@@ -153,12 +194,13 @@ class Cooldowns:
             return None
         now = self._clock()
         self._sweep(now)
-        entry = _Entry(judgement.verdict, judgement.reason, now + self._length(judgement, default, now))
         of_all = judgement.verdict in _WHOLE_CREDENTIAL and not judgement.model_only
         key = (claim.provider, claim.credential, EVERY_MODEL if of_all else claim.model)
-        if (known := self._entries.get(key)) is not None:
+        known = self._entries.get(key)
+        entry = self._entry(judgement, default, known, now)
+        if known is not None:
             # A copy of the longer one: a success of an attempt that started before this failure must not remove it.
-            entry = replace(known if known.until >= entry.until else entry, probe=known.probe)
+            entry = replace(known if known.until >= entry.until else entry, since=now, probe=known.probe)
         self._entries[key] = entry
         self._make_room(key)
         return entry.until
@@ -171,13 +213,11 @@ class Cooldowns:
         self._entries = {key: entry for key, entry in self._entries.items() if key[0] != provider}
         self._open = WeakSet(claim for claim in self._open if claim.provider != provider)
 
-    def next_free(self, keys: Iterable[Key]) -> float | None:
-        """Unix time at which the first of the keys that cool down is free again; None when none of them does."""
-        states = (self.state(*key) for key in keys)
-        return min((max(state.until, self._clock()) for state in states if state is not None), default=None)
-
     def snapshot(self) -> list[dict[str, str | float | bool]]:
-        """Everything that blocks attempts now, for `/health`. Times in seconds, model `*` for the whole credential."""
+        """Everything that blocks attempts now, for `/health`. Times in seconds, model `*` for the whole credential.
+
+        `until` is when it is over as far as is known, `remaining` how long no attempt may start.
+        """
         now = self._clock()
         return [
             {
@@ -187,7 +227,7 @@ class Cooldowns:
                 "verdict": entry.verdict.value,
                 "reason": entry.reason,
                 "until": entry.until,
-                "remaining": max(0.0, entry.until - now),
+                "remaining": max(0.0, entry.rests_until - now),
                 "probing": entry.probing,
             }
             for (provider, credential, model), entry in self._entries.items()
@@ -215,15 +255,25 @@ class Cooldowns:
                 entry.probe = None
         return True
 
-    def _length(self, judgement: Judgement, default: float | None, now: float) -> float:
-        """Seconds, jitter included so that parallel clients do not come back all at once."""
-        given = judgement.until - now if judgement.until is not None else 0.0
-        if given <= 0:
-            given = judgement.retry_after or 0.0
-        if given > 0:
-            length = given + self._jitter() * min(given * _JITTER, _LONGEST_JITTER)
-            return length if given > LONGEST_THROTTLE else min(length, LONGEST_THROTTLE)
-        length = default or (QUOTA_DEFAULT if judgement.verdict in _LONG else TRANSIENT_DEFAULT)
+    def _entry(self, judgement: Judgement, default: float | None, known: _Entry | None, now: float) -> _Entry:
+        told = _told(judgement, now)
+        length = self._told_length(told) if told > 0 else self._own_length(judgement, default, known)
+        return _Entry(judgement.verdict, judgement.reason, now + length, now, told > 0, judgement.timed_out)
+
+    def _told_length(self, given: float) -> float:
+        """Seconds, jitter included so that parallel clients do not come back all at once.
+
+        It never lengthens a wait beyond what is believed, or beyond what clients wait for.
+        """
+        length = given + self._jitter() * min(given * _JITTER, _LONGEST_JITTER)
+        bound = next((each for each in (LONGEST_ASKED, LONGEST_THROTTLE) if given <= each), length)
+        return min(length, bound)
+
+    def _own_length(self, judgement: Judgement, default: float | None, known: _Entry | None) -> float:
+        """Seconds where no time was told. Where a probe costs a whole deadline, outages are probed less and less."""
+        length = default or _default(judgement)
+        if default is None and judgement.timed_out and known is not None and known.timed_out:
+            length = min(2 * max(length, known.until - known.since), MISSING_DEFAULT)
         return length * (1 + self._jitter() * _JITTER)
 
     def _make_room(self, newest: Key) -> None:
@@ -236,7 +286,7 @@ class Cooldowns:
             del self._entries[key]
 
     def _sweep(self, now: float) -> None:
-        if now - self._swept < TRANSIENT_DEFAULT:
+        if now - self._swept < _SWEEP_AFTER:
             return
         self._swept = now
         self._entries = {key: entry for key, entry in self._entries.items() if not entry.is_forgotten(now)}

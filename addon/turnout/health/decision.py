@@ -37,7 +37,9 @@ def decide(
     target; `waited`: seconds spent waiting between them. `alternatives`: another target of the plan can still be tried.
     """
     verdict = judgement.verdict
-    if verdict in _ANSWERS or (verdict in _ABOUT_THE_CREDENTIAL and not owned):
+    if verdict in _ANSWERS:
+        return _STOP
+    if verdict in _ABOUT_THE_CREDENTIAL and not owned and judgement.page is None and not judgement.of_account:
         return _STOP
     if verdict not in _WAITING_HELPS or judgement.retryable is False or judgement.timed_out:
         return _NEXT

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from turnout.errors import STATUS_OF_TYPE
+from turnout.health.wrapped import KEYS, wrapped
+
+MOST_LAYERS = 4
+"""Gateways behind gateways: that many of their envelopes are opened."""
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
@@ -44,6 +49,10 @@ class Fault:
     """What the error is called in one or two words: `overloaded_error`, `base_resp 1002`, `code 500`."""
     status: int | None = None
     """The HTTP status that the error stands for, when it rides on a 2xx answer."""
+    inner: bool = False
+    """A gateway has put the error of another into its own: this is what that one says."""
+    inner_status: int | None = None
+    """The HTTP status that the inner error stands for; it says more than the gateway's."""
 
     @property
     def words(self) -> str:
@@ -55,29 +64,53 @@ def read_fault(body: bytes, *, failed: bool) -> Fault | None:
     """The error that a body holds, or None when it holds none.
 
     `failed` says that the status was an error already: the body is then read generously. In a 2xx answer only shapes
-    that no success has count as an error.
+    that no success has count as an error. Of a gateway that passes on an error inside its own, the inner one is read.
     """
     fields = _top_level(body)
-    if not fields:
-        return None
-    error = _value(fields, "error")
-    base = _value(fields, "base_resp")
+    fault = _read(lambda name: _value(fields, name), fields.keys(), failed) if fields else None
+    return None if fault is None else _opened(fault, {name: _value(fields, name) for name in KEYS if name in fields}, 1)
+
+
+def _opened(fault: Fault, envelope: Mapping[str, Any], layer: int) -> Fault:
+    """The innermost error, with what the envelopes around it say beside."""
+    found = wrapped(envelope) if layer <= MOST_LAYERS else None
+    if found is None:
+        return fault
+    if isinstance(found, str):
+        return replace(fault, message=found, inner=True)
+    inner = found if isinstance(found.get("error"), dict | str) else {"error": found}
+    told = _opened(_read(inner.get, inner.keys(), failed=True) or Fault(), inner, layer + 1)
+    return Fault(
+        type=told.type or fault.type,
+        codes=(*told.codes, *fault.codes),
+        message=told.message or fault.message,
+        label=told.label,
+        status=told.status or fault.status,
+        inner=True,
+        inner_status=told.inner_status or told.status,
+    )
+
+
+def _read(value: Callable[[str], Any], names: Set[str], failed: bool) -> Fault | None:
+    error = value("error")
+    base = value("base_resp")
     detail = error if isinstance(error, dict) else {}
     base_code = _code(base.get("status_code")) if isinstance(base, dict) else ""
     base_code = "" if base_code == "0" else base_code
-    top_code = _code(_value(fields, "code"))
-    top_message = _first_text(_value(fields, name) for name in ("msg", "message", "Message", "detail"))
+    top_code = _code(value("code"))
+    top_message = _first_text(value(name) for name in ("msg", "message", "Message", "detail"))
 
-    envelope = top_code not in ("", "0", "200") and top_message != "" and not {"type", "choices"} & fields.keys()
+    envelope = top_code not in ("", "0", "200") and top_message != "" and not {"type", "choices"} & names
     is_error_object = bool(error) and isinstance(error, dict | str)
-    if not (failed or is_error_object or base_code or envelope or _value(fields, "type") == "error"):
+    if not (failed or is_error_object or base_code or envelope or value("type") == "error"):
         return None
 
     deep = detail.get("details")
     error_code = _code(deep.get("error_code")) if isinstance(deep, dict) else ""
     codes = tuple(code for code in (error_code, _code(detail.get("code")), base_code, top_code) if code)
     base_message = base.get("status_msg") if isinstance(base, dict) else None
-    message = _first_text((detail.get("message"), error, base_message, top_message))
+    own = (detail.get(name) for name in ("message", "msg", "detail"))
+    message = _first_text((*own, error, base_message, top_message))
     type = _text(detail.get("type"))
     return Fault(
         type=type,

@@ -20,7 +20,9 @@ from turnout.health.limits import (
     retry_after,
     should_retry,
 )
+from turnout.health.page import Page, read_page
 from turnout.health.transport import never_connected, plain_words
+from turnout.health.wording import About, about
 from turnout.wire.refusal import Overflow, Refusal, read_refusal
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -99,6 +101,12 @@ class Judgement:
     """What of the request the provider named in refusing it."""
     asked: str = ""
     """The address that was asked, where it may be the wrong one."""
+    status: int | None = None
+    """The HTTP status that the error stands for, which is not always the one it came with."""
+    page: Page | None = None
+    """What answered was no API at all."""
+    of_account: bool = False
+    """A refused credential whose account is out of use: to sign in again does not help."""
 
     @property
     def overflow(self) -> Overflow | None:
@@ -115,8 +123,6 @@ _BALANCE = re.compile(
 # Google writes "quota exceeded" for limits per minute too, so in a 429 the bare word is not enough.
 _QUOTA_429 = re.compile(r"exceeded your current quota|\busage limit", re.IGNORECASE)
 _QUOTA_403 = re.compile(r"\bquota\b|\busage limit|billing cycle", re.IGNORECASE)
-# Anthropic's spend limits come as 400 invalid_request_error (anthropics/claude-code#2127).
-_QUOTA_400 = re.compile(r"You have reached your specified API usage limits|Your credit balance is too low")
 _REGAIN = re.compile(r"regain access on (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC")
 # OpenRouter: "Your chosen model requires moderation and your input was flagged".
 _MODERATION = re.compile(r"\bmoderation\b|\binput was flagged\b", re.IGNORECASE)
@@ -140,6 +146,22 @@ _FORBIDDEN = frozenset({403, 434})
 _TRANSIENT_4XX = frozenset({408, 424, 425})
 # Said by something on the way: a wrong method, a proxy's login, another server, another protocol (RFC 9110, 15.5).
 _OF_THE_WAY = frozenset({405, 407, 421, 426})
+# The same where no error of an API tells more: no length, too long an address or head, firewalls, laws, nginx.
+_OF_THE_WAY_UNTOLD = _OF_THE_WAY | {411, 414, 416, 417, 418, 423, 431, 444, 451, 494, 495, 496, 497, 499}
+
+_REFUSING = frozenset({401, 429}) | _FORBIDDEN
+"""Statuses that say themselves what they are about."""
+
+_SOON_OVER = _TRANSIENT_4XX | {429}
+_PAGE_VERDICTS = {429: Verdict.THROTTLE, 404: Verdict.NOT_FOUND, 410: Verdict.NOT_FOUND, 501: Verdict.NOT_FOUND}
+# Where a refusal may come of the account or of the model, in words alone.
+_IN_WORDS = {
+    "quota": Verdict.QUOTA,
+    "account": Verdict.CREDENTIAL,
+    "model": Verdict.NOT_FOUND,
+}
+_REASON_IN_WORDS = {"quota": "quota", "account": "account refused", "model": "no such model"}
+_STATUS_IN_WORDS = {"quota": 402, "model": 404}
 
 _NEVER_OVERFLOW = frozenset({401, 402, 403, 429})
 
@@ -178,8 +200,11 @@ def judge(outcome: Outcome, *, error_codes: Mapping[str, str] = _NOTHING, now: f
         return Judgement(Verdict.TRANSIENT, _one_line(f"{outcome.status} is no final answer"), retryable=False)
     success = outcome.status <= 299
     fault = read_fault(outcome.body, failed=not success)
+    if fault is None and (page := read_page(outcome.status, outcome.headers, outcome.body)) is not None:
+        return _no_api(outcome, outcome.status, page, now)
     if not success:
-        return _failure(outcome, outcome.status, fault, error_codes, now)
+        status = fault.inner_status if fault is not None and fault.inner_status is not None else outcome.status
+        return _failure(outcome, status, fault, error_codes, now)
     if fault is not None:
         # An error inside a 2xx is judged as the answer it would have been with a truthful status.
         return _failure(outcome, fault.status or 500, fault, error_codes, now)
@@ -200,6 +225,28 @@ def _without_answer(error: str, before: str = "") -> Judgement:
     )
 
 
+def _no_api(outcome: Outcome, status: int, page: Page, now: float) -> Judgement:
+    """A page in the place of an answer: a proxy, a firewall or a login on the way, or a wrong address.
+
+    It says nothing about the request or its credential. With 5xx and 429 it is over soon; else it comes again.
+    """
+    verdict, error_type = Verdict.TRANSIENT, "api_error"
+    if status in _PAGE_VERDICTS or status >= 500:
+        verdict = _PAGE_VERDICTS.get(status) or _by_status(status, Fault(), outcome.headers, None)
+        error_type = _error_type(verdict, status, Fault())
+    wait = retry_after(outcome.headers, now)
+    return Judgement(
+        verdict,
+        _one_line(f"{status} {page}"),
+        retry_after=min(wait, LONGEST_THROTTLE) if wait is not None else None,
+        error_type="request_too_large" if status == 413 else error_type,
+        retryable=should_retry(outcome.headers) if status >= 500 or status in _SOON_OVER else False,
+        cools=status != 413,  # others are smaller
+        status=status,
+        page=page,
+    )
+
+
 def _failure(
     outcome: Outcome, status: int, told: Fault | None, error_codes: Mapping[str, str], now: float
 ) -> Judgement:
@@ -213,11 +260,17 @@ def _failure(
     if plan is not None and outcome.status != 429 and not plan.rejected:
         plan = None  # an ordinary 200 carries these headers too
     verdict = _by_code(fault, error_codes)
-    # MiniMax refuses with a code inside a 200, which stands for no status of its own.
-    refusal = read_refusal(400 if verdict is Verdict.REQUEST and status >= 500 else status, outcome.body)
+    if verdict is Verdict.REQUEST and status >= 500:
+        status = 400  # MiniMax refuses with a code inside a 200, which stands for no status of its own
+    refusal = read_refusal(status, outcome.body)
     if verdict is None:
         too_long = isinstance(refusal, Overflow) and status not in _NEVER_OVERFLOW
         verdict = Verdict.REQUEST if too_long else _by_status(status, fault, headers, plan)
+    if told is None and status in _OF_THE_WAY_UNTOLD:
+        verdict = Verdict.TRANSIENT
+    word = _told_in_words(verdict, status, fault) if refusal is None else None
+    if word is not None:
+        verdict = Verdict.QUOTA if verdict is Verdict.THROTTLE else _IN_WORDS[word]
     until = _until(verdict, fault, headers, plan, now)
     wait = retry_after(headers, now)
     if verdict is Verdict.THROTTLE and wait is None:
@@ -228,16 +281,32 @@ def _failure(
         wait = min(wait, LONGEST_THROTTLE) if wait is not None else None
     return Judgement(
         verdict=verdict,
-        reason=_reason(outcome, verdict, status, fault, plan),
+        reason=_reason(outcome, verdict, status, fault, plan, word),
         until=until,
         retry_after=wait,
-        error_type=_error_type(verdict, status, fault),
+        error_type="billing_error" if word == "quota" else _error_type(verdict, status, fault),
         message=fault.message[:LONGEST_MESSAGE],
         retryable=should_retry(headers),
-        cools=verdict is not Verdict.NOT_FOUND or _is_missing_for_all(status, told),
-        model_only=verdict is Verdict.CREDENTIAL and status in _FORBIDDEN,
+        cools=verdict is not Verdict.NOT_FOUND or word == "model" or _is_missing_for_all(status, told),
+        model_only=verdict is Verdict.CREDENTIAL and (status in _FORBIDDEN or (fault.inner and word is None)),
         refusal=refusal if verdict is Verdict.REQUEST else None,
+        status=_STATUS_IN_WORDS.get(word, status) if word is not None else status,
+        of_account=word == "account" and status not in _REFUSING,
     )
+
+
+def _told_in_words(verdict: Verdict, status: int, fault: Fault) -> About | None:
+    """What the error is about by its words, where its status says something else."""
+    codes = (fault.type, *fault.codes)
+    if status >= 500:
+        # one-api and its kin have no channel for a model: 503 with a code. In words, 503 is about this moment.
+        return about("", codes)
+    word = about(fault.message, codes) if 400 <= status <= 499 else None
+    if verdict is Verdict.REQUEST:
+        return word
+    if verdict is Verdict.THROTTLE:
+        return word if word in ("quota", "account") else None
+    return word if verdict is Verdict.CREDENTIAL and word == "quota" else None
 
 
 def _is_confirmed(verdict: Verdict, plan: PlanLimit | None) -> bool:
@@ -262,7 +331,7 @@ def _by_status(status: int, fault: Fault, headers: Mapping[str, str], plan: Plan
         return Verdict.OVERLOADED
     if status == 429:
         return _too_many(fault, headers, plan)
-    if status == 402 or (status == 400 and _QUOTA_400.match(fault.message)):
+    if status == 402:
         return Verdict.QUOTA
     if status in _FORBIDDEN:
         return _forbidden(fault)
@@ -317,7 +386,9 @@ def _error_type(verdict: Verdict, status: int, fault: Fault) -> str:
     return _ERROR_TYPE_OF_STATUS.get((verdict, status)) or _ERROR_TYPE.get(verdict, "api_error")
 
 
-def _reason(outcome: Outcome, verdict: Verdict, status: int, fault: Fault, plan: PlanLimit | None) -> str:
+def _reason(
+    outcome: Outcome, verdict: Verdict, status: int, fault: Fault, plan: PlanLimit | None, word: About | None
+) -> str:
     if outcome.status is not None and 200 <= outcome.status <= 299:
         return _one_line(f"{outcome.status} with {fault.label}")
     if verdict in (Verdict.QUOTA, Verdict.QUOTA_MODEL):
@@ -327,6 +398,8 @@ def _reason(outcome: Outcome, verdict: Verdict, status: int, fault: Fault, plan:
         return f"{status} throttle of this request"
     if verdict in (Verdict.THROTTLE, Verdict.OVERLOADED):
         return f"{status} {verdict}"
+    if word is not None:
+        return f"{status} {_REASON_IN_WORDS[word]}"
     return _one_line(f"{status} {fault.type or _error_type(verdict, status, fault)}")
 
 

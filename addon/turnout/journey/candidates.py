@@ -11,11 +11,16 @@ from fnmatch import fnmatchcase
 from turnout.credentials.chain import Credential
 from turnout.exchange import Exchange, Target
 from turnout.health.cooldown import Cooldowns
+from turnout.health.verdict import Verdict
+from turnout.health.waiting import Wait
 from turnout.journey.state import Blocked, Candidate, Journey
 from turnout.routing.names import upstream_name
 from turnout.settings.folder import why_withheld
 from turnout.settings.load import DEFAULT_PROVIDER
 from turnout.settings.model import Provider, Settings
+
+BUSY_RETRY = 5.0
+"""Seconds after which a client may ask again when every slot was taken, or another request tries the only target."""
 
 
 @dataclass(slots=True)
@@ -106,9 +111,20 @@ class Candidates:
         for candidate in obstacles.cooling:
             state = self._cooldowns.state(*candidate.key)
             counts["probing" if state is None or state.probing else str(state.verdict)] += 1
-        free_at = self._cooldowns.next_free(candidate.key for candidate in obstacles.cooling)
-        free_in = None if free_at is None else max(0.0, free_at - time.time())
-        return Blocked(dict(counts), free_in, tuple(obstacles.missing), obstacles.estimate)
+        waits = [wait for candidate in obstacles.cooling if (wait := self.wait_for(candidate)) is not None]
+        if counts["busy"]:
+            waits.append(Wait(BUSY_RETRY, told=True))
+        return Blocked(dict(counts), tuple(waits), tuple(obstacles.missing), obstacles.estimate)
+
+    def wait_for(self, candidate: Candidate) -> Wait | None:
+        """How long the candidate cools; None when it does not."""
+        state = self._cooldowns.state(*candidate.key)
+        if state is None:
+            return None
+        if state.probing:
+            return Wait(BUSY_RETRY, told=True)  # then it is known how it goes
+        quota = state.verdict in (Verdict.QUOTA, Verdict.QUOTA_MODEL)
+        return Wait(max(0.0, state.until - time.time()), state.told, quota)
 
 
 def looked_for(settings: Settings, provider: Provider) -> str:

@@ -18,6 +18,7 @@ from turnout.health.cooldown import Claim, Cooldowns
 from turnout.health.decision import decide
 from turnout.health.slots import Slots
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
+from turnout.health.waiting import Wait
 from turnout.journey.candidates import Candidates, Obstacles, has_others, note_skipped
 from turnout.journey.correction import correct, described
 from turnout.journey.counting import estimated_count
@@ -242,9 +243,16 @@ class Dispatcher:
             self.cooldowns.release(journey.claim)
             journey.claim = None
 
-    def last_word(self, journey: Journey) -> LocalAnswer:
-        """The answer to an exchange whose attempts have all failed."""
-        return own_error(journey.failures, self._free_in(journey))
+    def last_word(self, journey: Journey, blocked: Blocked | None = None) -> LocalAnswer:
+        """The answer to an exchange whose attempts have all failed. `blocked`: what was passed over."""
+        waits = [*(blocked.waits if blocked is not None else ()), *map(self._wait_after, journey.failures)]
+        return own_error(journey.failures, [wait for wait in waits if wait is not None])
+
+    def _wait_after(self, failure: Failure) -> Wait | None:
+        """How long what has failed is not to be had: as long as it cools, or as its provider has told."""
+        cooling = self._candidates.wait_for(failure.candidate) if failure.candidate.guarded else None
+        told = failure.judgement.retry_after
+        return cooling if cooling is not None or told is None else Wait(told, told=True)
 
     # --- the exchange ends ---
 
@@ -299,10 +307,6 @@ class Dispatcher:
         if blocked.estimate:
             return await estimated_count(journey.exchange)
         if journey.failures:
-            return self.last_word(journey)
+            return self.last_word(journey, blocked)
         recent = {target.provider: self.recent(target.provider) for target in journey.exchange.plan}
         return nothing_to_try(journey.exchange, blocked, recent)
-
-    def _free_in(self, journey: Journey) -> float | None:
-        free_at = self.cooldowns.next_free(failure.candidate.key for failure in journey.failures)
-        return None if free_at is None else max(1.0, free_at - time.time())

@@ -10,33 +10,40 @@ from turnout.errors import (
     AuthUnavailable,
     ModelCooldown,
     NotAuthenticated,
+    NotFound,
     NotSupported,
     RequestError,
     error_body,
 )
 from turnout.exchange import Exchange, LocalAnswer
 from turnout.health.limits import told_wait
-from turnout.health.verdict import Verdict
+from turnout.health.verdict import Judgement, Verdict
+from turnout.health.waiting import LONGEST_ASKED, Wait, asked, soonest
 from turnout.journey.foreign import shaped_error, too_long_words, whole_message
 from turnout.journey.served import SERVED_BY
 from turnout.journey.state import Blocked, Failure
 
 _WAITING_HELPS = {Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT}
+_QUOTA_VERDICTS = {Verdict.QUOTA, Verdict.QUOTA_MODEL}
 
-_QUOTAS = {str(Verdict.QUOTA), str(Verdict.QUOTA_MODEL), str(Verdict.THROTTLE)}
+_QUOTAS = {str(verdict) for verdict in (*_QUOTA_VERDICTS, Verdict.THROTTLE)}
+_OVER_SOON = {*map(str, _WAITING_HELPS), "busy", "probing"}
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "set-cookie"}
 
 _WAITS = {"retry-after", "retry-after-ms"}
+# By these Claude Code knows a used-up plan: with its own login it ends the turn, and tells when the plan begins anew.
+_PLAN = "anthropic-ratelimit-unified-"
 
-BUSY_RETRY = 5.0
-"""Seconds after which a client may ask again when every slot was taken."""
+# What a page in the place of an answer may still tell the client. The rest would be taken for a missing model, or for a
+# login that is over.
+_SAID_BY_PAGES = {"rate_limit_error", "overloaded_error", "timeout_error", "request_too_large"}
 
 
-def own_error(failures: Sequence[Failure], free_in: float | None) -> LocalAnswer:
+def own_error(failures: Sequence[Failure], waits: Sequence[Wait]) -> LocalAnswer:
     """The primary's own error with `retry-after`: a first party's unmodified, all others in Anthropic's shape.
 
-    `free_in`: seconds until the first of the failed candidates may be used again.
+    `waits`: how long what the plan has is not to be had, as far as that is known.
     """
     primary = next((failure for failure in failures if _tellable(failure)), failures[0])
     headers: dict[str, str] = {}
@@ -52,12 +59,43 @@ def own_error(failures: Sequence[Failure], free_in: float | None) -> LocalAnswer
         if primary.answer is not None and SERVED_BY in primary.answer.headers:
             headers[SERVED_BY] = primary.answer.headers[SERVED_BY]
     headers.setdefault("content-type", "application/json")
-    wait = primary.judgement.retry_after if primary.judgement.retry_after is not None else free_in
-    if wait is not None:
-        headers.setdefault("retry-after", str(max(1, round(wait))))
-    if not any(failure.judgement.verdict in _WAITING_HELPS for failure in failures):
+    if primary.candidate.guarded:
+        _tell_of_plan(headers, primary.judgement, waits)
+    else:
+        _tell_of_target(headers, primary.judgement)
+    if not _helps(failures, waits):
         headers["x-should-retry"] = "false"
+    elif primary.candidate.guarded and headers.get("x-should-retry") == "false":
+        del headers["x-should-retry"]  # it speaks for one target of several
     return LocalAnswer(status, headers, body)
+
+
+def _tell_of_plan(headers: dict[str, str], judgement: Judgement, waits: Sequence[Wait]) -> None:
+    """How long to wait for something of the plan, in the place of what one target has said of itself."""
+    for name in _WAITS & headers.keys():
+        del headers[name]
+    seconds = asked(waits)
+    if seconds is not None:
+        headers["retry-after"] = str(seconds)
+    own = judgement.until - time.time() if judgement.until is not None else None
+    if any(not wait.quota or (own is not None and wait.seconds < own - 1) for wait in waits):
+        for name in [name for name in headers if name.startswith(_PLAN)]:
+            del headers[name]
+
+
+def _tell_of_target(headers: dict[str, str], judgement: Judgement) -> None:
+    """The client's own credential at its only target: what that one says stands."""
+    if judgement.retry_after is not None and not _WAITS & headers.keys():
+        own = Wait(judgement.retry_after, told=True, quota=judgement.verdict in _QUOTA_VERDICTS)
+        headers["retry-after"] = str(asked((own,)))
+
+
+def _helps(failures: Sequence[Failure], waits: Sequence[Wait]) -> bool:
+    """Whether it helps that the client asks again by itself."""
+    first = soonest(waits)
+    soon = first is not None and first <= LONGEST_ASKED
+    judged = [failure.judgement for failure in failures if failure.judgement.retryable is not False]
+    return bool(judged) and (soon or any(judgement.verdict in _WAITING_HELPS for judgement in judged))
 
 
 def _told_headers(headers: Mapping[str, str], believed: float | None) -> dict[str, str]:
@@ -91,9 +129,16 @@ def _tellable(failure: Failure) -> bool:
 
 def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]:
     judgement, candidate = primary.judgement, primary.candidate
-    if judgement.verdict is Verdict.CREDENTIAL and candidate.credential.owned:
+    if judgement.page is not None:
+        kind = judgement.error_type if judgement.error_type in _SAID_BY_PAGES else "api_error"
+        message = (
+            f"{candidate.provider.host} answered {judgement.status} with a {judgement.page}, not as an API does. "
+            "Something on the way (a proxy, a firewall, a login page) has answered, or base_url leads elsewhere"
+        )
+    elif judgement.verdict is Verdict.CREDENTIAL and candidate.credential.owned:
         kind = "api_error"
-        message = f"{candidate.provider.name} refused the configured credential {candidate.credential.label}"
+        said = f": {judgement.message}" if judgement.of_account and judgement.message else ""
+        message = f"{candidate.provider.name} refused the configured credential {candidate.credential.label}{said}"
     else:
         kind = judgement.error_type
         message = judgement.message or judgement.reason
@@ -125,10 +170,19 @@ def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[
     if kinds == {"no credential"}:
         looked_for = ", ".join(dict.fromkeys(blocked.missing))
         return NotAuthenticated(f"No credential could be found for {looked_for}. Provide one of those named.")
+    model_kinds = kinds - {"no credential"}
+    if model_kinds == {str(Verdict.NOT_FOUND)}:
+        if exchange.endpoint == "count_tokens":
+            return NotSupported(f"{providers}: does not count tokens")
+        return NotFound(f"model: {model} was not found at {providers}")
     details = {"blocked": dict(blocked.counts), "recent": {name: list(codes) for name, codes in recent.items()}}
+    wait = asked(blocked.waits)
+    advice = f"; try again in {wait} s" if wait is not None else ""
+    first = soonest(blocked.waits)
+    hopeless = bool(kinds) and not kinds & _OVER_SOON and (first is None or first > LONGEST_ASKED)
     if kinds and kinds <= _QUOTAS:
-        message = f"All credentials for model {model} are cooling down via {providers}"
-        return ModelCooldown(message, retry_after=blocked.free_in, details=details)
-    wait = blocked.free_in if blocked.free_in is not None else BUSY_RETRY
+        message = f"All credentials for model {model} are cooling down via {providers}{advice}"
+        return ModelCooldown(message, retry_after=wait, details=details, hopeless=hopeless)
     counted = ", ".join(f"{count} {kind}" for kind, count in blocked.counts.items()) or "none available"
-    return AuthUnavailable(f"No target for model {model} is available ({counted})", retry_after=wait, details=details)
+    message = f"No target for model {model} is available ({counted}){advice}"
+    return AuthUnavailable(message, retry_after=wait, details=details, hopeless=hopeless)

@@ -50,15 +50,24 @@ def is_shaped(body: bytes) -> bool:
         return False
 
 
+def _stands(body: bytes) -> bool:
+    """Shaped, and not around the error of another, whose reason is to be told."""
+    fault = read_fault(body, failed=True) if is_shaped(body) else None
+    return fault is not None and not fault.inner
+
+
 def shaped_error(status: int, body: bytes, judgement: Judgement) -> tuple[int, bytes]:
     """Status and body of an error answer as a client of Anthropic understands them; a 2xx may hold the error.
 
-    One that is an error of Anthropic's already is returned as it is. A status that clients know stays.
+    One that is an error of Anthropic's already is returned as it is. A status that clients know stays, unless the
+    error stands for another: what a gateway wraps, a spent plan or a missing model in a 400.
     """
     if judgement.overflow is not None:
         return 400, shaped_body(body, judgement)
-    if status >= 400 and is_shaped(body):
+    if status >= 400 and _stands(body):
         return status, body
+    if status >= 400 and judgement.status is not None:
+        status = judgement.status
     if status < 400:
         status = STATUS_OF_TYPE.get(judgement.error_type, 500)
     if status not in _KNOWN_STATUSES:
@@ -70,7 +79,7 @@ def shaped_body(body: bytes, judgement: Judgement) -> bytes:
     """An error, of a stream or of a whole answer, in Anthropic's shape."""
     if judgement.overflow is not None:
         return too_long_body(body, judgement.overflow)
-    if is_shaped(body):
+    if _stands(body):
         return body
     message = whole_message(body) or judgement.message or judgement.reason
     if judgement.asked and judgement.asked not in message:
@@ -93,7 +102,7 @@ def too_long_body(body: bytes, overflow: Overflow) -> bytes:
     """
     message = whole_message(body)
     words = too_long_words(message, overflow)
-    if words is message and is_shaped(body):
+    if words is message and _stands(body):
         return body
     return error_body("anthropic", "invalid_request_error", words.encode(errors="replace").decode())
 
@@ -118,7 +127,8 @@ def whole_message(body: bytes) -> str:
     "messages.0.content: Field required; top_k: Extra inputs are not permitted".
     """
     fault = read_fault(body, failed=True)
-    if fault is not None and fault.message and body.lstrip()[:1] != b"[":  # of a list it reads the first entry only
+    is_list = body.lstrip()[:1] == b"["  # of which it reads the first entry only
+    if fault is not None and fault.message and (fault.inner or not is_list):
         return fault.message
     try:
         return _messages(msgspec.json.decode(body), _DEEPEST)

@@ -12,6 +12,7 @@ from turnout.gate.access import Gatekeeper
 from turnout.health.cooldown import Claim
 from turnout.health.slots import Lease
 from turnout.health.verdict import Judgement
+from turnout.health.waiting import Wait
 from turnout.settings.model import Provider, Settings
 from turnout.wire.lesson import Lesson
 
@@ -113,8 +114,8 @@ class Blocked:
 
     counts: Mapping[str, int]
     """How many candidates, by reason: a word of `health.verdict`, `probing`, `busy`, `no credential`, `unsupported`."""
-    free_in: float | None
-    """Seconds until the first of them is expected back."""
+    waits: tuple[Wait, ...] = ()
+    """How long those that may be had again are not to be had."""
     missing: tuple[str, ...] = ()
     """Providers without any credential, with the references that were looked for."""
     estimate: bool = False

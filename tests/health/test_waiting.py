@@ -1,0 +1,27 @@
+"""How long a client is asked to wait: what Claude Code can bear, and never a guess of ours."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.health.waiting import LONGEST_ASKED, Wait, asked, soonest
+
+WAITS = st.lists(st.builds(Wait, st.floats(0, 1e6), st.booleans(), st.booleans()))
+
+
+@given(WAITS)
+def test_more_than_a_minute_only_where_all_is_used_up(waits: list[Wait]) -> None:
+    seconds = asked(waits)
+    final = bool(waits) and all(wait.told and wait.quota for wait in waits)
+    assert (seconds is None) is not any(wait.told for wait in waits)
+    if seconds is not None:
+        assert seconds >= 1 and (final or seconds <= LONGEST_ASKED == 60)
+        first = min(wait.seconds for wait in waits)
+        assert soonest(waits) == first
+        assert seconds >= first or seconds == LONGEST_ASKED, "nobody comes back before something is free"
+
+
+def test_nothing_known_is_nothing_asked() -> None:
+    assert asked(()) is None and soonest(()) is None
+    assert asked((Wait(66, told=False), Wait(300, told=False, quota=True))) is None
