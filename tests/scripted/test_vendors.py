@@ -21,10 +21,19 @@ MODELS = {
 }
 TOOL: Body = {"name": "Bash", "description": "runs", "input_schema": {"type": "object"}}
 SEARCH = {"type": "search_result", "source": "a", "title": "a", "content": [text("a")]}
-HEADERS = {"anthropic-version": "2023-06-01", "content-type": "application/json"}
+HEADERS = {
+    "anthropic-version": "2023-06-01",
+    "content-type": "application/json",
+    "user-agent": "claude-cli/2.1.332 (external, cli)",
+}
+OWN_WAYS: dict[str, Body] = {
+    "minimax": {"thinking": {"type": "adaptive"}},
+    "kimi-coding": {"thinking": None, "temperature": None},
+}
+"""What single vendors want in another way; None for what they do not take."""
 
 ALL = sorted(VENDORS)
-IMITATORS = [name for name in ALL if name not in ("openrouter", "litellm")]
+IMITATORS = [name for name in ALL if name not in ("openrouter", "litellm", "vercel")]
 
 
 def plain(name: str, **more: Any) -> Body:
@@ -47,7 +56,8 @@ def plain(name: str, **more: Any) -> Body:
         "temperature": 1,
         "metadata": {"user_id": "a"},
     }
-    return {**body, **more}
+    whole = {**body, **OWN_WAYS.get(name, {}), **more}
+    return {field: value for field, value in whole.items() if value is not None}
 
 
 def ask(*blocks: Body) -> list[Body]:
@@ -108,20 +118,23 @@ def test_the_rules_of_the_api_hold_everywhere(name: str) -> None:
 
 NEWS: dict[str, tuple[Body, set[str]]] = {
     "a system role": ({"messages": [*ask(text("a")), {"role": "system", "content": "b"}]}, {"vllm"}),
-    "adaptive thinking": ({"thinking": {"type": "adaptive"}}, {"vllm"}),
-    "a server tool": ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, {"ollama"}),
+    "adaptive thinking": ({"thinking": {"type": "adaptive"}}, {"minimax", "vllm"}),
+    "a server tool": ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, {"ollama", "ollama-cloud"}),
     "a typed tool": ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, set()),
     "deferred tools": ({"tools": [{**TOOL, "defer_loading": True}]}, {"vllm"}),
     "typed custom tools": ({"tools": [{**TOOL, "type": "custom"}]}, {"vllm"}),
     "a scope": (
         {"system": [text("a", cache_control={"type": "ephemeral", "scope": "global"})]},
-        {"deepseek", "ollama", "llamacpp", "vllm"},
+        {"deepseek", "ollama", "ollama-cloud", "llamacpp", "vllm"},
     ),
     "an hour": (
         {"system": [text("a", cache_control={"type": "ephemeral", "ttl": "1h"})]},
-        {"deepseek", "ollama", "llamacpp", "vllm"},
+        {"deepseek", "ollama", "ollama-cloud", "llamacpp", "vllm"},
     ),
-    "an effort": ({"output_config": {"effort": "high"}}, {"deepseek", "fireworks", "ollama", "vllm"}),
+    "an effort": (
+        {"output_config": {"effort": "high"}},
+        {"deepseek", "fireworks", "ollama", "ollama-cloud", "vllm"},
+    ),
     "a format": ({"output_config": {"format": {"type": "json_schema", "schema": {}}}}, {"vllm"}),
     "a document": ({"messages": ask({"type": "document", "source": {"type": "text", "data": "a"}})}, set()),
     "a search result": ({"messages": ask(SEARCH)}, set()),
@@ -131,13 +144,16 @@ NEWS: dict[str, tuple[Body, set[str]]] = {
     ),
     "an image": (
         {"messages": ask(IMAGE)},
-        {"generic", "minimax", "moonshot", "ollama", "lmstudio", "llamacpp", "vllm"},
+        {"generic", "minimax", "moonshot", "kimi-coding", "ollama", "ollama-cloud", "lmstudio", "llamacpp", "vllm"},
     ),
     "the address of an image": (
         {"messages": ask({"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}})},
         {"vllm"},
     ),
-    "context management": ({"context_management": {"edits": []}}, {"minimax", "deepseek", "ollama", "vllm"}),
+    "context management": (
+        {"context_management": {"edits": []}},
+        {"minimax", "deepseek", "ollama", "ollama-cloud", "vllm"},
+    ),
     "a marker at the top": ({"cache_control": {"type": "ephemeral"}}, {"vllm"}),
     "an unknown field": ({"thread": {"type": "create"}}, {"vllm"}),
     "more metadata": ({"metadata": {"user_id": "a", "team": "b"}}, {"vllm"}),
@@ -152,7 +168,7 @@ def test_what_came_later_is_refused_unless_the_notes_say_that_it_is_taken(name: 
 
 @pytest.mark.parametrize("name", ALL)
 def test_an_unknown_beta(name: str) -> None:
-    if name in ("deepseek", "ollama", "llamacpp", "vllm", "openrouter", "litellm"):
+    if name in ("deepseek", "ollama", "ollama-cloud", "llamacpp", "vllm"):
         VENDORS[name].check(plain(name), ("context-management-2025-06-27",))
     else:
         with pytest.raises(Problem, match="beta"):
@@ -177,6 +193,13 @@ def test_an_unknown_beta(name: str) -> None:
         ("openrouter", {"system": [text("a", cache_control={"type": "ephemeral", "scope": "global"})]}),
         ("litellm", {"model": "claude-haiku-4-5", "thinking": {"type": "adaptive"}}),
         ("litellm", {"cache_control": {"type": "ephemeral"}}),
+        ("litellm", {"model": "claude-opus-5-5", "thinking": {"type": "disabled"}}),
+        ("minimax", {"max_tokens": 524_289}),
+        ("zai", {"model": "glm-5.3", "max_tokens": 131_073}),
+        ("qwen", {"model": "qwen3.8-max", "max_tokens": 65_537}),
+        ("openrouter", {"model": "anthropic/claude-opus-5.5", "thinking": {"type": "adaptive"},
+                        "tools": [{**TOOL, "defer_loading": True}]}),
+        ("vllm", {"tools": [{**TOOL, "name": "DeferredToolPlaceholder"}]}),
     ],
 )
 def test_what_single_vendors_refuse(name: str, change: Body) -> None:

@@ -44,10 +44,10 @@ def test_anthropic_has_no_rules() -> None:
 
 
 def test_lists_of_the_user_add_to_those_of_preset_and_profile() -> None:
-    own = 'rewrite.drop = "metadata"\nrewrite.keep_betas = ["mine-*"]\nrewrite.max_tokens = 8192\n'
+    own = 'rewrite.fields = "metadata"\nrewrite.keep_betas = ["mine-*"]\nrewrite.max_tokens = 8192\n'
     rules = provider(f"[providers.deepseek]\n{own}", "deepseek").rewrite
-    assert rules.drop[-1] == "metadata"
-    assert "container" in rules.drop
+    assert rules.fields is not None and rules.fields[-1] == "metadata"
+    assert "messages" in rules.fields
     assert rules.keep_betas == ("effort-*", "mine-*")
     assert rules.max_tokens == 8192
 
@@ -114,7 +114,7 @@ def test_rules_for_a_model() -> None:
         ('rewrite.rename = { model = "modell" }', "rewrite.rename.model: 'model' must stay"),
         ('rewrite.rename = { messages = "prompt" }', "rewrite.rename.messages: 'messages' must stay"),
         ('rewrite.thinking = { adaptive = "off" }', "known: keep, adaptive, enabled, disabled or drop"),
-        ('rewrite.models."a*" = { profile = "safe" }', "rules for single models hold no models, profile or learn"),
+        ('rewrite.models."a*" = { profile = "saef" }', "rewrite.profile: no such profile. Did you mean safe?"),
         ('rewrite.models."a*".learn = false', "mine.rewrite.models: rules for single models hold no models"),
         ('rewrite.models.a.models.b.drop = "x"', "rewrite.models: rules for single models hold no models"),
         ('rewrite = "safe"', "a table is expected"),
@@ -145,6 +145,22 @@ def test_the_same_mistake_is_told_once() -> None:
 def test_fields_without_which_a_request_may_do() -> None:
     rules = provider(MINE + 'rewrite.drop = "max_tokens"\nrewrite.rename = { max_tokens = "max_output" }').rewrite
     assert "max_tokens" in rules.drop and rules.rename == {"max_tokens": "max_output"}
+
+
+GATEWAY = MINE + '''rewrite.drop = "metadata"
+rewrite.models."*claude*" = { profile = "claude", cache_fields = ["type"] }
+rewrite.models."*haiku*".max_tokens = 32_000
+'''
+
+
+def test_a_model_with_a_profile_of_its_own_takes_none_of_the_others_rules() -> None:
+    """A gateway serves models of Anthropic's and others; what its owner says holds for both."""
+    rules = provider(GATEWAY).rewrite
+    claude, haiku, other = (rules_for(rules, name) for name in ("x/claude-opus-5.5", "x/claude-haiku-4.5", "x/glm"))
+    assert (claude.system_role, claude.cache_fields, claude.blocks) == ("keep", ("type",), None)
+    assert (other.system_role, other.profile) == ("user", "safe")
+    assert claude.drop == other.drop == ("metadata",)
+    assert (haiku.max_tokens, haiku.profile, claude.max_tokens) == (32_000, "claude", None)
 
 
 def test_the_data_is_sound() -> None:

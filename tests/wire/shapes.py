@@ -17,6 +17,7 @@ Body = dict[str, Any]
 OPUS = "claude-opus-4-6"
 SONNET = "claude-sonnet-4-6"
 HAIKU = "claude-haiku-4-5-20251001"
+NEWEST = "claude-opus-5-5"
 
 BETAS = (
     "claude-code-20250219",
@@ -27,6 +28,16 @@ BETAS = (
     "prompt-caching-scope-2026-01-05",
     "mid-conversation-system-2026-04-07",
     "effort-2025-11-24",
+)
+NEWEST_BETAS = (
+    *("claude-code-20250219", "interleaved-thinking-2025-05-14", "context-management-2025-06-27"),
+    *("per-turn-control-2026-07-01", "mid-conversation-tool-changes-2026-07-01", "thinking-token-count-2026-05-13"),
+    *("advanced-tool-use-2025-11-20", "effort-2025-11-24"),
+)
+"""What Claude Code 2.1.332 sends with a model of the 5.5 generation."""
+AUTO_BETAS = (
+    *NEWEST_BETAS,
+    *("dangerous-tool-use-2026-09-03", "thinking-display-updates-2026-08-18", "afk-mode-2026-01-31"),
 )
 OAUTH_BETAS = ("oauth-2025-04-20", *BETAS, "extended-cache-ttl-2025-04-11")
 
@@ -256,6 +267,85 @@ def _top_level_marker(model: str) -> Body:
     return {**body, "cache_control": {**EPHEMERAL, "evict_on_complete": True}}
 
 
+PLACEHOLDER: Body = {
+    "name": "DeferredToolPlaceholder",
+    "description": filler(4, "never"),
+    "input_schema": {"type": "object", "properties": {}},
+    "defer_loading": True,
+}
+
+
+def entry(content: Any, effort: str = "medium") -> Body:
+    """A system entry as the 5.5 generation gets it."""
+    return {"role": "system", "content": content, "output_config": {"effort": effort}}
+
+
+def _newest(model: str, ttl: Body | None = None) -> Body:
+    """A one-line prompt in a new session of Claude Code 2.1.332."""
+    body = _fresh(model, ttl)
+    mark = {**EPHEMERAL, **(ttl or {})}
+    del body["messages"][0]["content"][1]["cache_control"], body["system"][2]["cache_control"]["scope"]
+    body["messages"][1] = entry([text(filler(90, "aside"), cache_control=mark)])
+    body["tools"] = [*_tools(11), deepcopy(PLACEHOLDER)]
+    thinking = {"type": "adaptive", "display": "omitted"}
+    return {**body, "max_tokens": 128_000, "thinking": thinking, "output_config": {"effort": "medium"}}
+
+
+def _newest_going(model: str, *messages: Body) -> Body:
+    body = _newest(model)
+    body["messages"][1] = entry(filler(90, "aside"))
+    body["messages"] += messages
+    return body
+
+
+def _newest_turn(model: str) -> Body:
+    turn = _turn(result("toolu_01", "one", is_error=False), result("toolu_02", "two", cache_control=EPHEMERAL))
+    return _newest_going(model, *turn, entry([], "high"))
+
+
+def _newest_auto(model: str) -> Body:
+    """An interactive session: the server is asked whether an action is dangerous."""
+    context = {"v": 1, "home_dir": "/home/filler", "live_cwd": "/home/filler/work", "git": {"branch": "filler"}}
+    body = _newest(model)
+    body["thinking"]["display"] = "updates"
+    return {**body, "safeguards": [{"type": "dangerous_tool_use", "classifier_context": context}]}
+
+
+def _newest_bare(model: str) -> Body:
+    body = _newest(model)
+    body["messages"][0]["content"][1]["cache_control"] = dict(EPHEMERAL)
+    body["messages"][1] = entry([])
+    return body
+
+
+def _newest_found(model: str) -> Body:
+    """What ToolSearch found comes back as references, and is among the tools from then on."""
+    found = [{"type": "tool_reference", "tool_name": name} for name in ("mcp__server__tool_1", "mcp__server__tool_2")]
+    call_it = assistant(thinking("what is there"), call("toolu_01", "mcp__server__tool_0", query="select:tool_1"))
+    body = _newest_going(
+        model, call_it, user(result("toolu_01", found), text("They are there now.", cache_control=EPHEMERAL))
+    )
+    for tool in body["tools"][5:7]:
+        tool["defer_loading"] = True
+    return body
+
+
+def _newest_changes(model: str) -> Body:
+    """Tools that come and go within the conversation."""
+    own = {"name": "late_tool", "description": filler(5, "late"), "input_schema": {"type": "object", "properties": {}}}
+    added = {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": own}}
+    removed = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "mcp__server__tool_6"}}
+    body = _newest_going(model, assistant(text("Done.")), user(text("And now?", cache_control=EPHEMERAL)))
+    body["messages"].insert(2, entry([text(filler(3, "tools")), added, removed]))
+    return body
+
+
+def _newest_title(model: str) -> Body:
+    body = _title(model)
+    del body["thinking"], body["temperature"]
+    return {**body, "max_tokens": 128_000, "output_config": {**body["output_config"], "effort": "medium"}}
+
+
 _BUILDERS: dict[str, tuple[Callable[[str], Body], tuple[str, ...]]] = {
     "fresh": (_fresh, BETAS),
     "hour": (lambda model: _fresh(model, {"ttl": "1h"}), OAUTH_BETAS),
@@ -278,7 +368,29 @@ def _shape(name: str, model: str) -> Shape:
     return Shape(f"{name}, {model.split('-')[1]}", build(model), sent)
 
 
-SHAPES = (*(_shape(name, model) for name in _BUILDERS for model in (OPUS, HAIKU)), _shape("fresh", SONNET))
+_NEWEST: dict[str, tuple[Callable[[str], Body], tuple[str, ...]]] = {
+    "newest": (_newest, NEWEST_BETAS),
+    "newest hour": (
+        lambda model: _newest(model, {"ttl": "1h"}),
+        ("oauth-2025-04-20", *NEWEST_BETAS, "extended-cache-ttl-2025-04-11"),
+    ),
+    "newest turn": (_newest_turn, NEWEST_BETAS),
+    "newest auto": (_newest_auto, AUTO_BETAS),
+    "newest bare": (_newest_bare, NEWEST_BETAS),
+    "newest found": (_newest_found, NEWEST_BETAS),
+    "newest changes": (_newest_changes, NEWEST_BETAS),
+    "newest title": (
+        _newest_title,
+        ("claude-code-20250219", "redact-thinking-2026-02-12", "per-turn-control-2026-07-01", "effort-2025-11-24")
+        + ("structured-outputs-2025-12-15",),
+    ),
+}
+
+SHAPES = (
+    *(_shape(name, model) for name in _BUILDERS for model in (OPUS, HAIKU)),
+    _shape("fresh", SONNET),
+    *(Shape(name, build(NEWEST), betas) for name, (build, betas) in _NEWEST.items()),
+)
 """Sonnet's are those of Opus but for the name."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from turnout.exchange import Exchange, Outgoing
 from turnout.providers.base import Shaping
 from turnout.routing.names import asked, upstream_name
 from turnout.settings.model import Provider
+from turnout.settings.rewriting import foreign_headers
 from turnout.settings.secret import SECRET_HEADERS, without_secret_parameters
 from turnout.wire.rewrite import Subject, rewrite
 
@@ -51,6 +53,7 @@ class AnthropicKind:
             model=model,
             client_model=upstream_name(request.model, provider.aliases),
             betas=betas,
+            version=request.headers.get("anthropic-version", ""),
             effort=wanted.effort,
             minted_by=shaping.minted_by,
             others_answer=shaping.others_answer,
@@ -65,7 +68,8 @@ class AnthropicKind:
         if needed and needed != betas:
             headers["anthropic-beta"] = ",".join(needed)
         without_betas = frozenset({"anthropic-beta"}) if betas and not needed else frozenset()
-        outgoing = _addressed(exchange, provider, rewritten.body, headers, _dropped(credential) | without_betas)
+        dropped = _dropped(credential) | _private(request.headers, provider) | without_betas
+        outgoing = _addressed(exchange, provider, rewritten.body, headers, dropped)
         return replace(outgoing, left_out=rewritten.left_out)
 
 
@@ -93,6 +97,14 @@ def _addressed(
 
 def _dropped(credential: Credential) -> frozenset[str]:
     return frozenset(_DROPPED if credential.owned else _DROPPED - _KEPT_BY_CLIENT_CREDENTIAL)
+
+
+def _private(headers: Iterable[str], provider: Provider) -> frozenset[str]:
+    """The client's headers that are nobody's business but a first party's."""
+    if provider.first_party:
+        return frozenset()
+    taken = (*foreign_headers(), *(glob.lower() for glob in provider.headers))
+    return frozenset(name for name in headers if not any(fnmatchcase(name, glob) for glob in taken))
 
 
 def _with_needed(

@@ -165,6 +165,8 @@ class Provider(_Table):
     """Model ids listed in `/v1/models`."""
     error_codes: dict[str, Meaning] = Field(default_factory=dict)
     """The provider's own error codes or types, and what they mean."""
+    headers: Names = ()
+    """Globs on the names of further headers of the client that it gets; a first party gets them all."""
     rewrite: Rewrite = Rewrite()
     """How requests are changed on the way to it; complete, with profile and preset merged in."""
     withheld: tuple[str, ...] = ()

@@ -63,6 +63,7 @@ def _check_range(value: tuple[float, float]) -> tuple[float, float]:
 Path = Annotated[str, AfterValidator(_check_path)]
 Dispensable = Annotated[Path, AfterValidator(_check_dispensable)]
 Paths = Annotated[tuple[Dispensable, ...], BeforeValidator(_as_list)]
+Fields = Annotated[tuple[Path, ...], BeforeValidator(_as_list)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 Range = Annotated[tuple[float, float], AfterValidator(_check_range)]
 
@@ -103,10 +104,18 @@ class Rewrite(BaseModel):
     signatures: Literal["keep", "own"] = "keep"
     """Thinking blocks of earlier answers: drop those of other providers, or (`own`) all that are not its own."""
 
+    fields: Fields | None = None
+    """The fields of a body it takes, of objects (`thinking.type`) those members. Fields of a beta that stays, or that
+    another rule names, are taken as well. None: all."""
+    message_fields: Words | None = None
+    """The fields of a message it takes, beside those of betas that stay. None: all."""
+
     blocks: Words | None = None
     """The types of content blocks it takes; others become text, `redacted_thinking` is dropped. None: all."""
     refused_blocks: Words = ()
     """Types of content blocks that become text, whatever `blocks` says."""
+    block_fields: Words | None = None
+    """The fields of content blocks it takes, as `type.field`. Of types that none is named for, and None: all."""
     images: Literal["keep", "note"] = "keep"
     """`note`: a line of text takes the place of an image."""
     image_sources: Words | None = None
@@ -140,7 +149,7 @@ class Rewrite(BaseModel):
     """By path: which value takes the place of which."""
 
     models: dict[str, Rewrite] = Field(default_factory=dict)
-    """Further rules for upstream models that match a glob."""
+    """Further rules for upstream models that match a glob. With a `profile` they take the place of all others."""
 
     def executes(self, tool_type: str) -> bool:
         """Whether the provider has this tool of Anthropic's."""
@@ -151,8 +160,8 @@ class Rewrite(BaseModel):
     @field_validator("models")
     @classmethod
     def _models_are_one_level_deep(cls, models: dict[str, Rewrite]) -> dict[str, Rewrite]:
-        if any(rules.models or rules.profile or rules.learn is not None for rules in models.values()):
-            raise ValueError("rules for single models hold no models, profile or learn")
+        if any(rules.models or rules.learn is not None for rules in models.values()):
+            raise ValueError("rules for single models hold no models or learn")
         return models
 
 
@@ -164,6 +173,14 @@ class Pair(BaseModel):
     betas: tuple[str, ...]
     """Globs on `anthropic-beta` values."""
     fields: tuple[Path, ...] = ()
+    values: dict[Path, str] = Field(default_factory=dict)
+    """Fields of which only one value needs the beta."""
+    blocks: tuple[str, ...] = ()
+    """Types of content blocks that need it; elsewhere they become text."""
+    tools: tuple[str, ...] = ()
+    """Names of tools that mean nothing without it."""
+    cache_fields: tuple[str, ...] = ()
+    """Keys of cache markers that need it."""
     header: str = ""
     """The value to send when Turnout itself sets one of the fields."""
 
@@ -177,6 +194,12 @@ def profiles() -> dict[str, dict[str, Any]]:
     """Named sets of rules that `rewrite` tables start from."""
     found: dict[str, dict[str, Any]] = _table()["profiles"]
     return found
+
+
+@cache
+def foreign_headers() -> tuple[str, ...]:
+    """Globs on the names of the client's headers that go to providers that are not first party."""
+    return tuple(_table()["headers"]["foreign"])
 
 
 @cache
@@ -205,8 +228,8 @@ def _is_list(value: Any) -> bool:
 
 
 _LISTS = frozenset(
-    ("blocks", "refused_blocks", "tool_fields", "server_tools", "refused_tools", "image_sources")
-    + ("cache_fields", "keep_betas", "drop_betas", "drop")
+    ("fields", "message_fields", "blocks", "refused_blocks", "block_fields", "tool_fields", "server_tools")
+    + ("refused_tools", "image_sources", "cache_fields", "keep_betas", "drop_betas", "drop")
 )
 """Rules whose values a table extends; the pair of a `clamp` is no such list."""
 
@@ -214,23 +237,50 @@ _LISTS = frozenset(
 def complete(own: Mapping[str, Any], preset: Mapping[str, Any], *, first_party: bool) -> dict[str, Any]:
     """The rules of a provider: its own over its preset's over the profile.
 
-    A profile that its own table names takes the place of the preset's rules. Raises KeyError with a profile's name
+    A profile that its own table names takes the place of the preset's rules. Models with a profile of their own start
+    from that, and what the provider's own table says holds for them as well. Raises KeyError with a profile's name
     that is not known.
     """
     if "profile" in own:
         preset = {}
     name = own.get("profile") or preset.get("profile") or ("none" if first_party else "safe")
-    return {**extended(extended(profiles()[name], preset), own), "profile": name}
+    rules = {**extended(extended(profiles()[name], preset), own), "profile": name}
+    models = rules.get("models")
+    if not isinstance(models, Mapping):
+        return rules
+    return {**rules, "models": {glob: _of_model(glob, table, own) for glob, table in models.items()}}
+
+
+def _of_model(glob: str, table: Any, own: Mapping[str, Any]) -> Any:
+    if not isinstance(table, Mapping) or not isinstance(table.get("profile"), str):
+        return table
+    whole = {name: value for name, value in own.items() if name not in _OF_PROVIDER}
+    models = own.get("models")
+    mine = models.get(glob, {}) if isinstance(models, Mapping) else {}
+    return {
+        **extended(extended(extended(profiles()[table["profile"]], table), whole), mine),
+        "profile": table["profile"],
+    }
+
+
+_OF_PROVIDER = frozenset(("models", "profile", "learn"))
+"""What rules for single models do not hold."""
 
 
 def rules_for(rewrite: Rewrite, model: str, more: Iterable[Mapping[str, Any]] = ()) -> Rewrite:
     """The rules for one upstream model: those for globs that match it, and `more` rule tables, added in this order."""
     name = model.lower()
     special = [rules for glob, rules in rewrite.models.items() if fnmatchcase(name, glob.lower())]
-    tables = [rules.model_dump(exclude_unset=True) for rules in special] + list(more)
-    if not tables:
+    start = max((place for place, rules in enumerate(special) if rules.profile), default=-1)
+    base = special[start] if start >= 0 else rewrite
+    tables = [rules.model_dump(exclude_unset=True) for rules in special[start + 1 :]] + list(more)
+    if base is rewrite and not tables:
         return rewrite
-    table = rewrite.model_dump(exclude={"models"}, exclude_unset=True)
-    for added in tables:
+    return overlaid(base.model_dump(exclude={"models"}, exclude_unset=True), *tables)
+
+
+def overlaid(table: Mapping[str, Any], *over: Mapping[str, Any]) -> Rewrite:
+    """Rule tables one over the other, as rules."""
+    for added in over:
         table = extended(table, added)
     return Rewrite.model_validate(table)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from turnout.testing.strict_models import generation, model_violation
 from turnout.testing.wire import RecordedRequest
 
 MAX_BODY = 32_000_000
@@ -66,8 +67,30 @@ BETA_FIELDS: dict[str, tuple[str, ...]] = {
     "thread": ("message-threads-2026-08-12",),
     "output_format": ("structured-outputs-2025-11-13",),
     "tags": ("request-tags-2026-08-21",),
+    "safeguards": ("dangerous-tool-use-2026-09-03",),
 }
 """Body fields that are unknown to the API unless one of their betas is in the header."""
+
+TOOL_KEYS = frozenset(
+    ("name", "description", "input_schema", "type", "cache_control", "strict", "eager_input_streaming")
+    + ("allowed_callers", "input_examples", "defer_loading")
+)
+TOOL_SEARCH = ("advanced-tool-use-2025-11-20", "tool-search-tool-2025-10-19")
+TOOL_CHANGES = ("mid-conversation-tool-changes-2026-07-01", "inline-tools-2026-09-15")
+PER_MESSAGE = ("per-turn-control-2026-07-01", "mid-conversation-output-config-2026-07-01")
+BETA_BLOCKS: dict[str, tuple[str, ...]] = {
+    "tool_addition": TOOL_CHANGES,
+    "tool_removal": TOOL_CHANGES,
+    "tool_reference": TOOL_SEARCH,
+    "mcp_tool_use": BETA_FIELDS["mcp_servers"],
+    "mcp_tool_result": BETA_FIELDS["mcp_servers"],
+}
+BLOCKS = frozenset(
+    ("text", "image", "document", "search_result", "thinking", "redacted_thinking", "tool_use", "tool_result")
+    + ("server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result")
+    + ("bash_code_execution_tool_result", "text_editor_code_execution_tool_result", "tool_search_tool_result")
+    + ("container_upload", "compaction", "fallback", "advisor_tool_result")
+)
 
 _FOREIGN_HEADERS = re.compile(
     r"x-turnout-.*|cookie|proxy-.*|x-forwarded-.*|forwarded|via|keep-alive|te|trailer|upgrade|x-real-ip"
@@ -76,7 +99,6 @@ _IDENTIFIER = re.compile(r"[a-zA-Z0-9_-]+")
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _BETA = re.compile(r"[a-z0-9-]+-(\d{4}-\d{2}-\d{2}|\d{8})")
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}")
-_GENERATION = re.compile(r"claude-[a-z]+-(\d{1,2})(?:-(\d{1,2}))?(?!\d)")
 
 
 def violations(request: RecordedRequest, authority: str, forbidden: Sequence[str]) -> Iterator[str]:
@@ -128,6 +150,8 @@ def check_messages(request: RecordedRequest) -> None:
     _require(type(body.get("max_tokens")) is int and body["max_tokens"] >= 0, "max_tokens: Field required")
     _require(isinstance(body.get("stream", False), bool), "stream: Input should be a valid boolean")
     _thinking(body, request)
+    wrong = model_violation(body, request.lower["anthropic-version"])
+    _require(wrong is None, str(wrong))
 
 
 def check_count_tokens(request: RecordedRequest) -> None:
@@ -156,8 +180,8 @@ def _checked_body(request: RecordedRequest) -> dict[str, Any]:
         raise Refusal(400, "invalid_request_error", "model: Field required")
     if "[" in model:
         raise Refusal(404, "not_found_error", f"model: {model}")
-    _messages(body.get("messages"), request)
-    _tools(body)
+    _messages(body.get("messages"), model, request)
+    _tools(body, request)
     _cache_markers(body, request)
     return body
 
@@ -168,40 +192,63 @@ def _known_fields(body: dict[str, Any], known: frozenset[str], request: Recorded
         _require(name in known or unlocked, f"{name}: Extra inputs are not permitted")
 
 
-def _messages(messages: Any, request: RecordedRequest) -> None:
+def _unlocked(betas: Sequence[str], request: RecordedRequest) -> bool:
+    return any(beta in request.betas for beta in betas)
+
+
+def _messages(messages: Any, model: str, request: RecordedRequest) -> None:
     _require(isinstance(messages, list) and bool(messages), "messages: at least one message is required")
     turns = []
     for position, message in enumerate(messages):
         place = f"messages.{position}"
-        _require(isinstance(message, dict) and set(message) <= {"role", "content"}, f"{place}: Extra inputs")
+        _require(isinstance(message, dict), f"{place}: Input should be an object")
         role = message.get("role")
+        unknown = set(message) - {"role", "content"} - (_keys_of_entry(model, request) if role == "system" else set())
+        _require(not unknown, f"{place}.{'.'.join(sorted(unknown))}: Extra inputs are not permitted")
         if role == "system":
-            allowed = any(beta.startswith("mid-conversation-") for beta in request.betas)
-            allowed = allowed or request.lower["anthropic-version"] >= "2026-10-21"
+            known = generation(model)
+            allowed = any(beta.startswith("mid-conversation-system-") for beta in request.betas)
+            allowed = allowed or request.lower["anthropic-version"] >= "2026-10-21" or not known or known >= (4, 8)
             _require(allowed, f"{place}.role: Input should be 'user' or 'assistant'")
+            if message.get("content") == [] and message.get("output_config"):
+                continue
         else:
             _require(role in ("user", "assistant"), f"{place}.role: Input should be 'user' or 'assistant'")
-        blocks = _blocks(message.get("content"), place)
+        blocks = _blocks(message.get("content"), place, request)
         if role != "system":
             turns.append((place, role, blocks))
     _require(bool(turns) and turns[0][1] == "user", "messages: first message must use the user role")
     _tool_order(turns)
 
 
-def _blocks(content: Any, place: str) -> list[dict[str, Any]]:
+def _keys_of_entry(model: str, request: RecordedRequest) -> set[str]:
+    """Beside role and content, of a system entry."""
+    known = generation(model)
+    newest = known is None or known >= (5, 5) or "-5-2" in model
+    keys = {"output_config"} if newest and _unlocked(PER_MESSAGE, request) else set()
+    return keys | ({"clear_at"} if _unlocked(("mid-conversation-system-clear-at-2026-08-21",), request) else set())
+
+
+def _blocks(content: Any, place: str, request: RecordedRequest) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = [{"type": "text", "text": content}] if isinstance(content, str) else content
     _require(isinstance(blocks, list) and bool(blocks), f"{place}.content: Field required")
     for position, block in enumerate(blocks):
         here = f"{place}.content.{position}"
         _require(isinstance(block, dict) and isinstance(block.get("type"), str), f"{here}.type: Field required")
-        if block["type"] == "text":
+        kind = block["type"]
+        _require(
+            kind in BLOCKS or _unlocked(BETA_BLOCKS.get(kind, ()), request), f"{here}.type: tag '{kind}' not found"
+        )
+        if kind == "text":
             text = block.get("text")
             _require(isinstance(text, str) and bool(text), f"{here}: text content blocks must be non-empty")
-        if block["type"] == "thinking":
+        if kind == "thinking":
             _require(bool(block.get("signature")), f"{here}.signature: Field required")
-        if block["type"] == "tool_use":
+        if kind == "tool_use":
             _require(_IDENTIFIER.fullmatch(str(block.get("id"))) is not None, f"{here}.id: String should match pattern")
             _require(isinstance(block.get("input"), dict), f"{here}.input: Input should be a valid dictionary")
+        if kind == "tool_result" and isinstance(block.get("content"), list) and block["content"]:
+            _blocks(block["content"], here, request)
     return blocks
 
 
@@ -230,7 +277,7 @@ def _unanswered(place: str, calls: Iterable[str]) -> str:
     return f"{place}: `tool_use` ids were found without `tool_result` blocks immediately after: {', '.join(calls)}"
 
 
-def _tools(body: dict[str, Any]) -> None:
+def _tools(body: dict[str, Any], request: RecordedRequest) -> None:
     tools = body.get("tools", [])
     _require(isinstance(tools, list), "tools: Input should be a valid list")
     names = []
@@ -238,6 +285,10 @@ def _tools(body: dict[str, Any]) -> None:
         place = f"tools.{position}"
         _require(isinstance(tool, dict), f"{place}: Input should be an object")
         if tool.get("type", "custom") == "custom":
+            extra = set(tool) - TOOL_KEYS | (
+                {"defer_loading"} & set(tool) if not _unlocked(TOOL_SEARCH, request) else set()
+            )
+            _require(not extra, f"{place}.custom.{'.'.join(sorted(extra))}: Extra inputs are not permitted")
             named = _TOOL_NAME.fullmatch(str(tool.get("name"))) is not None
             _require(named, f"{place}.name: String should match pattern")
             schema = tool.get("input_schema")
@@ -260,26 +311,19 @@ def _thinking(body: dict[str, Any], request: RecordedRequest) -> None:
     _require(isinstance(thinking, dict), "thinking: Input should be an object")
     kind = thinking.get("type")
     _require(kind in ("enabled", "adaptive", "disabled", "between_tools"), "thinking.type: Input tag does not match")
-    generation = _generation(body["model"])
-    if kind == "adaptive":
-        _require(generation is None or generation >= (4, 6), "adaptive thinking is not supported on this model")
     if kind == "enabled":
-        message = '"thinking.type.enabled" is not supported for this model.'
-        _require(generation is None or generation < (4, 7), message)
         budget = thinking.get("budget_tokens")
         _require(type(budget) is int and budget >= 1024, "thinking.enabled.budget_tokens: at least 1024")
         interleaved = "interleaved-thinking-2025-05-14" in request.betas
         message = "`max_tokens` must be greater than `thinking.budget_tokens`"
         _require(interleaved or budget < body["max_tokens"], message)
+    updates = thinking.get("display") != "updates" or "thinking-display-updates-2026-08-18" in request.betas
+    _require(updates, "thinking.display: Input should be 'summarized' or 'omitted'")
+    binds = "block_binding" not in thinking or "thinking-binding-controls-2026-08-01" in request.betas
+    _require(binds, "thinking.block_binding: Extra inputs are not permitted")
     if kind in ("enabled", "adaptive"):
         forced = body.get("tool_choice", {}).get("type") in ("any", "tool")
         _require(not forced, "Thinking may not be enabled when tool_choice forces tool use.")
-
-
-def _generation(model: str) -> tuple[int, int] | None:
-    """(4, 5) for claude-haiku-4-5-20251001; None for names that are not Claude's."""
-    found = _GENERATION.match(model)
-    return (int(found[1]), int(found[2] or 0)) if found else None
 
 
 def _cache_markers(body: dict[str, Any], request: RecordedRequest) -> None:

@@ -7,7 +7,7 @@ clients that the vendors name in their own guides would not work.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 from turnout.testing.vendors import phrases
 from turnout.testing.vendors.problem import Answer, Problem
@@ -23,35 +23,83 @@ ALWAYS_AUTO = ("auto",)
 CHOICE_TYPE = frozenset(("type",))
 NO_PARALLEL_SWITCH = frozenset(("type", "name"))
 CLAUDE_FIELDS = FIELDS | {"context_management", "output_config"}
+GATEWAY_BETAS = (
+    *(
+        "claude-code-*",
+        "interleaved-thinking-*",
+        "context-management-*",
+        "context-1m-*",
+        "effort-*",
+        "compact-2026-01-12",
+    ),
+    *("structured-outputs-*", "extended-cache-ttl-*", "fine-grained-tool-streaming-*", "token-efficient-tools-*"),
+    "output-128k-*",
+)
 THINKING_OF_CLAUDE = ("enabled", "adaptive", "disabled", "between_tools")
+
+_CLAUDE: dict[str, Any] = {
+    "fields": CLAUDE_FIELDS,
+    "betas": GATEWAY_BETAS,
+    "roles": ("user", "assistant", "system"),
+    "blocks": None,
+    "image_sources": ("base64", "url"),
+    "tool_fields": None,
+    "server_tools": (
+        "web_search_*",
+        "web_fetch_*",
+        "code_execution_*",
+        "tool_search_tool_*",
+        "bash_*",
+        "text_editor_*",
+    ),
+    "thinking": THINKING_OF_CLAUDE,
+    "thinking_fields": frozenset(("type", "budget_tokens", "display")),
+    "by_generation": True,
+    "efforts": EFFORTS,
+    "output_fields": frozenset(("format",)),
+    "cache_keys": frozenset(("type", "ttl")),
+}
+"""What a gateway takes for the models of Anthropic's, which it passes on."""
+
+_LITELLM_BETAS = (*GATEWAY_BETAS, "advanced-tool-use-*", "tool-search-tool-*", "thinking-token-count-*")
 
 _LITELLM = Vendor(
     "litellm",
     phrases.litellm,
     counts_tokens=True,
-    fields=CLAUDE_FIELDS,
-    betas=None,
-    roles=("user", "assistant", "system"),
-    blocks=None,
-    image_sources=("base64", "url"),
-    tool_fields=None,
-    server_tools=("*",),
-    thinking=THINKING_OF_CLAUDE,
-    thinking_fields=frozenset(("type", "budget_tokens", "display")),
-    by_generation=True,
-    efforts=EFFORTS,
-    output_fields=frozenset(("format",)),
-    cache_keys=frozenset(("type", "ttl")),
+    models=(
+        (
+            "*claude*",
+            {
+                **_CLAUDE,
+                "betas": (*GATEWAY_BETAS, "advanced-tool-use-*", "tool-search-tool-*", "thinking-token-count-*"),
+            },
+        ),
+    ),
 )
-"""Passes everything on to Claude."""
 
-_OPENROUTER = replace(
-    _LITELLM,
-    name="openrouter",
-    say=phrases.openrouter,
+_OPENROUTER = Vendor(
+    "openrouter",
+    phrases.openrouter,
     auth=("bearer",),
-    counts_tokens=False,
-    fields=CLAUDE_FIELDS | {"fallbacks", "cache_control"},
+    fields=FIELDS | {"provider", "models", "plugins"},
+    models=(
+        (
+            "*claude*",
+            {
+                **_CLAUDE,
+                "betas": (*GATEWAY_BETAS, "server-side-fallback-*"),
+                "fields": CLAUDE_FIELDS | {"fallbacks", "cache_control", "provider", "models", "plugins"},
+                "tool_search": False,
+            },
+        ),
+    ),
+)
+
+_VERCEL = Vendor(
+    "vercel",
+    phrases.litellm,
+    models=(("*claude*", {**_CLAUDE, "tool_search": False}),),
 )
 
 _ALL = (
@@ -61,6 +109,8 @@ _ALL = (
         phrases.minimax,
         fields=IGNORED,
         warm=True,
+        most_output=524_288,
+        thinking=("adaptive", "disabled"),
         models=(
             ("MiniMax-M2*", {"image_sources": (), "thinking": ("enabled",)}),
             ("MiniMax-M3.1-Flash*", {"thinking": ("enabled",)}),
@@ -78,13 +128,22 @@ _ALL = (
                 {
                     "betas": ("effort-*",),
                     "efforts": ("low", "high", "max"),
-                    "fields": FIELDS - {"thinking", "temperature"},
+                    "fields": FIELDS - {"thinking", "temperature", "top_p"},
                 },
             ),
             ("kimi-k2.7-code*", {"thinking": ("enabled",)}),
             ("kimi-k2", {"image_sources": ()}),
             ("kimi-k2-*", {"image_sources": ()}),
         ),
+    ),
+    Vendor(
+        "kimi-coding",
+        phrases.moonshot,
+        auth=("bearer",),
+        fields=FIELDS - {"thinking", "temperature", "top_p"},
+        tool_choices=ALWAYS_AUTO,
+        choice_fields=CHOICE_TYPE,
+        agents=("claude-cli/*",),
     ),
     Vendor(
         "zai",
@@ -95,6 +154,8 @@ _ALL = (
         models=(
             ("glm-*[0-9]v*", {"image_sources": ("base64",)}),
             ("glm-5.3*", {"thinking": ("enabled",)}),
+            ("glm-5.[23]*", {"most_output": 131_072}),
+            ("glm-5.3-flash*", {"image_sources": ("base64",)}),
         ),
     ),
     Vendor(
@@ -109,6 +170,8 @@ _ALL = (
         efforts=EFFORTS,
         cache_keys=None,
         temperatures=(0, 2),
+        most_output=393_216,
+        models=(("*flash*", {"image_sources": ("base64",)}),),
     ),
     Vendor(
         "qwen",
@@ -117,7 +180,10 @@ _ALL = (
         choice_fields=CHOICE_TYPE,
         image_sources=(),
         temperatures=(0, 2),
-        models=(("*vl*", {"image_sources": ("base64",)}),),
+        models=(
+            ("*vl*", {"image_sources": ("base64",)}),
+            ("qwen3.8-*", {"image_sources": ("base64",), "most_output": 65_536}),
+        ),
     ),
     Vendor(
         "fireworks",
@@ -137,6 +203,17 @@ _ALL = (
         "ollama",
         phrases.ollama,
         auth=(),
+        fields=IGNORED,
+        betas=None,
+        server_tools=("web_search_*",),
+        efforts=EFFORTS,
+        cache_keys=None,
+        temperatures=(0, 2),
+    ),
+    Vendor(
+        "ollama-cloud",
+        phrases.ollama,
+        auth=("bearer",),
         fields=IGNORED,
         betas=None,
         server_tools=("web_search_*",),
@@ -175,6 +252,7 @@ _ALL = (
     ),
     _LITELLM,
     _OPENROUTER,
+    _VERCEL,
 )
 
 VENDORS = {vendor.name: vendor for vendor in _ALL}

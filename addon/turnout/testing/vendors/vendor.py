@@ -68,6 +68,12 @@ class Vendor:
     """Of `output_config`, beside the effort."""
     cache_keys: frozenset[str] | None = frozenset(("type",))
     cache_places: tuple[Place, ...] = ("system", "tools", "messages")
+    tool_search: bool = True
+    """Tools may be deferred, and named in results, where a vendor takes all fields and blocks."""
+    most_output: int | None = None
+    """The largest `max_tokens`. None: not known."""
+    agents: tuple[str, ...] = ("*",)
+    """Globs on the `User-Agent` values it answers to."""
     temperatures: tuple[float, float] = (0, 1)
     warm: bool = False
     """Temperature 0 is refused."""
@@ -85,6 +91,8 @@ class Vendor:
         """POST /v1/messages, or the count of its tokens, which says nothing of `max_tokens`. Raises Problem."""
         body = request.json
         require(isinstance(body, dict), (), "the body is no JSON object")
+        agent = request.lower.get("user-agent", "")
+        require(any(fnmatchcase(agent, glob) for glob in self.agents), (), "only available for Coding Agents")
         self.check({"max_tokens": 1_000_000, **body} if request.path.endswith("count_tokens") else body, request.betas)
 
     def check(self, body: dict[str, Any], betas: tuple[str, ...] | list[str] = ()) -> None:
@@ -144,6 +152,8 @@ def _check_block(own: Vendor, block: dict[str, Any], path: Path) -> None:
         among(kind, known if own.image_sources else tuple(name for name in known if name != "image"), (*path, "type"))
         if own.block_fields:
             only(block, own.blocks[kind] | {"type", "cache_control"}, path)
+    elif kind in ("tool_addition", "tool_removal") or (kind == "tool_reference" and not own.tool_search):
+        raise Problem("unknown variant", (*path, "type"), kind)
     if kind == "image":
         among(block["source"].get("type"), own.image_sources, (*path, "source", "type"))
 
@@ -154,6 +164,10 @@ def _check_tools(own: Vendor, body: dict[str, Any]) -> None:
         if kind == "custom":
             if own.tool_fields is not None:
                 only(tool, own.tool_fields, ("tools", position))
+            elif not own.tool_search:
+                require("defer_loading" not in tool, ("tools", position, "defer_loading"), "tool search is not known")
+            placeholder = tool.get("name") == "DeferredToolPlaceholder" and "defer_loading" not in tool
+            require(not placeholder, ("tools", position), "a tool that is never to be called")
             schema = tool.get("input_schema")
             require(isinstance(schema, dict), ("tools", position, "input_schema"), "field required")
         elif not any(fnmatchcase(kind, glob) for glob in own.server_tools):
@@ -195,6 +209,8 @@ def _check_thinking(own: Vendor, body: dict[str, Any]) -> None:
             raise invalid(("thinking",), "adaptive thinking is not supported on this model")
         if thinking["type"] == "enabled" and generation >= (4, 7):
             raise invalid(("thinking",), '"thinking.type.enabled" is not supported for this model.')
+        if thinking["type"] == "disabled" and generation >= (5, 5):
+            raise invalid(("thinking",), '"thinking.type.disabled" is not supported for this model.')
 
 
 def markers(body: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -218,6 +234,8 @@ def _check_markers(own: Vendor, body: dict[str, Any]) -> None:
 
 
 def _check_values(own: Vendor, body: dict[str, Any]) -> None:
+    fits = own.most_output is None or body["max_tokens"] <= own.most_output
+    require(fits, ("max_tokens",), f"must be at most {own.most_output}")
     if "temperature" in body:
         low, high = own.temperatures
         value = body["temperature"]

@@ -12,8 +12,9 @@ import msgspec
 
 from turnout.errors import InvalidRequest
 from turnout.settings.rewriting import Rewrite
-from turnout.wire.rewrite import blocks, caching, system, thinking, thoughts, tools
-from turnout.wire.rewrite.betas import fit_betas
+from turnout.wire.rewrite import blocks, caching, fields, moving, system, thinking, thoughts, tool_changes, tools
+from turnout.wire.rewrite.betas import fit_betas, refused_pairs
+from turnout.wire.rewrite.breakpoints import MOST, limit_markers
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.paths import apply_paths
 from turnout.wire.rewrite.subject import Rewritten, Subject
@@ -22,47 +23,63 @@ from turnout.wire.splice import UNREADABLE, text_of
 _UNSIGNED = b'"signature":""'
 """In a thinking block of a provider that does not sign, as Claude Code and the SDKs write it: without blanks."""
 
+_MARKER = b'"cache_control"'
+
 __all__ = ["Rewritten", "Subject", "rewrite"]
 
 
-def rewrite(body: bytes, fields: Mapping[str, msgspec.Raw], rules: Rewrite, subject: Subject) -> Rewritten:
+def rewrite(body: bytes, members: Mapping[str, msgspec.Raw], rules: Rewrite, subject: Subject) -> Rewritten:
     """The request as `rules` want it for the target, its model name included.
 
-    `fields` is the top-level decode of exactly this body. Raises InvalidRequest when a part that has to be read is no
+    `members` is the top-level decode of exactly this body. Raises InvalidRequest when a part that has to be read is no
     JSON.
     """
-    document = Document(fields)
+    document = Document(members)
     try:
-        if text_of(fields["model"]) != subject.model:
+        if text_of(members["model"]) != subject.model:
             document.put("model", subject.model)
             document.note("model")
         asked = subject.others_answer and subject.signs_as == "anthropic"
         unsigned = asked and body.rfind(_UNSIGNED) >= 0  # from the end it takes half the time
         betas = _apply(document, rules, subject, unsigned)
+        if body.count(_MARKER) > MOST:
+            limit_markers(document)
         return Rewritten(document.encoded(body), betas, tuple(document.rules), document.left_out)
     except UNREADABLE as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
 
 
 def _apply(document: Document, rules: Rewrite, subject: Subject, unsigned: bool) -> tuple[str, ...]:
+    move = moving.move_of(subject)
+    rules = moving.rules_towards(rules, move)
+    unpaired = refused_pairs(subject.betas, rules)
+    tool_changes.settle_tools(document, rules, unpaired)
     system.drop_attribution(document, rules)
     system.move_system_roles(document, rules)
     system.prepend_system(document, rules)
     thoughtless = blocks.drop_foreign_thinking(document, rules, subject, unsigned)
-    blocks.flatten_blocks(document, rules)
+    blocks.flatten_blocks(document, rules, unpaired)
     blocks.note_images(document, rules)
-    tools.fit_tools(document, rules)
+    tools.fit_tools(document, rules, unpaired)
     tools.fit_tool_choice(document, rules)
-    needed = (*thinking.think_as_asked(document, rules, subject), *thinking.fit_thinking(document, rules, subject))
+    moving.end_with_user(document, move)
+    moving.fit_output(document, move)
+    needed = (*thinking.think_as_asked(document, rules, subject), *thinking.fit_thinking(document, rules, move))
     if thoughtless:
         thinking.stop_thinking(document)
     thoughts.fit_thoughts(document, rules, subject)
-    thinking.fit_effort(document, subject)
-    thinking.fit_sampling(document, subject)
-    caching.fit_markers(document, rules)
+    moving.fit_effort(document, move)
+    moving.fit_sampling(document, move)
+    betas = (*subject.betas, *(beta for beta in dict.fromkeys(needed) if beta not in subject.betas))
+    fields.fit_fields(document, betas, rules)
+    fields.fit_message_fields(document, betas, rules)
+    fields.fit_system_fields(document, rules)
+    caching.fit_markers(document, rules, unpaired)
     caching.set_breakpoints(document, rules)
     apply_paths(document, rules)
-    thinking.limit_budget(document, rules)
+    moving.fit_version(document, subject)
+    thinking.limit_budget(document, rules, move)
     thinking.drop_idle_edits(document)
-    betas = (*subject.betas, *(beta for beta in dict.fromkeys(needed) if beta not in subject.betas))
-    return fit_betas(document, betas, rules)
+    kept = fit_betas(document, betas, rules)
+    fields.drop_empty_entries(document)
+    return kept

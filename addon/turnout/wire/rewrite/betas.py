@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import lru_cache, partial
 
 from turnout.settings.rewriting import Pair, Rewrite, pairs, parse_path
 from turnout.wire.rewrite.document import Document
+from turnout.wire.rewrite.tree import DROP, Node, text
 
 
 def fit_betas(document: Document, betas: tuple[str, ...], rules: Rewrite) -> tuple[str, ...]:
     """The betas that may stay. Fields of the others go, and betas whose fields a rule removed go too."""
-    kept = tuple(beta for beta in betas if _allowed(beta, rules))
+    kept = tuple(beta for beta in betas if _allowed(beta, rules.keep_betas, rules.drop_betas))
+    refused = refused_pairs(betas, rules)
     for pair in pairs():
-        if _is_refused(pair, kept, rules):
-            for path in pair.fields:
-                if document.drop(parse_path(path)):
-                    document.note(f"drop {path}")
+        if pair in refused:
+            _drop_fields(document, pair, rules)
         elif _lost_its_fields(pair, document):
             kept = tuple(beta for beta in kept if not _matches(beta, pair.betas))
     if kept != betas:
@@ -29,23 +30,39 @@ def header_for(path: str) -> tuple[str, ...]:
     return tuple(pair.header for pair in pairs() if path in pair.fields and pair.header)
 
 
-def _allowed(beta: str, rules: Rewrite) -> bool:
-    return (rules.keep_betas is None or _matches(beta, rules.keep_betas)) and not _matches(beta, rules.drop_betas)
+def refused_pairs(betas: tuple[str, ...], rules: Rewrite) -> tuple[Pair, ...]:
+    """The pairs of which the provider takes none of the betas. Their fields go even if the client sent no beta."""
+    return _refused(betas, rules.keep_betas, rules.drop_betas)
+
+
+def taken_fields(betas: tuple[str, ...], rules: Rewrite) -> set[str]:
+    """The fields of all other pairs: where a list says what is taken, they are as well."""
+    refused = refused_pairs(betas, rules)
+    return {path for pair in pairs() if pair not in refused for path in (*pair.fields, *pair.values)}
+
+
+@lru_cache(maxsize=256)
+def _refused(betas: tuple[str, ...], keep: tuple[str, ...] | None, drop: tuple[str, ...]) -> tuple[Pair, ...]:
+    if keep is None and not drop:
+        return ()
+    kept = tuple(beta for beta in betas if _allowed(beta, keep, drop))
+    return tuple(pair for pair in pairs() if _is_refused(pair, kept, keep, drop))
+
+
+def _is_refused(pair: Pair, kept: tuple[str, ...], keep: tuple[str, ...] | None, drop: tuple[str, ...]) -> bool:
+    if any(_matches(beta, pair.betas) for beta in kept):
+        return False
+    if keep is not None and not _overlap(keep, pair.betas):
+        return True
+    return _overlap(drop, pair.betas)
+
+
+def _allowed(beta: str, keep: tuple[str, ...] | None, drop: tuple[str, ...]) -> bool:
+    return (keep is None or _matches(beta, keep)) and not _matches(beta, drop)
 
 
 def _matches(beta: str, globs: Iterable[str]) -> bool:
     return any(fnmatchcase(beta, glob) for glob in globs)
-
-
-def _is_refused(pair: Pair, kept: tuple[str, ...], rules: Rewrite) -> bool:
-    """The provider takes none of the pair's betas. That is so for its fields even if the client sent no beta."""
-    if rules.keep_betas is None and not rules.drop_betas:
-        return False
-    if any(_matches(beta, pair.betas) for beta in kept):
-        return False
-    if rules.keep_betas is not None and not _overlap(rules.keep_betas, pair.betas):
-        return True
-    return _overlap(rules.drop_betas, pair.betas)
 
 
 def _overlap(globs: Iterable[str], others: tuple[str, ...]) -> bool:
@@ -57,8 +74,30 @@ def _overlap(globs: Iterable[str], others: tuple[str, ...]) -> bool:
     )
 
 
+def _drop_fields(document: Document, pair: Pair, rules: Rewrite) -> None:
+    for path in pair.fields:
+        if not _is_named(path, rules) and document.drop(parse_path(path)):
+            document.note(f"drop {path}")
+    for path, needing in pair.values.items():
+        if document.edit(parse_path(path), partial(_without, value=needing)):
+            document.note(f"drop {path}")
+
+
+def _without(node: Node, value: str) -> Node:
+    return DROP if text(node) == value else node
+
+
+def _is_named(path: str, rules: Rewrite) -> bool:
+    """A list of what the provider takes names the field, whatever beta Anthropic asks for it."""
+    place, _, field = path.rpartition("[*].")
+    lists = {"": rules.fields, "messages": rules.message_fields, "tools": rules.tool_fields}
+    return field in (lists.get(place) or ())
+
+
 def _lost_its_fields(pair: Pair, document: Document) -> bool:
     if not document.removed:
         return False
+    if any(f"cache_control.{key}" in document.removed for key in pair.cache_fields):
+        return True
     lost = [path for path in pair.fields if ".".join(parse_path(path)) in document.removed]
     return bool(lost) and not any(document.has(parse_path(path)) for path in pair.fields)

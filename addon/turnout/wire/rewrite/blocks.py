@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import is_
 
-from turnout.settings.rewriting import Rewrite
+from turnout.settings.rewriting import Pair, Rewrite
 from turnout.wire.rewrite.conversation import (
     BlockEdit,
     block_type,
@@ -15,6 +15,7 @@ from turnout.wire.rewrite.conversation import (
     without_empty,
 )
 from turnout.wire.rewrite.document import Document
+from turnout.wire.rewrite.fields import known_of_block
 from turnout.wire.rewrite.flatten import IMAGE_NOTE, as_text
 from turnout.wire.rewrite.subject import Subject
 from turnout.wire.rewrite.thoughts import turn_began_without_thought
@@ -50,21 +51,26 @@ def _is_foreign(block: Object, rules: Rewrite, subject: Subject) -> bool:
     return (minter is not None and minter != subject.signs_as) or (not signature and subject.signs_as == "anthropic")
 
 
-def flatten_blocks(document: Document, rules: Rewrite) -> None:
-    """Blocks of types that the provider does not know become text; thinking that it does not know is dropped."""
+def flatten_blocks(document: Document, rules: Rewrite, unpaired: tuple[Pair, ...]) -> None:
+    """Blocks of types that the provider does not know become text; thinking that it does not know is dropped.
+
+    Of those it knows, it gets the fields that it takes. `unpaired`: the pairs of which it takes no beta.
+    """
     known = None if rules.blocks is None else frozenset(rules.blocks)
-    refused = frozenset(rules.refused_blocks)
-    if known is None and not refused:
+    refused = frozenset(rules.refused_blocks) | frozenset(
+        kind for pair in unpaired for kind in pair.blocks if known is None or kind not in known
+    )
+    if known is None and not refused and rules.block_fields is None:
         return
 
     def edit(block: Object) -> list[Node]:
         name = block_type(block)
         if name == "text" or ((known is None or name in known) and name not in refused):
-            return [block]
+            return [known_of_block(block, rules)]
         # What was thought was not said to the user: it never becomes text.
         return [] if name in THINKING_BLOCKS else [text_block(as_text(block), block)]
 
-    if _edit_messages(document, edit):
+    if _edit_messages(document, edit, roles=("user", "assistant", "system")):
         document.note("blocks")
 
 

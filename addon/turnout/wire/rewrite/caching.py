@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from turnout.settings.rewriting import MARKED, Rewrite, parse_path
+from turnout.settings.rewriting import MARKED, Pair, Rewrite, parse_path
 from turnout.wire.rewrite.conversation import block_type, content_blocks, role
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.tree import DROP, Node, opened, plain
@@ -20,25 +20,26 @@ MARKED_MESSAGES = 2
 """User messages that get a breakpoint: the newest writes, the one before is read (E6)."""
 
 
-def fit_markers(document: Document, rules: Rewrite) -> None:
+def fit_markers(document: Document, rules: Rewrite, unpaired: tuple[Pair, ...]) -> None:
     """Keep of each marker what the provider knows; with nothing known the markers go."""
-    if rules.cache_fields is None:
+    known = None if rules.cache_fields is None else frozenset(rules.cache_fields)
+    refused = frozenset(key for pair in unpaired for key in pair.cache_fields) - (known or frozenset())
+    if known is None and not refused:
         return
-    known = frozenset(rules.cache_fields)
     for marker in _MARKED:
         lost: set[str] = set()
-        if document.edit(marker, partial(_fitted, known=known, lost=lost)):
+        if document.edit(marker, partial(_fitted, known=known, refused=refused, lost=lost)):
             document.note("cache_control")
-            document.removed.update(".".join((*marker, name)) for name in lost)
+            document.removed.update(f"cache_control.{name}" for name in lost)
 
 
-def _fitted(marker: Node, known: frozenset[str], lost: set[str]) -> Node:
+def _fitted(marker: Node, known: frozenset[str] | None, refused: frozenset[str], lost: set[str]) -> Node:
     members = opened(marker)
     if not isinstance(members, dict):
         return DROP
-    unknown = members.keys() - known
+    unknown = members.keys() & refused if known is None else members.keys() - known
     lost |= unknown
-    return {name: value for name, value in members.items() if name in known} or DROP if unknown else marker
+    return {name: value for name, value in members.items() if name not in unknown} or DROP if unknown else marker
 
 
 def set_breakpoints(document: Document, rules: Rewrite) -> None:
@@ -66,5 +67,3 @@ def _marked(blocks: list[Node]) -> list[Node]:
     if not isinstance(last, dict) or (block_type(last) == "text" and not plain(last.get("text"))):
         return blocks
     return [*blocks[:-1], {**last, "cache_control": _BREAKPOINT}]
-
-

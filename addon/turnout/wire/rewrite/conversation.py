@@ -88,4 +88,3 @@ def inside_results(edit: BlockEdit) -> BlockEdit:
         return [block] if edited is inner else [{**block, "content": edited}]
 
     return edit_result
-

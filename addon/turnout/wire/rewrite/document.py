@@ -45,6 +45,9 @@ class Document:
     def __contains__(self, name: str) -> bool:
         return name in self._fields
 
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._fields)
+
     def node(self, name: str) -> Node:
         """The value of a top-level field as it stands; None when it is missing."""
         return self._fields.get(name)
@@ -172,4 +175,3 @@ class Document:
         if name == "messages" and isinstance(node, list):
             node = [self._as_sent[id(message)][1] if id(message) in self._as_sent else message for message in node]
         return msgspec.json.encode(node)
-

@@ -11,6 +11,11 @@ from turnout.wire.rewrite.tree import Object, plain
 
 IMAGE_NOTE = "[An image was here; this model cannot see it.]"
 
+_TOOL_CHANGES = {
+    "tool_addition": "[The tool {} can be used from here on.]",
+    "tool_removal": "[The tool {} can no longer be used from here on.]",
+}
+
 
 def as_text(block: Object) -> str:
     """What a block says, as text; a note that it was left out when it says nothing in words."""
@@ -19,10 +24,19 @@ def as_text(block: Object) -> str:
         return IMAGE_NOTE
     if block_type in ("tool_use", "server_tool_use", "mcp_tool_use"):
         return f"[{plain(block.get('name'))}: {msgspec.json.encode(block.get('input')).decode()}]"
+    if block_type in _TOOL_CHANGES:
+        return _TOOL_CHANGES[block_type].format(_changed_tool(plain(block.get("tool"))))
     members = {key: plain(value) for key, value in block.items() if key != "source"}
     source = plain(block["source"]) if "source" in block and block_type != "container_upload" else None
     words = _words(members, source)
     return words if words.strip() else f"[A block of type {block_type} was left out.]"
+
+
+def _changed_tool(tool: Any) -> str:
+    """The name of a tool, or of the server whose tools they are."""
+    named = tool.get("definition", tool) if isinstance(tool, Mapping) else None
+    names = (named.get(key) for key in ("name", "server_name", "mcp_server_name")) if isinstance(named, Mapping) else ()
+    return next((name for name in names if isinstance(name, str)), "named here")
 
 
 def _words(members: Mapping[str, Any], source: Any) -> str:
@@ -70,4 +84,3 @@ def _result(item: Any) -> str:
     source = item.get("source")
     found += [_source(source)] if isinstance(source, Mapping) else []
     return " ".join([*found, *([nested] if nested else [])])
-

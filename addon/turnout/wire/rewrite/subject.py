@@ -19,6 +19,8 @@ class Subject:
     """The model name that the client used, without suffixes."""
     betas: tuple[str, ...] = ()
     """The values of `anthropic-beta`."""
+    version: str = ""
+    """The `anthropic-version` of the request."""
     effort: Effort | None = None
     """What a `-reasoning-…` suffix of the model name asks for."""
     minted_by: Callable[[str], str | None] | None = None

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-from turnout.settings.rewriting import Rewrite
+import re
+
+from turnout.settings.rewriting import EACH, Rewrite
 from turnout.wire.rewrite.conversation import block_type, content_blocks, role, text_block
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.flatten import as_text
 from turnout.wire.rewrite.tree import Node, Object, is_list, opened, text
 
-_ATTRIBUTION = "x-anthropic-billing-header:"
+_ATTRIBUTION = re.compile(r"x-anthropic-billing-header:(?:[ \t]*[\w.-]+=[^;\n]*;?)*[^\S\n]*(?:\n+|\Z|(?=\S))")
+"""The name, and the `key=value;` behind it."""
 _REMINDER = "<system-reminder>\n{}\n</system-reminder>"
 
 
 def drop_attribution(document: Document, rules: Rewrite) -> None:
     """Anthropic removes the block from the prompt by its position; anyone else would read it as part of the prompt."""
-    system = document.blocks("system") if rules.attribution == "drop" else None
-    if not system:
+    system = document.node("system")
+    if rules.attribution != "drop" or system is None:
         return
-    kept = [block for block in system if not text(_member(block, "text")).startswith(_ATTRIBUTION)]
-    if len(kept) == len(system):
+    before: Node = opened(system) if is_list(system) else text(system)
+    after: Node = _unattributed(before) if isinstance(before, str) else _unattributed_blocks(before)
+    if after == before:
         return
-    if kept:
-        document.put("system", kept)
+    if after:
+        document.put("system", after)
     else:
         document.remove("system")
     document.note("attribution")
+
+
+def _unattributed(words: str) -> str:
+    found = _ATTRIBUTION.match(words)
+    return words[found.end() :] if found else words
+
+
+def _unattributed_blocks(blocks: list[Node]) -> list[Node]:
+    kept: list[Node] = []
+    for block in blocks:
+        words = text(_member(block, "text"))
+        left = _unattributed(words)
+        if left is words:
+            kept.append(block)
+        elif left:
+            kept.append({**opened(block), "text": left})
+    return kept
 
 
 def _member(block: Node, name: str) -> Node:
@@ -56,6 +77,8 @@ def move_system_roles(document: Document, rules: Rewrite) -> None:
     if rules.system_role == "keep" or not any(role(message) == "system" for message in document.messages):
         return
     turns = [message for message in document.messages if role(message) != "system"]
+    fields = {name for message in document.messages if role(message) == "system" for name in message}
+    document.removed.update(f"messages.{EACH}.{name}" for name in fields - {"role", "content"})
     hoisted: list[Node] = []
     if turns and rules.system_role == "hoist":
         for message in document.messages:

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from turnout.settings.claude import claude
 from turnout.settings.rewriting import Rewrite
 from turnout.wire.rewrite.betas import header_for
 from turnout.wire.rewrite.document import Document
-from turnout.wire.rewrite.generation import (
-    FIRST_ADAPTIVE,
-    FIRST_ONLY_ADAPTIVE,
-    FIRST_WITH_THINKING,
-    generation,
-)
+from turnout.wire.rewrite.moving import Move, drop_sampling
 from turnout.wire.rewrite.subject import Subject
 
 ROOM_TO_ANSWER = 1024
@@ -25,29 +21,31 @@ BUDGETS = {"low": 8000, "medium": 16000, "high": 32000, "xhigh": 32000, "max": 3
 DEFAULT_BUDGET = 16000
 """For adaptive thinking without an effort."""
 INTERLEAVED_BETA = "interleaved-thinking-2025-05-14"
-_SAMPLING = ("temperature", "top_p", "top_k")
-_DISPLAYS = ("summarized", "omitted")
+_DISPLAYS = {"summarized": "summarized", "omitted": "omitted", "updates": "omitted"}
+"""What Claude Code sends in the place of `updates`, which only adaptive thinking is known to have, when it may not."""
+_WITHOUT = ("disabled", "between_tools")
 
 
 def think_as_asked(document: Document, rules: Rewrite, subject: Subject) -> tuple[str, ...]:
     """Thinking for a `-reasoning-…` name; what the client says itself wins. The betas this needs."""
     effort = subject.effort
-    known = generation(subject.model)
+    known = claude(subject.model)
+    adaptive = known.rewrite.thinking.get("adaptive", "keep") if known is not None else "keep"
     if effort is None or "thinking" in document or "effort" in document.table("output_config"):
         return ()
-    if _forces_tool(document) or (known is not None and known < FIRST_WITH_THINKING):
+    if _forces_tool(document) or adaptive == "drop":
         return ()
     document.note(f"thinking {effort}")
     betas: tuple[str, ...] = (INTERLEAVED_BETA,)
-    if known is None or known >= FIRST_ADAPTIVE:
+    if adaptive == "keep":
         document.put("thinking", {"type": "adaptive"})
         document.set(("output_config", "effort"), effort)
         betas += header_for("output_config.effort")
     else:
         document.put("thinking", {"type": "enabled", "budget_tokens": BUDGETS[effort]})
     if "budget_tokens" in document.table("thinking") or rules.thinking.get("adaptive") == "enabled":
-        _raise_max_tokens(document, BUDGETS[effort])
-    _drop_sampling(document)
+        _raise_max_tokens(document, BUDGETS[effort], rules)
+    drop_sampling(document)  # thinking does not go with those of the client
     return betas
 
 
@@ -55,53 +53,34 @@ def _forces_tool(document: Document) -> bool:
     return document.table("tool_choice").get("type") in ("any", "tool")
 
 
-def _raise_max_tokens(document: Document, budget: int) -> None:
+def _raise_max_tokens(document: Document, budget: int, rules: Rewrite) -> None:
     sent, needed = document.value("max_tokens"), budget + ROOM_TO_ANSWER
-    if _is_count(sent) and sent < needed:
+    needed = min(needed, rules.max_tokens or needed)
+    if _is_count(sent) and 0 < sent < needed:  # 0 warms a cache
         document.put("max_tokens", needed)
         document.note(f"max_tokens {sent}→{needed}")
 
 
-def _drop_sampling(document: Document) -> None:
-    """Thinking does not go with a temperature of the client's."""
-    for name in _SAMPLING:
-        if name in document:
-            document.remove(name)
-            document.note(f"drop {name}")
-
-
-def fit_thinking(document: Document, rules: Rewrite, subject: Subject) -> tuple[str, ...]:
+def fit_thinking(document: Document, rules: Rewrite, move: Move) -> tuple[str, ...]:
     """Make thinking, effort and max_tokens what the target takes. The betas this needs."""
     _limit_max_tokens(document, rules)
     thinking = document.value("thinking")
     if not isinstance(thinking, dict):
+        unasked = move.target is not None and move.target.thinks and not (move.asked is not None and move.asked.thinks)
+        if unasked:
+            _raise_max_tokens(document, BUDGETS["low"], rules)
         return ()
     mode = str(thinking.get("type"))
-    action = _action(mode, rules, subject)
-    betas: tuple[str, ...] = ()
+    action = _destination(mode, rules)
+    if action is None:
+        return ()
     if action == "drop":
         document.remove("thinking")
         document.note(f"thinking {mode} dropped")
-        return ()
-    if action is not None and action != mode:
-        betas = _convert(document, thinking, mode, action)
-        document.note(f"thinking {mode}→{action}")
+        return _think_little(document, rules, move) if mode in _WITHOUT else ()
+    betas = _convert(document, thinking, mode, action, move)
+    document.note(f"thinking {mode}→{action}")
     return betas
-
-
-def _action(mode: str, rules: Rewrite, subject: Subject) -> str | None:
-    if mode in rules.thinking:
-        return _destination(mode, rules)
-    if rules.thinking or (subject.model == subject.client_model and subject.effort is None):
-        return None  # the provider's table, or the client, knows better what the model takes than its name tells
-    known = generation(subject.model)
-    if known is None:
-        return None
-    if mode == "adaptive" and known < FIRST_ADAPTIVE:
-        return "enabled" if known >= FIRST_WITH_THINKING else "drop"
-    if mode == "enabled":
-        return "adaptive" if known >= FIRST_ONLY_ADAPTIVE else "drop" if known < FIRST_WITH_THINKING else None
-    return None
 
 
 def _destination(mode: str, rules: Rewrite) -> str | None:
@@ -115,11 +94,23 @@ def _destination(mode: str, rules: Rewrite) -> str | None:
     return way[-1] if len(way) > 1 else None
 
 
-def _convert(document: Document, thinking: dict[str, Any], mode: str, action: str) -> tuple[str, ...]:
+def _think_little(document: Document, rules: Rewrite, move: Move) -> tuple[str, ...]:
+    """A model that always thinks is to answer nevertheless: as little thought as can be, and room for both."""
+    _raise_max_tokens(document, BUDGETS["low"], rules)
+    if move.target is None or "effort" in document.table("output_config"):
+        return ()
+    document.set(("output_config", "effort"), "low")
+    return header_for("output_config.effort")
+
+
+def _convert(document: Document, thinking: dict[str, Any], mode: str, action: str, move: Move) -> tuple[str, ...]:
     effort = document.table("output_config").get("effort")
-    display = {"display": thinking["display"]} if thinking.get("display") in _DISPLAYS else {}
+    shown = _DISPLAYS.get(str(thinking.get("display")))
+    display = {"display": shown} if shown else {}
     if action == "enabled":
         budget = BUDGETS.get(str(effort), DEFAULT_BUDGET) if mode == "adaptive" else DEFAULT_BUDGET
+        if move.target is not None and move.target.budget is not None and effort != "low":
+            budget = move.target.budget
         document.put("thinking", {"type": "enabled", "budget_tokens": budget, **display})
         return ()
     if action == "adaptive":
@@ -147,10 +138,11 @@ def _limit_max_tokens(document: Document, rules: Rewrite) -> None:
         document.note(f"max_tokens {sent}→{rules.max_tokens}")
 
 
-def limit_budget(document: Document, rules: Rewrite) -> None:
+def limit_budget(document: Document, rules: Rewrite, move: Move) -> None:
     """A budget that leaves room to answer; thinking goes where there is none for it.
 
-    What the client sent and no rule has touched is between it and the provider.
+    What the client sent and no rule has touched is between it and the provider. Anthropic's models get the budget that
+    Claude Code sends them, one token below max_tokens.
     """
     bounded = rules.thinking or rules.thinking_budget or "least_thinking_budget" in rules.model_fields_set
     if not (bounded or document.differs("thinking") or document.differs("max_tokens")):
@@ -161,7 +153,9 @@ def limit_budget(document: Document, rules: Rewrite) -> None:
         return
     least = rules.least_thinking_budget
     wanted = max(budget, least)
-    room = most - ROOM_TO_ANSWER if isinstance(most, int) else wanted  # token counts are asked without max_tokens
+    usual = move.target is not None and isinstance(most, int) and budget < most
+    # Token counts are asked without max_tokens.
+    room = wanted if usual or not isinstance(most, int) else most - ROOM_TO_ANSWER
     fitting = min(wanted, room, rules.thinking_budget or wanted)
     if fitting < least:
         document.remove("thinking")
@@ -169,22 +163,6 @@ def limit_budget(document: Document, rules: Rewrite) -> None:
     elif fitting != budget:
         document.put("thinking", {**thinking, "budget_tokens": fitting})
         document.note(f"budget_tokens {budget}→{fitting}")
-
-
-def fit_effort(document: Document, subject: Subject) -> None:
-    """Older models refuse the effort that the model the client asked for takes; Opus 4.5 was the first to know it."""
-    known = generation(subject.model)
-    if subject.model == subject.client_model or known is None or known >= FIRST_ADAPTIVE:
-        return
-    if "opus-4-5" not in subject.model and document.drop(("output_config", "effort")):
-        document.note("drop output_config.effort")
-
-
-def fit_sampling(document: Document, subject: Subject) -> None:
-    """Newer models refuse the sampling parameters that the model the client asked for still took."""
-    known, asked = generation(subject.model), generation(subject.client_model)
-    if known is not None and known >= FIRST_ONLY_ADAPTIVE and asked is not None and asked < FIRST_ONLY_ADAPTIVE:
-        _drop_sampling(document)
 
 
 def stop_thinking(document: Document) -> None:

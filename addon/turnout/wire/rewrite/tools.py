@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from turnout.settings.rewriting import Rewrite
+from turnout.settings.rewriting import Pair, Rewrite
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.thoughts import can_be_off
 from turnout.wire.rewrite.tree import Node, is_list, opened, opened_elements, text
 
 
-def fit_tools(document: Document, rules: Rewrite) -> None:
-    if rules.tool_fields is None and rules.server_tools is None and not rules.refused_tools:
+def fit_tools(document: Document, rules: Rewrite, unpaired: tuple[Pair, ...]) -> None:
+    """`unpaired`: the pairs of which the provider takes no beta, so that their tools mean nothing to it."""
+    idle = frozenset(name for pair in unpaired for name in pair.tools)
+    if rules.tool_fields is None and rules.server_tools is None and not rules.refused_tools and not idle:
         return
     tools = document.blocks("tools")
     if tools is None:
         return
     members = [opened(tool) for tool in tools]
-    kept = [(raw, tool) for raw, tool in zip(tools, members, strict=True) if _is_offered(tool, rules)]
+    kept = [(raw, tool) for raw, tool in zip(tools, members, strict=True) if _is_offered(tool, rules, idle)]
     fitted = [_known_fields(raw, tool, rules) for raw, tool in kept]
     if len(kept) < len(tools):
         document.note("server_tools")
@@ -43,9 +45,11 @@ def _typed(tool: Node) -> str:
     return "" if name == "custom" else name
 
 
-def _is_offered(tool: Node, rules: Rewrite) -> bool:
+def _is_offered(tool: Node, rules: Rewrite, idle: frozenset[str]) -> bool:
     name = _typed(tool)
-    return not name or rules.executes(name)
+    if name:
+        return rules.executes(name)
+    return not (idle and isinstance(tool, dict) and text(tool.get("name")) in idle)
 
 
 def _known_fields(raw: Node, tool: Node, rules: Rewrite) -> Node:
