@@ -137,8 +137,14 @@ class Exchange:
 
     @property
     def session(self) -> str | None:
-        """Claude Code's session id, the key of session affinity. None for one that is too long to be remembered."""
-        found = self.request.headers.get("x-claude-code-session-id")
+        """Claude Code's session id, the key of session affinity, with the agent's: its turns are its own.
+
+        None for one that is too long to be remembered.
+        """
+        headers = self.request.headers
+        found, agent = headers.get("x-claude-code-session-id"), headers.get("x-claude-code-agent-id")
+        if found is not None and agent is not None:
+            found = f"{found} {agent}"
         return found if found is not None and len(found) <= LONGEST_SESSION else None
 
 

@@ -23,6 +23,35 @@ def test_the_target_that_served_comes_first(affinity: Affinity) -> None:
     assert affinity.prefer("s", "opus", PLAN) == (THIRD, FIRST, SECOND)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "begins", "home"),
+    [("", True, True), ("p2", False, True), ("p1", False, False), ("", False, False), ("p1", True, True)],
+)
+def test_it_goes_home_when_a_turn_begins(affinity: Affinity, prompt: str, begins: bool, home: bool) -> None:
+    """A new prompt, or one that answers no tool. Whether the better target rests is for its cooldown to say."""
+    affinity.served("s", "opus", THIRD, prompt="p1")
+    preferred = affinity.prefer("s", "opus", PLAN, prompt=prompt, begins_turn=lambda: begins)
+    assert preferred == (PLAN if home else (THIRD, FIRST, SECOND))
+
+
+def test_without_ids_of_prompts_before_one_is_no_news(affinity: Affinity) -> None:
+    affinity.served("s", "opus", SECOND)
+    assert affinity.prefer("s", "opus", PLAN, prompt="p2")[0] == SECOND
+
+
+def test_who_is_at_home_is_not_looked_into(affinity: Affinity) -> None:
+    """The last messages are read only where that decides something."""
+
+    def look() -> bool:
+        raise AssertionError
+
+    affinity.served("s", "opus", FIRST)
+    assert affinity.prefer("s", "opus", PLAN, begins_turn=look) == PLAN
+    assert affinity.prefer("t", "opus", PLAN, begins_turn=look) == PLAN
+    affinity.served("u", "opus", SECOND, prompt="p1")
+    assert affinity.prefer("u", "opus", PLAN, prompt="p2", begins_turn=look) == PLAN
+
+
 def test_it_moves_on_failover(affinity: Affinity) -> None:
     affinity.served("s", "opus", FIRST)
     affinity.served("s", "opus", SECOND)

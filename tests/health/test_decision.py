@@ -24,9 +24,13 @@ def step(
     retry_after: float | None = None,
     retryable: bool | None = None,
     timed_out: bool = False,
+    spent: float = 0.0,
+    alternatives: bool = False,
 ) -> Step:
     judgement = Judgement(verdict, "", retry_after=retry_after, retryable=retryable, timed_out=timed_out)
-    return decide(judgement, owned=owned, retries=retries, waited=waited, retry=retry)
+    return decide(
+        judgement, owned=owned, retries=retries, waited=waited, retry=retry, spent=spent, alternatives=alternatives
+    )
 
 
 @pytest.mark.parametrize("verdict", [Verdict.TRANSIENT, Verdict.OVERLOADED])
@@ -37,6 +41,26 @@ def test_waits_double_up_to_the_budget(verdict: Verdict) -> None:
         waits.append(then.delay)
     assert waits == [0.5, 1.0, 2.0]
     assert then == NEXT
+
+
+@pytest.mark.parametrize(
+    ("retries", "spent", "expected"),
+    [(0, 0.01, Step("retry", 0.5)), (0, 0.5, Step("retry", 0.5)), (0, 0.51, NEXT), (1, 0.02, NEXT), (0, 30.0, NEXT)],
+)
+@pytest.mark.parametrize("verdict", [Verdict.TRANSIENT, Verdict.OVERLOADED])
+def test_a_second_for_all_tries_where_another_target_is_ready(
+    verdict: Verdict, retries: int, spent: float, expected: Step
+) -> None:
+    """Four tries at a dead primary took 3.5 s. The time of the attempts themselves counts as well."""
+    assert step(verdict, retries=retries, spent=spent, alternatives=True) == expected
+    assert step(verdict, retries=retries, spent=spent).action == "retry", "without one there is nothing to hurry to"
+    said = Retry(max_elapsed=5)
+    assert step(verdict, retries=retries, spent=spent, alternatives=True, retry=said).action == "retry"
+
+
+def test_a_told_wait_beyond_a_second_is_not_waited_for_where_another_target_is_ready() -> None:
+    assert step(Verdict.THROTTLE, retry_after=2.0, alternatives=True) == NEXT
+    assert step(Verdict.THROTTLE, retry_after=0.9, alternatives=True) == Step("retry", 0.9)
 
 
 @pytest.mark.parametrize(

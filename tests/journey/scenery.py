@@ -90,9 +90,12 @@ def settings(*providers: Provider, to: tuple[str, ...] = (), retry: Mapping[str,
     return Settings.model_validate({"providers": by_name, "routes": [route], "retry": retry})
 
 
-def request(model: str = "m", *, session: str | None = None, **fields: Any) -> ClientRequest:
+def request(
+    model: str = "m", *, session: str | None = None, agent: str | None = None, prompt: str | None = None, **fields: Any
+) -> ClientRequest:
     body = json.dumps({"model": model, "max_tokens": 64_000, "messages": [], **fields}).encode()
-    headers = {} if session is None else {"x-claude-code-session-id": session}
+    names = {"session-id": session, "agent-id": agent, "prompt-id": prompt}
+    headers = {f"x-claude-code-{name}": value for name, value in names.items() if value is not None}
     return ClientRequest("POST", "/v1/messages", headers, body)
 
 

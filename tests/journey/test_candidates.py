@@ -9,6 +9,7 @@ import pytest
 from tests.journey.scenery import Scene, answer, candidate_of, provider, sent
 from turnout.exchange import LocalAnswer, Target
 from turnout.health.cooldown import Cooldowns
+from turnout.health.slots import Slots
 from turnout.health.waiting import Wait
 from turnout.journey.candidates import (
     BUSY_RETRY,
@@ -27,7 +28,7 @@ FIRST, SECOND = provider("first"), provider("second")
 
 async def listed(journey: Journey, candidates: Candidates | None = None) -> tuple[list[Candidate], Obstacles]:
     obstacles = Obstacles()
-    found = candidates or Candidates(Cooldowns())
+    found = candidates or Candidates(Cooldowns(), Slots())
     return [each async for each in found.of(journey, obstacles)], obstacles
 
 
@@ -79,7 +80,7 @@ async def test_cooldowns_guard_all_but_a_client_with_no_alternative(
 async def test_round_robin_begins_with_the_next_credential_each_time(scene: Scene) -> None:
     scene.chain.labels.update(first=("one", "two", "three"), second=("one", "two"))
     scene.configure(provider("first", rotate="round-robin"), SECOND)
-    candidates = Candidates(Cooldowns())
+    candidates = Candidates(Cooldowns(), Slots())
     orders = [told((await listed(scene.open(), candidates))[0]) for _ in range(4)]
     assert [order[0] for order in orders] == ["first/m one", "first/m two", "first/m three", "first/m one"]
     assert orders[1] == ["first/m two", "first/m three", "first/m one", "second/m one", "second/m two"]
@@ -88,7 +89,7 @@ async def test_round_robin_begins_with_the_next_credential_each_time(scene: Scen
 
 async def test_one_credential_does_not_rotate(scene: Scene) -> None:
     scene.configure(provider("first", rotate="round-robin"))
-    candidates = Candidates(Cooldowns())
+    candidates = Candidates(Cooldowns(), Slots())
     assert told((await listed(scene.open(), candidates))[0]) == ["first/m key"]
     scene.chain.labels["first"] = ("one", "two")
     assert told((await listed(scene.open(), candidates))[0]) == ["first/m one", "first/m two"], "none was passed over"
@@ -207,7 +208,7 @@ def test_why_nothing_could_be_tried(scene: Scene) -> None:
     scene.configure(FIRST, SECOND)
     scene.cool("first", "quota_model", 300)
     scene.cool("second", "throttle", 20)
-    candidates, obstacles = Candidates(scene.dispatcher.cooldowns), Obstacles()
+    candidates, obstacles = Candidates(scene.dispatcher.cooldowns, scene.dispatcher.slots), Obstacles()
     obstacles.counts["busy"] = 2
     obstacles.missing.append("third (env:KEY)")
     exchange = scene.open().exchange
@@ -227,7 +228,8 @@ def test_who_is_being_probed(scene: Scene) -> None:
     scene.configure(FIRST)
     scene.cool("first", "quota_model", 300)
     scene.clock.now += 400
-    candidates, obstacles, candidate = Candidates(scene.dispatcher.cooldowns), Obstacles(), candidate_of(FIRST)
+    candidates = Candidates(scene.dispatcher.cooldowns, scene.dispatcher.slots)
+    obstacles, candidate = Obstacles(), candidate_of(FIRST)
     claim = scene.dispatcher.cooldowns.claim(*candidate.key)
     exchange = scene.open().exchange
     candidates.cools(exchange, candidate, obstacles)
@@ -242,7 +244,7 @@ def test_who_is_being_probed(scene: Scene) -> None:
 
 
 def test_nothing_stood_in_the_way() -> None:
-    blocked = Candidates(Cooldowns()).blocked(Obstacles(estimate=True))
+    blocked = Candidates(Cooldowns(), Slots()).blocked(Obstacles(estimate=True))
     assert (blocked.counts, blocked.waits, blocked.missing, blocked.estimate) == ({}, (), (), True)
 
 
@@ -253,3 +255,26 @@ async def test_only_the_way_to_the_first_attempt_is_told(scene: Scene) -> None:
     await scene.try_next(journey)
     note_skipped(journey.exchange, "after")
     assert journey.exchange.skipped == ["before"]
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "ready"),
+    [("", True), ("cooling", False), ("busy", False), ("no credential", False), ("tried", False), ("too small", False)],
+)
+async def test_whether_another_target_is_ready(scene: Scene, obstacle: str, ready: bool) -> None:
+    """Patience with a target that fails is for want of a better one."""
+    scene.configure(FIRST, provider("second", max_concurrent=1, context_lengths={"*": 1000}))
+    journey = scene.open()
+    await scene.try_next(journey)
+    if obstacle == "cooling":
+        scene.cool("second")
+    elif obstacle == "busy":
+        scene.occupy("second")
+    elif obstacle == "no credential":
+        scene.chain.labels["second"] = ()
+    elif obstacle == "tried":
+        journey.tried.add(candidate_of(SECOND).key)
+    elif obstacle == "too small":
+        journey.too_long_for = 2000
+    candidates = Candidates(scene.dispatcher.cooldowns, scene.dispatcher.slots)
+    assert await candidates.another_is_ready(journey) is ready

@@ -626,11 +626,68 @@ async def _served_by_the_second(scene: Scene, **opened: Any) -> None:
     scene.clock.now += 301
 
 
-async def test_a_session_stays_where_it_was_served(scene: Scene) -> None:
+RESULT = [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "x"}]}]
+
+
+async def test_a_session_stays_where_it_was_served_while_a_turn_lasts(scene: Scene) -> None:
     scene.configure(FIRST, SECOND)
-    await _served_by_the_second(scene, session="s")
-    assert scene.open(session="s").exchange.plan == (Target("second"), Target("first"))
-    assert scene.open(session="t").exchange.plan == (Target("first"), Target("second"))
+    await _served_by_the_second(scene, session="s", prompt="p1")
+    here, home = (Target("second"), Target("first")), (Target("first"), Target("second"))
+    assert scene.open(session="s", messages=RESULT).exchange.plan == here
+    assert scene.open(session="s", messages=RESULT, prompt="p1").exchange.plan == here
+    assert scene.open(session="s", messages=RESULT, prompt="p2").exchange.plan == home
+    assert scene.open(session="s").exchange.plan == home
+    assert scene.open(session="t", messages=RESULT).exchange.plan == home
+
+
+async def test_the_turns_of_an_agent_are_its_own(scene: Scene) -> None:
+    """It works beside the session's own turn, and begins and ends when it likes."""
+    scene.configure(FIRST, SECOND)
+    await _served_by_the_second(scene, session="s", agent="a")
+    assert scene.open(session="s", agent="a", messages=RESULT).exchange.plan[0] == Target("second")
+    assert scene.open(session="s", agent="b", messages=RESULT).exchange.plan[0] == Target("first")
+    assert scene.open(session="s", messages=RESULT).exchange.plan[0] == Target("first")
+
+
+async def _ask(scene: Scene, down: bool, **opened: Any) -> str:
+    """One request of a session; who served it in the end."""
+    journey = scene.open(**opened)
+    while True:
+        tried = await scene.try_next(journey)
+        if not (down and tried.startswith("first/")):
+            break
+        await scene.fails(journey, "overloaded")
+    scene.dispatcher.first_event(journey)
+    scene.dispatcher.served(journey, 200)
+    scene.dispatcher.close(journey, "served")
+    return tried
+
+
+@pytest.mark.parametrize("outage", [1, 19, 30, 65, 300, 3600])
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+async def test_one_long_session_is_home_within_half_a_minute(
+    scene: Scene, outage: float, jitter: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its requests come second by second, and each is served elsewhere until then."""
+    monkeypatch.setattr(scene.dispatcher.cooldowns, "_jitter", lambda: jitter)
+    scene.configure(FIRST, SECOND)
+    recovery = scene.clock.now + outage
+    while (by := await _ask(scene, scene.clock.now < recovery, session="s")) == "second/key":
+        scene.clock.now += 1
+    assert by == "first/key" and scene.clock.now <= recovery + 30
+    assert await _ask(scene, False, session="s", messages=RESULT) == "first/key"
+
+
+async def test_sessions_come_home_one_by_one_until_one_is_served(scene: Scene) -> None:
+    scene.configure(FIRST, SECOND)
+    for session in ("s", "t"):
+        await _ask(scene, True, session=session)
+    scene.clock.now += 20
+    probe, other = scene.open(session="s"), scene.open(session="t")
+    assert await scene.try_next(probe) == "first/key"
+    assert await scene.try_next(other) == "second/key", "the probe is under way"
+    scene.dispatcher.first_event(probe)
+    assert await _ask(scene, False, session="t") == "first/key"
 
 
 @pytest.mark.parametrize("status", [200, 400])

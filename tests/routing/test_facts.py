@@ -146,3 +146,40 @@ BASH = {"name": "Bash"}
 )
 def test_tools_without_which_an_answer_would_be_made_up(fields: dict[str, Any], needed: tuple[str, ...]) -> None:
     assert facts(**fields).needed_tools == needed
+
+
+RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": "x"}]}
+CALL = {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}]}
+REMINDER = {"role": "system", "content": [], "output_config": {"effort": "medium"}}
+
+
+@pytest.mark.parametrize(
+    ("messages", "begins"),
+    [
+        ([{"role": "user", "content": "hello"}], True),
+        ([{"role": "user", "content": [{"type": "text", "text": "hello"}]}, REMINDER], True),
+        ([CALL, {"role": "user", "content": [RESULT]}], False),
+        ([CALL, {"role": "user", "content": [RESULT, {"type": "text", "text": "go on"}]}, REMINDER, REMINDER], False),
+        ([CALL, {"role": "user", "content": [RESULT]}, {"role": "assistant", "content": "I will"}], False),
+        ([CALL, {"role": "user", "content": [RESULT]}, CALL, {"role": "user", "content": "hello"}], True),
+        ([{"role": "user", "content": [{"type": "text", "text": "tool_result"}]}], True),
+        ([REMINDER], True),
+        ([], True),
+        ("x", True),
+        ([{"role": "user", "content": [1]}], True),
+        (["x"], True),
+    ],
+)
+def test_whether_a_turn_begins(messages: object, begins: bool) -> None:
+    """Between a tool's call and what comes after its result, a turn is under way."""
+    assert facts(messages=messages).begins_turn is begins
+
+
+def test_only_the_last_messages_are_decoded() -> None:
+    """What lies before them need not even be messages."""
+    assert facts(b'{"model":"m","messages":[{"role":1},2,{"role":"user","content":"x"}]}').begins_turn
+
+
+def test_the_prompt() -> None:
+    assert facts().prompt == ""
+    assert facts(headers={"x-claude-code-prompt-id": "p" * 100}).prompt == "p" * 64

@@ -22,26 +22,39 @@ _NEXT = Step("next")
 
 _ANSWERS = frozenset({Verdict.OK, Verdict.REQUEST, Verdict.CANCELLED})
 _ABOUT_THE_CREDENTIAL = frozenset({Verdict.CREDENTIAL, Verdict.NOT_FOUND})
-_WAITING_HELPS = frozenset({Verdict.TRANSIENT, Verdict.OVERLOADED, Verdict.THROTTLE})
+WAITING_HELPS = frozenset({Verdict.TRANSIENT, Verdict.OVERLOADED, Verdict.THROTTLE})
+"""Verdicts after which the same target may be tried again."""
+
+BRIEF = 1.0
+"""Seconds for all tries at one target while another is ready, unless `retry.max_elapsed` says otherwise: what fails at
+once fails again, and the client waits."""
 
 MOST_RETRIES = 10
 """At one target. Waits of a millisecond would let thousands of attempts into the budget of time."""
 
 
 def decide(
-    judgement: Judgement, *, owned: bool, retries: int, waited: float, retry: Retry, alternatives: bool = False
+    judgement: Judgement,
+    *,
+    owned: bool,
+    retries: int,
+    waited: float,
+    retry: Retry,
+    spent: float = 0.0,
+    alternatives: bool = False,
 ) -> Step:
     """The step after this judgement.
 
     `owned`: the credential is Turnout's own, not the client's. `retries`: same-target retries made so far at this
-    target; `waited`: seconds spent waiting between them. `alternatives`: another target of the plan can still be tried.
+    target; `waited`: seconds spent waiting between them. `spent`: seconds since the first try at this target.
+    `alternatives`: another target of the plan is ready to be tried.
     """
     verdict = judgement.verdict
     if verdict in _ANSWERS:
         return _STOP
     if verdict in _ABOUT_THE_CREDENTIAL and not owned and judgement.page is None and not judgement.of_account:
         return _STOP
-    if verdict not in _WAITING_HELPS or judgement.retryable is False or judgement.timed_out:
+    if verdict not in WAITING_HELPS or judgement.retryable is False or judgement.timed_out:
         return _NEXT
     if verdict is Verdict.THROTTLE and judgement.retry_after is None:
         return _NEXT
@@ -49,7 +62,10 @@ def decide(
         return _NEXT
     delay = max(_backoff(retries, retry), judgement.retry_after or 0.0)
     # A delay of nothing would never use up the budget.
-    return Step("retry", delay) if 0 < delay <= retry.max_elapsed - waited else _NEXT
+    left = retry.max_elapsed - waited
+    if alternatives and "max_elapsed" not in retry.model_fields_set:
+        left = min(left, BRIEF - spent)
+    return Step("retry", delay) if 0 < delay <= left else _NEXT
 
 
 def _backoff(retries: int, retry: Retry) -> float:

@@ -36,7 +36,7 @@ class _Pool:
 
     def take(self) -> bool:
         """Take a slot at once, unless all are in use; a slot that comes free goes to those who wait."""
-        if not self._has_room():
+        if not self.has_room():
             return False
         self.in_use += 1
         return True
@@ -65,13 +65,13 @@ class _Pool:
 
     def wake(self) -> None:
         """Hand free slots to those who wait, first come first served."""
-        while self.waiting and self._has_room():
+        while self.waiting and self.has_room():
             turn = self.waiting.popleft()
             if not turn.done():
                 self.in_use += 1
                 turn.set_result(None)
 
-    def _has_room(self) -> bool:
+    def has_room(self) -> bool:
         return self.limit is None or self.in_use < self.limit
 
 
@@ -94,6 +94,11 @@ class Slots:
             pool.limit = limits.get(name)
             pool.wake()
         self._pools = {name: pool for name, pool in self._pools.items() if name in limits or not pool.idle}
+
+    def has_room(self, provider: str) -> bool:
+        """Whether a slot of the provider is free now."""
+        pool = self._pools.get(provider)
+        return pool is None or pool.has_room()
 
     def take(self, provider: str) -> Lease | None:
         """A slot of the provider if one is free now and nobody waits for it."""

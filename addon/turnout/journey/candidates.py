@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from turnout.credentials.chain import Credential
 from turnout.exchange import Exchange, Target
 from turnout.health.cooldown import Cooldowns
+from turnout.health.slots import Slots
 from turnout.health.verdict import Verdict
 from turnout.health.waiting import Wait
 from turnout.journey.state import Blocked, Candidate, Journey
@@ -37,8 +38,9 @@ class Obstacles:
 class Candidates:
     """Lists candidates, and tells what became of those that could not be tried."""
 
-    def __init__(self, cooldowns: Cooldowns) -> None:
+    def __init__(self, cooldowns: Cooldowns, slots: Slots) -> None:
         self._cooldowns = cooldowns
+        self._slots = slots
         self._rotation: Counter[str] = Counter()
 
     async def of(self, journey: Journey, obstacles: Obstacles) -> AsyncGenerator[Candidate, None]:
@@ -83,12 +85,27 @@ class Candidates:
             obstacles.missing.append(f"{provider.name} ({looked_for(journey.setup.settings, provider)})")
             note_skipped(exchange, f"{provider.name} without credential")
         model = model_of(target, provider, exchange.request.model)
-        scope = model if exchange.endpoint == "messages" else f"{model} (count_tokens)"
+        scope = _scope(exchange, model)
         alone = len(exchange.plan) == 1
         return [
             Candidate(target, provider, model, credential, scope, guarded=credential.owned or not alone)
             for credential in self._rotated(provider, credentials)
         ]
+
+    async def another_is_ready(self, journey: Journey) -> bool:
+        """Whether a provider of the plan that has not been tried could be asked at once."""
+        exchange, tried = journey.exchange, {provider for provider, _, _ in journey.tried}
+        for target in exchange.plan:
+            provider = journey.setup.settings.providers[target.provider]
+            if provider.name in tried or not _has_room(journey, target, provider):
+                continue
+            if not self._slots.has_room(provider.name):
+                continue
+            scope = _scope(exchange, model_of(target, provider, exchange.request.model))
+            for credential in await journey.setup.chain.resolve(provider, exchange.request.headers):
+                if self._cooldowns.state(provider.name, credential.fingerprint, scope) is None:
+                    return True
+        return False
 
     def _rotated(self, provider: Provider, credentials: list[Credential]) -> list[Credential]:
         if provider.rotate != "round-robin" or len(credentials) < 2:
@@ -152,6 +169,10 @@ def context_length(provider: Provider, model: str) -> int | None:
     name = model.lower()
     lengths = (length for glob, length in provider.context_lengths.items() if fnmatchcase(name, glob.lower()))
     return next(lengths, None)
+
+
+def _scope(exchange: Exchange, model: str) -> str:
+    return model if exchange.endpoint == "messages" else f"{model} (count_tokens)"
 
 
 def _has_room(journey: Journey, target: Target, provider: Provider) -> bool:

@@ -15,11 +15,11 @@ from turnout.errors import InvalidRequest
 from turnout.exchange import Attempt, ClientRequest, Endpoint, Exchange, LocalAnswer, Outgoing
 from turnout.health.affinity import Affinity
 from turnout.health.cooldown import Claim, Cooldowns
-from turnout.health.decision import decide
+from turnout.health.decision import WAITING_HELPS, decide
 from turnout.health.slots import Slots
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.health.waiting import Wait
-from turnout.journey.candidates import Candidates, Obstacles, has_others, note_skipped
+from turnout.journey.candidates import Candidates, Obstacles, note_skipped
 from turnout.journey.correction import correct, described
 from turnout.journey.counting import estimated_count
 from turnout.journey.endings import nothing_to_try, own_error
@@ -47,7 +47,7 @@ class Dispatcher:
         self.pinned: str | None = None
         self.counts: Counter[str] = Counter()
         self._recent: defaultdict[str, deque[int | str]] = defaultdict(lambda: deque(maxlen=REMEMBERED_STATUSES))
-        self._candidates = Candidates(self.cooldowns)
+        self._candidates = Candidates(self.cooldowns, self.slots)
         self._providers: Mapping[str, Provider] = {}
 
     def configure(self, settings: Settings) -> None:
@@ -76,14 +76,23 @@ class Dispatcher:
             raise InvalidRequest(f"{pinned} is not a configured provider. Known: {', '.join(setup.settings.providers)}")
         plan = make_plan(facts, setup.settings, pinned or self.pinned)
         exchange = Exchange(request=request, endpoint=endpoint)
-        preferred = self.affinity.prefer(exchange.session, plan.route, plan.targets)
+        preferred = self.affinity.prefer(
+            exchange.session, plan.route, plan.targets, prompt=facts.prompt, begins_turn=lambda: facts.begins_turn
+        )
         exchange.plan = with_tools_first(preferred, facts, setup.settings)
         needed = facts.needed_tools if endpoint == "messages" else ()
         if needed:
             exchange.plan = able(exchange, exchange.plan, needed, setup.settings, self.knowledge)
         self.counts["open"] += 1
         detour = exchange.plan != preferred
-        return Journey(exchange=exchange, setup=setup, route=plan.route, detour=detour, needed_tools=needed)
+        return Journey(
+            exchange=exchange,
+            setup=setup,
+            route=plan.route,
+            prompt=facts.prompt,
+            detour=detour,
+            needed_tools=needed,
+        )
 
     async def advance(self, journey: Journey) -> Outgoing | LocalAnswer:
         """The next attempt of the exchange, or its last answer when nothing is left to try."""
@@ -96,7 +105,7 @@ class Dispatcher:
             if isinstance(found, Blocked):
                 return await self._ending(journey, found)
             candidate = found
-            journey.retries = 0
+            journey.retries, journey.arrived = 0, time.monotonic()
             journey.output_limit = None
         journey.current, journey.repeat = candidate, False
         journey.tried.add(candidate.key)
@@ -199,8 +208,9 @@ class Dispatcher:
             owned=candidate.credential.owned,
             retries=journey.retries,
             waited=journey.waited,
+            spent=time.monotonic() - journey.arrived,
             retry=journey.setup.settings.retry,
-            alternatives=has_others(journey),
+            alternatives=judgement.verdict in WAITING_HELPS and await self._candidates.another_is_ready(journey),
         )
         journey.release_slot()
         if step.action == "retry" and await self._pause(journey, step.delay):
@@ -289,7 +299,7 @@ class Dispatcher:
         attempt.reason = attempt.reason or (f"{status}" if status >= 400 else "")
         self._recent[candidate.provider.name].append(status)
         if attempt.verdict == Verdict.OK and journey.exchange.endpoint == "messages" and not journey.detour:
-            self.affinity.served(journey.exchange.session, journey.route, candidate.target)
+            self.affinity.served(journey.exchange.session, journey.route, candidate.target, prompt=journey.prompt)
 
     def close(self, journey: Journey, outcome: str) -> None:
         """The exchange is over. `outcome` is `served` or `failed`, for the counters. Nothing is held afterwards.

@@ -50,7 +50,9 @@ def plan_of(request: ClientRequest, settings: Settings, pinned: str | None, affi
     preferred = plan.targets
     if affinity is not None:
         session = Exchange(request=request, endpoint="messages").session
-        preferred = affinity.prefer(session, plan.route, preferred)
+        preferred = affinity.prefer(
+            session, plan.route, preferred, prompt=facts.prompt, begins_turn=lambda: facts.begins_turn
+        )
     return Plan(plan.route, with_tools_first(preferred, facts, settings))
 
 

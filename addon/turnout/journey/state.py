@@ -62,12 +62,16 @@ class Journey:
     exchange: Exchange
     setup: Setup
     route: str
+    prompt: str = ""
+    """The id of the prompt that the request belongs to, if the client tells it."""
     current: Candidate | None = None
     repeat: bool = False
     """The next attempt goes to the current candidate again."""
     retries: int = 0
     waited: float = 0.0
     """Seconds waited for same-target retries so far."""
+    arrived: float = 0.0
+    """When the current candidate was chosen (`time.monotonic`)."""
     claim: Claim | None = None
     """The current candidate's claim on the cooldowns, while it has not been settled."""
     lease: Lease | None = None

@@ -21,6 +21,27 @@ _RUN_BY_PROVIDER = re.compile(rb'"(?:web_search|web_fetch|code_execution)_\d{8}"
 
 _IMAGE = re.compile(rb'"type"\s*:\s*"image"')
 
+_LONGEST_PROMPT_ID = 64
+_NONE = msgspec.Raw(b"[]")
+
+
+class _Block(msgspec.Struct):
+    type: str = ""
+
+
+class _Message(msgspec.Struct):
+    role: str = ""
+    content: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_MESSAGE = msgspec.json.Decoder(_Message)
+_BLOCKS = msgspec.json.Decoder(list[_Block])
+
+
+def _blocks(content: msgspec.Raw) -> list[_Block]:
+    return _BLOCKS.decode(content) if bytes(memoryview(content)[:64]).lstrip()[:1] == b"[" else []
+
 
 class Facts:
     """Facts of one request. Nothing is decoded before it is asked for, and never the messages."""
@@ -85,6 +106,29 @@ class Facts:
         forced = choice.get("name") if isinstance(choice, Mapping) and choice.get("type") == "tool" else None
         needed = run if len(run) == len(tools) else [tool for tool in run if tool.get("name") == forced]
         return tuple(dict.fromkeys(tool["type"] for tool in needed))
+
+    @cached_property
+    def begins_turn(self) -> bool:
+        """The user says something, and does not merely hand in what tools have found.
+
+        Only the last messages are decoded, of those only the types of their blocks. Claude Code puts its reminders
+        behind them, with the role of the system.
+        """
+        try:
+            for raw in reversed(_LIST.decode(self._request.fields.get("messages", _NONE))):
+                message = _MESSAGE.decode(raw)
+                if message.role == "user":
+                    return not any(block.type == "tool_result" for block in _blocks(message.content))
+                if message.role == "assistant":
+                    return False
+        except UNREADABLE:
+            pass
+        return True
+
+    @property
+    def prompt(self) -> str:
+        """The id that Claude Code gives to a prompt and all requests of its turn; empty when it sends none."""
+        return self._request.headers.get("x-claude-code-prompt-id", "")[:_LONGEST_PROMPT_ID]
 
     @property
     def request_class(self) -> str:

@@ -230,7 +230,8 @@ class Retry(_Table):
     multiplier: float = Field(default=2.0, ge=1)
     max_interval: Wait = 2.0
     max_elapsed: Wait = 5.0
-    """Seconds of waiting in all; 0 switches same-target retries off."""
+    """Seconds of waiting in all; 0 switches same-target retries off. Where it is not given, a target is left after a
+    second while another is ready (`health.decision.BRIEF`)."""
 
 
 class Timeouts(_Table):
