@@ -52,7 +52,7 @@ def decide(
     verdict = judgement.verdict
     if verdict in _ANSWERS:
         return _STOP
-    if verdict in _ABOUT_THE_CREDENTIAL and not owned and judgement.page is None and not judgement.of_account:
+    if verdict in _ABOUT_THE_CREDENTIAL and not owned and not (judgement.of_the_way or judgement.of_account):
         return _STOP
     if verdict not in WAITING_HELPS or judgement.retryable is False or judgement.timed_out:
         return _NEXT

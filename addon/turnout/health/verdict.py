@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
-from types import MappingProxyType
 
 from turnout.health.fault import Fault, read_fault
+from turnout.health.judgement import LONGEST_MESSAGE, NOTHING, Judgement, Outcome, Verdict
 from turnout.health.limits import (
     LONGEST_THROTTLE,
     PlanLimit,
@@ -23,96 +21,11 @@ from turnout.health.limits import (
 from turnout.health.page import Page, read_page
 from turnout.health.transport import never_connected, plain_words
 from turnout.health.wording import About, about
-from turnout.wire.refusal import Overflow, Refusal, read_refusal
+from turnout.wire.refusal import Overflow, read_refusal
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+__all__ = ["Judgement", "Outcome", "Verdict", "judge"]
 
-LONGEST_MESSAGE = 300
 _LONGEST_REASON = 80
-
-
-class Verdict(StrEnum):
-    """What an outcome says about the target and its credential."""
-
-    OK = "ok"
-    QUOTA = "quota"
-    """The credential has used up what it may use; waiting seconds does not help."""
-    QUOTA_MODEL = "quota_model"
-    """The same for one model family; the credential still serves others."""
-    THROTTLE = "throttle"
-    """Too much at once; over in seconds or minutes."""
-    THROTTLE_REQUEST = "throttle_request"
-    """A 429 about this request alone (fast mode, long context); others are served."""
-    OVERLOADED = "overloaded"
-    TRANSIENT = "transient"
-    """Network faults, deadlines, server errors."""
-    CREDENTIAL = "credential"
-    """The credential is refused."""
-    NOT_FOUND = "not_found"
-    """The provider does not have this model or endpoint."""
-    REQUEST = "request"
-    """The request is at fault; no other provider would do better."""
-    CANCELLED = "cancelled"
-    """The client left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an attempt ended, or began to answer."""
-
-    status: int | None = None
-    """None: no response at all."""
-    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    """Lower-case names."""
-    body: bytes = b""
-    """The JSON body of the answer, or the `data` JSON of the first SSE event."""
-    error: str | None = None
-    """Network error, missed deadline or protocol fault, in words: "connect timeout after 10 s", "empty stream"."""
-    cancelled: bool = False
-    """The client left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """A verdict and what follows from the outcome for cooldowns, retries, notes and error bodies."""
-
-    verdict: Verdict
-    reason: str
-    """Short, one line: "429 quota (five_hour)", "529 overloaded", "connection refused"."""
-    until: float | None = None
-    """Unix time at which the provider says it can be used again, as far as that is believed (`health.limits`)."""
-    retry_after: float | None = None
-    """Seconds to wait, in the provider's words or derived from the limits it reports; believed likewise."""
-    error_type: str = "api_error"
-    """The Anthropic `error.type` that fits."""
-    message: str = ""
-    """The provider's own message, at most 300 characters."""
-    retryable: bool | None = None
-    """`x-should-retry` of the provider, or False where it makes no sense; None when the provider did not say."""
-    timed_out: bool = False
-    """A deadline passed: the attempt has cost its full wait already."""
-    unreachable: bool = False
-    """There was no connection."""
-    cools: bool = True
-    """False where the verdict came of something that only this request asks for, so that others may be served."""
-    model_only: bool = False
-    """A refused credential that may still be good for other models."""
-    refusal: Refusal | None = None
-    """What of the request the provider named in refusing it."""
-    asked: str = ""
-    """The address that was asked, where it may be the wrong one."""
-    status: int | None = None
-    """The HTTP status that the error stands for, which is not always the one it came with."""
-    page: Page | None = None
-    """What answered was no API at all."""
-    of_account: bool = False
-    """A refused credential whose account is out of use: to sign in again does not help."""
-
-    @property
-    def overflow(self) -> Overflow | None:
-        """The request is too long for the model."""
-        return self.refusal if isinstance(self.refusal, Overflow) else None
-
 
 # A deadline in the words of the connection and stream watchers; "ended before its first event" is not one.
 _DEADLINE = re.compile(r"\bno first event\b|\btime(?:d )?-?out\b|\bidle\b|\bdeadline\b|\bwithin \d", re.IGNORECASE)
@@ -186,7 +99,7 @@ _ERROR_TYPE_OF_STATUS = {
 }
 
 
-def judge(outcome: Outcome, *, error_codes: Mapping[str, str] = _NOTHING, now: float) -> Judgement:
+def judge(outcome: Outcome, *, error_codes: Mapping[str, str] = NOTHING, now: float) -> Judgement:
     """What the outcome means. Never raises, whatever the provider sent.
 
     `error_codes` maps the provider's own codes or error types to verdict words and wins over the status.
@@ -200,6 +113,9 @@ def judge(outcome: Outcome, *, error_codes: Mapping[str, str] = _NOTHING, now: f
         return Judgement(Verdict.TRANSIENT, _one_line(f"{outcome.status} is no final answer"), retryable=False)
     success = outcome.status <= 299
     fault = read_fault(outcome.body, failed=not success)
+    if 300 <= outcome.status <= 399 and (location := outcome.headers.get("location", "").strip()):
+        reason = f"{outcome.status} moved elsewhere"
+        return Judgement(Verdict.NOT_FOUND, reason, retryable=False, status=outcome.status, location=location)
     if fault is None and (page := read_page(outcome.status, outcome.headers, outcome.body)) is not None:
         return _no_api(outcome, outcome.status, page, now)
     if not success:

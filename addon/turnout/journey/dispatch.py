@@ -10,6 +10,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from contextlib import aclosing
+from dataclasses import replace
 
 from turnout.errors import InvalidRequest
 from turnout.exchange import Attempt, ClientRequest, Endpoint, Exchange, LocalAnswer, Outgoing
@@ -24,6 +25,7 @@ from turnout.journey.correction import correct, described
 from turnout.journey.counting import estimated_count
 from turnout.journey.endings import nothing_to_try, own_error
 from turnout.journey.knowledge import Knowledge
+from turnout.journey.moved import followed, sent_to
 from turnout.journey.state import Blocked, Candidate, Failure, Journey, Setup
 from turnout.journey.tools import able
 from turnout.providers import KINDS
@@ -106,7 +108,8 @@ class Dispatcher:
                 return await self._ending(journey, found)
             candidate = found
             journey.retries, journey.arrived = 0, time.monotonic()
-            journey.output_limit = None
+            journey.output_limit = journey.moved = None
+            journey.moves = 0
         journey.current, journey.repeat = candidate, False
         journey.tried.add(candidate.key)
         exchange = journey.exchange
@@ -121,7 +124,11 @@ class Dispatcher:
             output_limit=journey.output_limit,
         )
         kind = KINDS[candidate.provider.kind]
-        return kind.prepare(exchange, candidate.provider, candidate.model, candidate.credential, shaping)
+        outgoing = kind.prepare(exchange, candidate.provider, candidate.model, candidate.credential, shaping)
+        if journey.moved is not None:
+            outgoing = sent_to(journey.moved, outgoing)
+        journey.sent = replace(outgoing, body=b"")
+        return outgoing
 
     async def _next_candidate(self, journey: Journey) -> Candidate | Blocked:
         """The first candidate that is healthy and has a slot; else one that may be probed; else why there is none."""
@@ -193,6 +200,10 @@ class Dispatcher:
         attempt.status = answer.status if answer else None
         self._recent[candidate.provider.name].append(attempt.status or judgement.reason)
         journey.failures.append(Failure(candidate, judgement, answer))
+        if (moved := followed(journey.sent, judgement, journey.moves)) is not None:
+            journey.moved, journey.moves, journey.repeat = moved, journey.moves + 1, True
+            journey.release_slot()
+            return not journey.exchange.gone
         if refusal is not None:
             attempt.reason = described(refusal, attempt.status)
             action = correct(journey, candidate, refusal, self.knowledge)
@@ -256,7 +267,8 @@ class Dispatcher:
     def last_word(self, journey: Journey, blocked: Blocked | None = None) -> LocalAnswer:
         """The answer to an exchange whose attempts have all failed. `blocked`: what was passed over."""
         waits = [*(blocked.waits if blocked is not None else ()), *map(self._wait_after, journey.failures)]
-        return own_error(journey.failures, [wait for wait in waits if wait is not None])
+        path = journey.exchange.request.path
+        return own_error(journey.failures, [wait for wait in waits if wait is not None], path)
 
     def _wait_after(self, failure: Failure) -> Wait | None:
         """How long what has failed is not to be had: as long as it cools, or as its provider has told."""

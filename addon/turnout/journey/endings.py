@@ -20,6 +20,7 @@ from turnout.health.limits import told_wait
 from turnout.health.verdict import Judgement, Verdict
 from turnout.health.waiting import LONGEST_ASKED, Wait, asked, soonest
 from turnout.journey.foreign import shaped_error, too_long_words, whole_message
+from turnout.journey.moved import moved_words
 from turnout.journey.served import SERVED_BY
 from turnout.journey.state import Blocked, Failure
 
@@ -40,10 +41,10 @@ _PLAN = "anthropic-ratelimit-unified-"
 _SAID_BY_PAGES = {"rate_limit_error", "overloaded_error", "timeout_error", "request_too_large"}
 
 
-def own_error(failures: Sequence[Failure], waits: Sequence[Wait]) -> LocalAnswer:
+def own_error(failures: Sequence[Failure], waits: Sequence[Wait], asked_path: str = "/v1/messages") -> LocalAnswer:
     """The primary's own error with `retry-after`: a first party's unmodified, all others in Anthropic's shape.
 
-    `waits`: how long what the plan has is not to be had, as far as that is known.
+    `waits`: how long what the plan has is not to be had, as far as that is known. `asked_path` is the client's.
     """
     primary = next((failure for failure in failures if _tellable(failure)), failures[0])
     headers: dict[str, str] = {}
@@ -55,7 +56,7 @@ def own_error(failures: Sequence[Failure], waits: Sequence[Wait]) -> LocalAnswer
             if body is not primary.answer.body:
                 headers["content-type"] = "application/json"
     else:
-        status, body = _rebuilt(primary, failures)
+        status, body = _rebuilt(primary, failures, asked_path)
         if primary.answer is not None and SERVED_BY in primary.answer.headers:
             headers[SERVED_BY] = primary.answer.headers[SERVED_BY]
     headers.setdefault("content-type", "application/json")
@@ -127,7 +128,7 @@ def _tellable(failure: Failure) -> bool:
     return foreign and begin in (b"{", b"[") and whole_message(answer.body) != ""
 
 
-def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]:
+def _rebuilt(primary: Failure, failures: Sequence[Failure], asked_path: str) -> tuple[int, bytes]:
     judgement, candidate = primary.judgement, primary.candidate
     if judgement.page is not None:
         kind = judgement.error_type if judgement.error_type in _SAID_BY_PAGES else "api_error"
@@ -135,6 +136,8 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]
             f"{candidate.provider.host} answered {judgement.status} with a {judgement.page}, not as an API does. "
             "Something on the way (a proxy, a firewall, a login page) has answered, or base_url leads elsewhere"
         )
+    elif judgement.location:
+        kind, message = "api_error", moved_words(candidate, judgement, asked_path)
     elif judgement.verdict is Verdict.CREDENTIAL and candidate.credential.owned:
         kind = "api_error"
         said = f": {judgement.message}" if judgement.of_account and judgement.message else ""

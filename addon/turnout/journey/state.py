@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from turnout.credentials.chain import Credential, CredentialChain
-from turnout.exchange import Exchange, LocalAnswer, Target
+from turnout.exchange import Exchange, LocalAnswer, Outgoing, Target
 from turnout.gate.access import Gatekeeper
 from turnout.health.cooldown import Claim
 from turnout.health.slots import Lease
@@ -75,6 +75,12 @@ class Journey:
     claim: Claim | None = None
     """The current candidate's claim on the cooldowns, while it has not been settled."""
     lease: Lease | None = None
+    sent: Outgoing | None = None
+    """The attempt under way, without its body."""
+    moved: Outgoing | None = None
+    """Where the current candidate's provider wants to be asked, if it has said so."""
+    moves: int = 0
+    """How often it has said so."""
     tried: set[tuple[str, str, str]] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     lessons: tuple[Lesson, ...] = ()
