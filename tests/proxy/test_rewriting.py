@@ -508,3 +508,21 @@ async def test_a_model_that_wants_every_thought_back_is_told_not_to_think(
             assert (await ask(client, running.url, {**thinks, "messages": messages})).status_code == 200
     sent = [request.json["thinking"]["type"] for request in upstream.messages]
     assert sent == ["enabled", "disabled", "disabled", "enabled"]
+
+
+async def test_what_a_provider_ran_itself_does_not_spoil_the_conversation(
+    proxy: StartProxy, client: httpx.AsyncClient
+) -> None:
+    """decolua/9router#3685: Anthropic knows neither the tool nor its id, and takes no results from an assistant."""
+    ran = {"type": "server_tool_use", "id": "call_50b8", "name": "analyze_image", "input": {"q": "cat?"}}
+    found = {"type": "tool_result", "tool_use_id": "call_50b8", "content": [{"type": "text", "text": "a cat"}]}
+    answer = [ran, found, {"type": "text", "text": "It is a cat."}]
+    async with ScriptedProvider() as anthropic, ScriptedProvider(strict="nothing") as foreign:
+        running = await proxy(anthropic_table(anthropic) + own("foreign", foreign))
+        messages = [*BODY["messages"], {"role": "assistant", "content": answer}, {"role": "user", "content": "sure?"}]
+        for endpoint in ("", "/count_tokens"):
+            body = {"model": "claude-opus-4-6", "messages": messages, **({} if endpoint else {"max_tokens": 9})}
+            url = f"{running.url}/v1/messages{endpoint}"
+            assert (await client.post(url, json=body, headers=HEADERS)).status_code == 200
+    told = [{"type": "text", "text": text} for text in ('[analyze_image: {"q":"cat?"}]', "a cat", "It is a cat.")]
+    assert [request.json["messages"][1]["content"] for request in anthropic.requests] == [told, told]

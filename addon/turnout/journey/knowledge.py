@@ -92,9 +92,10 @@ class Knowledge:
             self._rules[key] = rules
         if output_limit is not None:
             rules = rules.model_copy(update={"max_tokens": min(output_limit, rules.max_tokens or output_limit)})
+        others = bool(self._signers - {provider.signs_as})
         if rules.signatures == "own" or self.signatures.knows_others_than(provider.signs_as):
-            return Shaping(rules, self.signatures.minted_by)
-        return Shaping(rules, others_answer=bool(self._signers - {provider.signs_as}))
+            return Shaping(rules, self.signatures.minted_by, others_answer=others)
+        return Shaping(rules, others_answer=others)
 
     def runs(self, provider: Provider, endpoint: Endpoint, model: str, tools: Sequence[str]) -> bool:
         """Whether a model is offered with one of these tools of Anthropic's, as far as is known."""

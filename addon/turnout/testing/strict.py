@@ -11,19 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from turnout.testing.refusal import Refusal, require
 from turnout.testing.strict_models import generation, model_violation
+from turnout.testing.turns import check_answer
 from turnout.testing.wire import RecordedRequest
 
+__all__ = ["Credential", "Refusal", "check_count_tokens", "check_credential", "check_messages", "violations"]
+
 MAX_BODY = 32_000_000
-
-
-@dataclass
-class Refusal(Exception):
-    """An answer of the validator: status, error type and message."""
-
-    status: int
-    type: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +142,11 @@ def check_messages(request: RecordedRequest) -> None:
     """POST /v1/messages. Raises Refusal."""
     body = _checked_body(request)
     _known_fields(body, GA_FIELDS, request)
-    _require(type(body.get("max_tokens")) is int and body["max_tokens"] >= 0, "max_tokens: Field required")
-    _require(isinstance(body.get("stream", False), bool), "stream: Input should be a valid boolean")
+    require(type(body.get("max_tokens")) is int and body["max_tokens"] >= 0, "max_tokens: Field required")
+    require(isinstance(body.get("stream", False), bool), "stream: Input should be a valid boolean")
     _thinking(body, request)
     wrong = model_violation(body, request.lower["anthropic-version"])
-    _require(wrong is None, str(wrong))
+    require(wrong is None, str(wrong))
 
 
 def check_count_tokens(request: RecordedRequest) -> None:
@@ -159,22 +154,17 @@ def check_count_tokens(request: RecordedRequest) -> None:
     _known_fields(_checked_body(request), COUNT_FIELDS, request)
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise Refusal(400, "invalid_request_error", message)
-
-
 def _checked_body(request: RecordedRequest) -> dict[str, Any]:
     """What both endpoints ask of headers, model, messages and tools."""
     if len(request.body) > MAX_BODY:
         raise Refusal(413, "request_too_large", "Request exceeds the maximum size")
-    _require("anthropic-version" in request.lower, "anthropic-version: header is required")
-    _require(_VERSION.fullmatch(request.lower["anthropic-version"]) is not None, "anthropic-version: not a version")
-    _require(request.lower.get("content-type", "").partition(";")[0] == "application/json", "content-type: use JSON")
+    require("anthropic-version" in request.lower, "anthropic-version: header is required")
+    require(_VERSION.fullmatch(request.lower["anthropic-version"]) is not None, "anthropic-version: not a version")
+    require(request.lower.get("content-type", "").partition(";")[0] == "application/json", "content-type: use JSON")
     for beta in request.betas:
-        _require(_BETA.fullmatch(beta) is not None, f"Unexpected value(s) `{beta}` for the `anthropic-beta` header.")
+        require(_BETA.fullmatch(beta) is not None, f"Unexpected value(s) `{beta}` for the `anthropic-beta` header.")
     body: dict[str, Any] = request.json if isinstance(request.json, dict) else {}
-    _require(bool(body), "The request body is not valid JSON")
+    require(bool(body), "The request body is not valid JSON")
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise Refusal(400, "invalid_request_error", "model: Field required")
@@ -189,7 +179,7 @@ def _checked_body(request: RecordedRequest) -> dict[str, Any]:
 def _known_fields(body: dict[str, Any], known: frozenset[str], request: RecordedRequest) -> None:
     for name in body:
         unlocked = any(beta in request.betas for beta in BETA_FIELDS.get(name, ()))
-        _require(name in known or unlocked, f"{name}: Extra inputs are not permitted")
+        require(name in known or unlocked, f"{name}: Extra inputs are not permitted")
 
 
 def _unlocked(betas: Sequence[str], request: RecordedRequest) -> bool:
@@ -197,27 +187,29 @@ def _unlocked(betas: Sequence[str], request: RecordedRequest) -> bool:
 
 
 def _messages(messages: Any, model: str, request: RecordedRequest) -> None:
-    _require(isinstance(messages, list) and bool(messages), "messages: at least one message is required")
+    require(isinstance(messages, list) and bool(messages), "messages: at least one message is required")
     turns = []
     for position, message in enumerate(messages):
         place = f"messages.{position}"
-        _require(isinstance(message, dict), f"{place}: Input should be an object")
+        require(isinstance(message, dict), f"{place}: Input should be an object")
         role = message.get("role")
         unknown = set(message) - {"role", "content"} - (_keys_of_entry(model, request) if role == "system" else set())
-        _require(not unknown, f"{place}.{'.'.join(sorted(unknown))}: Extra inputs are not permitted")
+        require(not unknown, f"{place}.{'.'.join(sorted(unknown))}: Extra inputs are not permitted")
         if role == "system":
             known = generation(model)
             allowed = any(beta.startswith("mid-conversation-system-") for beta in request.betas)
             allowed = allowed or request.lower["anthropic-version"] >= "2026-10-21" or not known or known >= (4, 8)
-            _require(allowed, f"{place}.role: Input should be 'user' or 'assistant'")
+            require(allowed, f"{place}.role: Input should be 'user' or 'assistant'")
             if message.get("content") == [] and message.get("output_config"):
                 continue
         else:
-            _require(role in ("user", "assistant"), f"{place}.role: Input should be 'user' or 'assistant'")
+            require(role in ("user", "assistant"), f"{place}.role: Input should be 'user' or 'assistant'")
         blocks = _blocks(message.get("content"), place, request)
+        if role == "assistant":
+            check_answer(blocks, place)
         if role != "system":
             turns.append((place, role, blocks))
-    _require(bool(turns) and turns[0][1] == "user", "messages: first message must use the user role")
+    require(bool(turns) and turns[0][1] == "user", "messages: first message must use the user role")
     _tool_order(turns)
 
 
@@ -231,22 +223,23 @@ def _keys_of_entry(model: str, request: RecordedRequest) -> set[str]:
 
 def _blocks(content: Any, place: str, request: RecordedRequest) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    _require(isinstance(blocks, list) and bool(blocks), f"{place}.content: Field required")
+    require(isinstance(blocks, list) and bool(blocks), f"{place}.content: Field required")
     for position, block in enumerate(blocks):
         here = f"{place}.content.{position}"
-        _require(isinstance(block, dict) and isinstance(block.get("type"), str), f"{here}.type: Field required")
+        require(isinstance(block, dict) and isinstance(block.get("type"), str), f"{here}.type: Field required")
         kind = block["type"]
-        _require(
+        require(
             kind in BLOCKS or _unlocked(BETA_BLOCKS.get(kind, ()), request), f"{here}.type: tag '{kind}' not found"
         )
         if kind == "text":
             text = block.get("text")
-            _require(isinstance(text, str) and bool(text), f"{here}: text content blocks must be non-empty")
+            require(isinstance(text, str) and bool(text), f"{here}: text content blocks must be non-empty")
+            require(bool(str(text).strip()), f"{here}: text content blocks must contain non-whitespace text")
         if kind == "thinking":
-            _require(bool(block.get("signature")), f"{here}.signature: Field required")
+            require(bool(block.get("signature")), f"{here}.signature: Field required")
         if kind == "tool_use":
-            _require(_IDENTIFIER.fullmatch(str(block.get("id"))) is not None, f"{here}.id: String should match pattern")
-            _require(isinstance(block.get("input"), dict), f"{here}.input: Input should be a valid dictionary")
+            require(_IDENTIFIER.fullmatch(str(block.get("id"))) is not None, f"{here}.id: String should match pattern")
+            require(isinstance(block.get("input"), dict), f"{here}.input: Input should be a valid dictionary")
         if kind == "tool_result" and isinstance(block.get("content"), list) and block["content"]:
             _blocks(block["content"], here, request)
     return blocks
@@ -255,22 +248,23 @@ def _blocks(content: Any, place: str, request: RecordedRequest) -> list[dict[str
 def _tool_order(turns: list[tuple[str, str, list[dict[str, Any]]]]) -> None:
     """Each tool_use is answered in the very next user message, results come first, and none is without a use."""
     open_calls: list[str] = []
+    calls = [block["id"] for _, _, blocks in turns for block in blocks if block["type"] == "tool_use"]
+    require(len(set(calls)) == len(calls), "messages: `tool_use` ids must be unique")
     for place, role, blocks in turns:
         results = [block.get("tool_use_id") for block in blocks if block["type"] == "tool_result"]
         if role == "assistant":
-            _require(not results, f"{place}: `tool_result` blocks can only be in `user` messages")
-            _require(not open_calls, _unanswered(place, open_calls))
+            require(not open_calls, _unanswered(place, open_calls))
             open_calls = [block["id"] for block in blocks if block["type"] == "tool_use"]
             continue
         missing = [call for call in open_calls if call not in results]
-        _require(not missing, _unanswered(place, missing))
+        require(not missing, _unanswered(place, missing))
         stray = [result for result in results if result not in open_calls]
-        _require(not stray, f"{place}: unexpected `tool_use_id` found in `tool_result` blocks: {stray}")
-        _require(len(set(results)) == len(results), f"{place}: each tool_use must have a single result")
+        require(not stray, f"{place}: unexpected `tool_use_id` found in `tool_result` blocks: {stray}")
+        require(len(set(results)) == len(results), f"{place}: each tool_use must have a single result")
         first = [block["type"] for block in blocks[: len(results)]]
-        _require(all(type == "tool_result" for type in first), f"{place}: tool_result blocks must come first")
+        require(all(type == "tool_result" for type in first), f"{place}: tool_result blocks must come first")
         open_calls = []
-    _require(not open_calls, _unanswered("messages", open_calls))
+    require(not open_calls, _unanswered("messages", open_calls))
 
 
 def _unanswered(place: str, calls: Iterable[str]) -> str:
@@ -279,51 +273,51 @@ def _unanswered(place: str, calls: Iterable[str]) -> str:
 
 def _tools(body: dict[str, Any], request: RecordedRequest) -> None:
     tools = body.get("tools", [])
-    _require(isinstance(tools, list), "tools: Input should be a valid list")
+    require(isinstance(tools, list), "tools: Input should be a valid list")
     names = []
     for position, tool in enumerate(tools):
         place = f"tools.{position}"
-        _require(isinstance(tool, dict), f"{place}: Input should be an object")
+        require(isinstance(tool, dict), f"{place}: Input should be an object")
         if tool.get("type", "custom") == "custom":
             extra = set(tool) - TOOL_KEYS | (
                 {"defer_loading"} & set(tool) if not _unlocked(TOOL_SEARCH, request) else set()
             )
-            _require(not extra, f"{place}.custom.{'.'.join(sorted(extra))}: Extra inputs are not permitted")
+            require(not extra, f"{place}.custom.{'.'.join(sorted(extra))}: Extra inputs are not permitted")
             named = _TOOL_NAME.fullmatch(str(tool.get("name"))) is not None
-            _require(named, f"{place}.name: String should match pattern")
+            require(named, f"{place}.name: String should match pattern")
             schema = tool.get("input_schema")
             described = isinstance(schema, dict) and schema.get("type") == "object"
-            _require(described, f"{place}.input_schema: Field required")
+            require(described, f"{place}.input_schema: Field required")
         names.append(tool.get("name"))
-    _require(len(set(names)) == len(names), "tools: Tool names must be unique.")
+    require(len(set(names)) == len(names), "tools: Tool names must be unique.")
     choice = body.get("tool_choice")
     if choice is None:
         return
-    _require(isinstance(choice, dict), "tool_choice: Input should be an object")
-    _require(choice.get("type") in ("auto", "any", "tool", "none"), "tool_choice: Input tag does not match")
-    _require(choice["type"] != "tool" or choice.get("name") in names, "tool_choice: Tool not found in provided tools")
+    require(isinstance(choice, dict), "tool_choice: Input should be an object")
+    require(choice.get("type") in ("auto", "any", "tool", "none"), "tool_choice: Input tag does not match")
+    require(choice["type"] != "tool" or choice.get("name") in names, "tool_choice: Tool not found in provided tools")
 
 
 def _thinking(body: dict[str, Any], request: RecordedRequest) -> None:
     thinking = body.get("thinking")
     if thinking is None:
         return
-    _require(isinstance(thinking, dict), "thinking: Input should be an object")
+    require(isinstance(thinking, dict), "thinking: Input should be an object")
     kind = thinking.get("type")
-    _require(kind in ("enabled", "adaptive", "disabled", "between_tools"), "thinking.type: Input tag does not match")
+    require(kind in ("enabled", "adaptive", "disabled", "between_tools"), "thinking.type: Input tag does not match")
     if kind == "enabled":
         budget = thinking.get("budget_tokens")
-        _require(type(budget) is int and budget >= 1024, "thinking.enabled.budget_tokens: at least 1024")
+        require(type(budget) is int and budget >= 1024, "thinking.enabled.budget_tokens: at least 1024")
         interleaved = "interleaved-thinking-2025-05-14" in request.betas
         message = "`max_tokens` must be greater than `thinking.budget_tokens`"
-        _require(interleaved or budget < body["max_tokens"], message)
+        require(interleaved or budget < body["max_tokens"], message)
     updates = thinking.get("display") != "updates" or "thinking-display-updates-2026-08-18" in request.betas
-    _require(updates, "thinking.display: Input should be 'summarized' or 'omitted'")
+    require(updates, "thinking.display: Input should be 'summarized' or 'omitted'")
     binds = "block_binding" not in thinking or "thinking-binding-controls-2026-08-01" in request.betas
-    _require(binds, "thinking.block_binding: Extra inputs are not permitted")
+    require(binds, "thinking.block_binding: Extra inputs are not permitted")
     if kind in ("enabled", "adaptive"):
         forced = body.get("tool_choice", {}).get("type") in ("any", "tool")
-        _require(not forced, "Thinking may not be enabled when tool_choice forces tool use.")
+        require(not forced, "Thinking may not be enabled when tool_choice forces tool use.")
 
 
 def _cache_markers(body: dict[str, Any], request: RecordedRequest) -> None:
@@ -335,8 +329,8 @@ def _cache_markers(body: dict[str, Any], request: RecordedRequest) -> None:
     for marker in _markers([body.get("system"), body.get("tools"), body["messages"]]):
         count += 1
         extra = sorted(set(marker) - keys)
-        _require(not extra, f"cache_control.{'.'.join(extra)}: Extra inputs are not permitted")
-    _require(count <= 4, f"A maximum of 4 blocks with cache_control may be provided. Found {count}.")
+        require(not extra, f"cache_control.{'.'.join(extra)}: Extra inputs are not permitted")
+    require(count <= 4, f"A maximum of 4 blocks with cache_control may be provided. Found {count}.")
 
 
 def _markers(value: Any) -> Iterator[dict[str, Any]]:

@@ -16,12 +16,11 @@ from turnout.wire.rewrite import blocks, caching, fields, moving, system, thinki
 from turnout.wire.rewrite.betas import fit_betas, refused_pairs
 from turnout.wire.rewrite.breakpoints import MOST, limit_markers
 from turnout.wire.rewrite.document import Document
+from turnout.wire.rewrite.mending import mend
 from turnout.wire.rewrite.paths import apply_paths
 from turnout.wire.rewrite.subject import Rewritten, Subject
+from turnout.wire.rewrite.traces import Traces, traces
 from turnout.wire.splice import UNREADABLE, text_of
-
-_UNSIGNED = b'"signature":""'
-"""In a thinking block of a provider that does not sign, as Claude Code and the SDKs write it: without blanks."""
 
 _MARKER = b'"cache_control"'
 
@@ -39,9 +38,7 @@ def rewrite(body: bytes, members: Mapping[str, msgspec.Raw], rules: Rewrite, sub
         if text_of(members["model"]) != subject.model:
             document.put("model", subject.model)
             document.note("model")
-        asked = subject.others_answer and subject.signs_as == "anthropic"
-        unsigned = asked and body.rfind(_UNSIGNED) >= 0  # from the end it takes half the time
-        betas = _apply(document, rules, subject, unsigned)
+        betas = _apply(document, rules, subject, traces(body) if subject.others_answer else Traces())
         if body.count(_MARKER) > MOST:
             limit_markers(document)
         return Rewritten(document.encoded(body), betas, tuple(document.rules), document.left_out)
@@ -49,7 +46,7 @@ def rewrite(body: bytes, members: Mapping[str, msgspec.Raw], rules: Rewrite, sub
         raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
 
 
-def _apply(document: Document, rules: Rewrite, subject: Subject, unsigned: bool) -> tuple[str, ...]:
+def _apply(document: Document, rules: Rewrite, subject: Subject, left: Traces) -> tuple[str, ...]:
     move = moving.move_of(subject)
     rules = moving.rules_towards(rules, move)
     unpaired = refused_pairs(subject.betas, rules)
@@ -57,9 +54,11 @@ def _apply(document: Document, rules: Rewrite, subject: Subject, unsigned: bool)
     system.drop_attribution(document, rules)
     system.move_system_roles(document, rules)
     system.prepend_system(document, rules)
-    thoughtless = blocks.drop_foreign_thinking(document, rules, subject, unsigned)
+    thoughtless = blocks.drop_foreign_thinking(document, rules, subject, left.unsigned)
     blocks.flatten_blocks(document, rules, unpaired)
     blocks.note_images(document, rules)
+    if left.foreign:
+        mend(document, for_claude=subject.signs_as == "anthropic" or "claude" in subject.model)
     tools.fit_tools(document, rules, unpaired)
     tools.fit_tool_choice(document, rules)
     moving.end_with_user(document, move)

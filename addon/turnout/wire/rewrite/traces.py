@@ -1,0 +1,73 @@
+"""Whether another provider has left something in a conversation that may not be sent on, found without decoding it.
+
+What this overlooks is sent as it came; what it suspects without reason is looked at closely and sent as it came, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# In a text of the user these stand with a backslash before their closing quotation mark.
+_ROLE, _ASSISTANT, _TYPE, _RESULT_OF = b'"role"', b'"assistant"', b'"type"', b'"tool_use_id"'
+
+_BLANK = rb'"(?:\s|\\[nrt])*"'
+# What an answer of Anthropic's is made of, in its order, without the blocks of tools that it has run itself.
+_PLAIN = re.compile(
+    rb'"type"\s*:\s*"(thinking|redacted_thinking|ephemeral|direct|compaction|fallback'
+    rb'|text"\s*,\s*"text"\s*:\s*(?!' + _BLANK + rb")"
+    rb'|tool_use"\s*,\s*"id"\s*:\s*"([a-zA-Z0-9_-]{1,64}))"'
+)
+_SIGNED = re.compile(rb'"signature"\s*:\s*"[^"]')
+_NO_CONTENT = re.compile(rb'"assistant"\s*,\s*"content"\s*:\s*(?:null|\[\s*\]|' + _BLANK + rb")")
+_OPENING = 200
+"""Bytes of a turn in which its content begins."""
+_NOTHING = re.compile(rb'"(?:input|id|name|thinking|signature|data)"\s*:\s*null')
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What may be there, in the turns of the assistant."""
+
+    foreign: bool = False
+    """Blocks, ids or texts that Anthropic would refuse, or would not have written."""
+    unsigned: bool = False
+    """Thinking without a signature."""
+
+
+def traces(body: bytes) -> Traces:
+    """What a Messages body may hold of another provider.
+
+    Costs a search or two through all of it, and a few more through the turns of the assistant.
+    """
+    foreign = unsigned = False
+    calls: list[bytes] = []
+    for said in _turns(body):
+        blocks = _PLAIN.findall(said)
+        calls += [call for _, call in blocks if call]
+        foreign = foreign or len(blocks) != said.count(_TYPE) or _lacks_something(said)
+        thoughts = [kind for kind, _ in blocks if kind == b"thinking"]
+        unsigned = unsigned or (bool(thoughts) and len(thoughts) > len(_SIGNED.findall(said)))
+    # A call is without its result, or the other way round, or two have the same id.
+    foreign = foreign or len(set(calls)) != len(calls) or len(calls) != body.count(_RESULT_OF)
+    return Traces(foreign, unsigned)
+
+
+def _lacks_something(said: bytes) -> bool:
+    return _NO_CONTENT.search(said, 0, _OPENING) is not None or (b"null" in said and _NOTHING.search(said) is not None)
+
+
+def _turns(body: bytes) -> Iterator[bytes]:
+    """The turns of the assistant. Of a client that writes the role behind the content, all of the body."""
+    at = body.find(_ASSISTANT)
+    if at < 0:
+        return
+    key = body.rfind(_ROLE, 0, at)
+    if key < 0 or not body[max(0, key - 20) : key].rstrip().endswith(b"{"):
+        yield body
+        return
+    while at >= 0:
+        end = body.find(_ROLE, at)
+        yield body[at : end if end >= 0 else len(body)]
+        at = body.find(_ASSISTANT, end) if end >= 0 else -1
