@@ -23,6 +23,7 @@ def bar(window: Window) -> Iterator[Window]:
     window.command("view.filter.set ''")
 
 
+@pytest.mark.smoke
 def test_status(bar: Window) -> None:
     lines = bar.command("turnout.status")
     assert lines[0].startswith("Turnout ") and lines[0].endswith(": ok")

@@ -22,6 +22,7 @@ def shown(window: Window, text: str) -> str:
     return window.body.inner_text()
 
 
+@pytest.mark.smoke
 def test_a_request_is_shown_as_a_conversation(window: Window, artifact: Callable[[str], Path]) -> None:
     """Nobody has to choose the view: it comes first for a request of the Messages API."""
     window.choose(window.rows("2 tries"))

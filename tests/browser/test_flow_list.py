@@ -28,6 +28,7 @@ def told(window: Window, row: Locator) -> tuple[str, str, str]:
     return re.sub(r"\s+|http://127\.0\.0\.1:\d+", "", path), status, comment
 
 
+@pytest.mark.smoke
 def test_each_exchange_tells_its_story(window: Window) -> None:
     """A13: path, status, comment and marker of a flow that was served, failed over, failed, or is a failed attempt."""
     served = told(window, window.rows("241 out"))

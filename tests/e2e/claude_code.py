@@ -30,7 +30,7 @@ RESULT = "turnout-was-42-here"
 
 FINAL_TEXT = "The tool said what it had to say."
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 100
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,26 @@ def tool_turn_script() -> tuple[Reply, Reply]:
     return call, sse(stream_of(FINAL_TEXT))
 
 
+def claude_environment(
+    base_url: str, home: Path, credential: Mapping[str, str], *, nonessential: bool = False
+) -> dict[str, str]:
+    """All the variables that Claude Code gets: nothing of the person who runs the tests, and nothing outside `home`.
+
+    `nonessential` allows requests that do not serve the prompt, such as the one for a title of the session.
+    """
+    return {
+        "HOME": str(home),
+        "PATH": "/usr/bin:/bin",
+        "TERM": "xterm-256color",
+        "LANG": "C.UTF-8",
+        "ANTHROPIC_BASE_URL": base_url,
+        "DISABLE_AUTOUPDATER": "1",
+        "CLAUDE_CODE_TMPDIR": str(home),
+        **({} if nonessential else {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}),
+        **credential,
+    }
+
+
 def run_claude(
     base_url: str,
     home: Path,
@@ -102,23 +122,13 @@ def run_claude(
     *options: str,
     prompt: str = "Say hello via the tool.",
     nonessential: bool = False,
+    tools: str = "Bash",
+    claude: Path | None = None,
 ) -> Run:
-    """One prompt through `claude -p`. `credential` are the variables that hold it; {} uses what is in `home`.
-
-    `nonessential` allows requests that do not serve the prompt, such as the one for a title of the session.
-    """
-    environment = {
-        "HOME": str(home),
-        "PATH": "/usr/bin:/bin",
-        "TERM": "xterm",
-        "ANTHROPIC_BASE_URL": base_url,
-        "DISABLE_AUTOUPDATER": "1",
-        **({} if nonessential else {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}),
-        **credential,
-    }
+    """One prompt through `claude -p`. `credential` are the variables that hold it; {} uses what is in `home`."""
     done = subprocess.run(
-        [str(executable()), "-p", prompt, "--allowedTools", "Bash", *options],
-        env=environment,
+        [str(claude or executable()), "-p", prompt, "--allowedTools", tools, *options],
+        env=claude_environment(base_url, home, credential, nonessential=nonessential),
         cwd=home,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -45,6 +45,7 @@ def assert_unnoticed(run: Run, tap: TapThread) -> None:
     assert [request.lower["x-stainless-retry-count"] for request in tap.messages] == ["0", "0"]
 
 
+@pytest.mark.smoke
 def test_plain_passthrough_is_byte_identical(opened: OpenHouse, claude_home: Path) -> None:
     """A1, A8 (a genuine client credential), C3: nothing changes on the way."""
     anthropic = ScriptedProviderThread(tool_turn_script(), accepts=CLIENT_KEY, gzip=True)

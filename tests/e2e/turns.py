@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from tests.e2e.claude_code import FINAL_TEXT
 from turnout.testing.events import (
     Event,
+    event,
     message_delta,
     message_start,
     message_stop,
@@ -68,6 +70,56 @@ def with_titles(replies: Iterable[Reply]) -> Callable[[RecordedRequest], Reply]:
 def asks_for_title(request: RecordedRequest) -> bool:
     """The one request of Claude Code that brings no tools."""
     return not request.json.get("tools")
+
+
+def is_subagent(request: RecordedRequest) -> bool:
+    """A subagent's own conversation."""
+    return "x-claude-code-agent-id" in request.lower
+
+
+def is_search(request: RecordedRequest) -> bool:
+    """The request behind the tool WebSearch: a conversation of its own with the provider's search as its one tool."""
+    return any(tool.get("type", "").startswith("web_search") for tool in request.json.get("tools", []))
+
+
+def tool_names(request: RecordedRequest) -> list[str]:
+    """What the model may call now."""
+    return [tool["name"] for tool in request.json.get("tools", [])]
+
+
+def with_verdicts(events: Iterable[Event], outcome: str = "not_flagged") -> list[Event]:
+    """The same answer with what auto mode wants to hear about each call of a tool: `safeguard_results`.
+
+    Measured with 2.1.332; the answers of earlier versions are read without them.
+    """
+    events = list(events)
+    started = [item.data["content_block"] for item in events if item.name == "content_block_start"]
+    calls = {block["id"]: {"type": "evaluated", "outcome": outcome} for block in started if block["type"] == "tool_use"}
+    results = [{"type": "dangerous_tool_use", "status": {"type": "available", "tool_uses": calls}}]
+    return [_with_results(item, results) if item.name == "message_delta" else item for item in events]
+
+
+def _with_results(item: Event, results: list[dict[str, Any]]) -> Event:
+    return Event(item.name, {**item.data, "delta": {**item.data["delta"], "safeguard_results": results}})
+
+
+def searched(query: str, url: str) -> list[Event]:
+    """The answer of a provider that searched the web itself."""
+    use = {"type": "server_tool_use", "id": "srvtoolu_scripted", "name": "web_search", "input": {}}
+    page = {"type": "web_search_result", "url": url, "title": query, "encrypted_content": "c2NyaXB0ZWQ="}
+    result = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_scripted", "content": [page]}
+    said = {"type": "input_json_delta", "partial_json": json.dumps({"query": query})}
+    return [
+        message_start(),
+        event("content_block_start", index=0, content_block=use),
+        event("content_block_delta", index=0, delta=said),
+        event("content_block_stop", index=0),
+        event("content_block_start", index=1, content_block=result),
+        event("content_block_stop", index=1),
+        *text_block(2, [f"Found {url}."]),
+        message_delta("end_turn"),
+        message_stop(),
+    ]
 
 
 def tool_outputs(request: RecordedRequest) -> list[str]:
