@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -87,6 +88,13 @@ def executable() -> Path:
     if not path.is_file():
         pytest.fail(f"TURNOUT_CLAUDE names {CLAUDE}, which does not exist")
     return path
+
+
+@cache
+def version() -> tuple[int, ...]:
+    """(2, 1, 332)"""
+    told = subprocess.run([str(executable()), "--version"], env={"HOME": "/"}, capture_output=True, text=True, check=True)
+    return tuple(int(part) for part in told.stdout.split()[0].split("."))
 
 
 def tool_turn_script() -> tuple[Reply, Reply]:

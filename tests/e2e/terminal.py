@@ -83,9 +83,7 @@ class Terminal:
 
 
 @contextmanager
-def terminal(
-    command: list[str], environment: Mapping[str, str], folder: Path, socket: Path
-) -> Iterator[Terminal]:
+def terminal(command: list[str], environment: Mapping[str, str], folder: Path, socket: Path) -> Iterator[Terminal]:
     instance = Terminal(tmux(), socket)
     instance.start(command, environment, folder)
     try:

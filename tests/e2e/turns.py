@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from tests.e2e.claude_code import FINAL_TEXT
@@ -13,7 +15,6 @@ from turnout.testing.events import (
     message_delta,
     message_start,
     message_stop,
-    stream_of,
     text_block,
     thinking_block,
     tool_use_block,
@@ -21,6 +22,8 @@ from turnout.testing.events import (
 from turnout.testing.mint import Mint, thinking_blocks
 from turnout.testing.replies import Reply, sse
 from turnout.testing.wire import RecordedRequest
+
+REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 
 TITLE = '{"title": "Where it was"}'
 
@@ -55,16 +58,6 @@ class Thinker:
     def _answer(self, blocks: Iterable[Event], reason: str) -> list[Event]:
         start = message_start(id=f"msg_{self.name}{len(self.blocks)}")
         return [start, *blocks, message_delta(reason), message_stop()]
-
-
-def with_titles(replies: Iterable[Reply]) -> Callable[[RecordedRequest], Reply]:
-    """A script for a client that also asks for a title of the session, at a moment of its own choice."""
-    turns = iter(replies)
-
-    def reply(request: RecordedRequest) -> Reply:
-        return sse(stream_of(TITLE)) if asks_for_title(request) else next(turns)
-
-    return reply
 
 
 def asks_for_title(request: RecordedRequest) -> bool:
@@ -123,8 +116,44 @@ def searched(query: str, url: str) -> list[Event]:
 
 
 def tool_outputs(request: RecordedRequest) -> list[str]:
-    """What the tools of a conversation have said."""
-    return [text_of(result["content"]).strip() for result in request.tool_results]
+    """What the tools of a conversation have said, without what Claude Code reminds the model of in the same place."""
+    return [REMINDER.sub("", text_of(result["content"])).strip() for result in request.tool_results]
+
+
+def asked_twice(requests: Iterable[RecordedRequest]) -> list[str]:
+    """Conversations that were sent more than once: each time but the first, a request failed for the client.
+
+    `x-stainless-retry-count` tells nothing of it: Claude Code makes its retries itself and always sends 0. It may
+    also leave something out the second time, so that only what was said is compared: no markers, options, thoughts.
+    """
+    posted = [request for request in requests if request.method == "POST" and request.path == "/v1/messages"]
+    counted = Counter(_said(request) for request in posted)
+    return [said for said, times in counted.items() if times > 1]
+
+
+def _said(request: RecordedRequest) -> str:
+    body = request.json
+    said = [(message["role"], part) for message in body["messages"] for part in _parts(message["content"])]
+    return json.dumps([body["model"], bool(body.get("tools")), is_subagent(request), said])
+
+
+def _parts(content: Any) -> list[str]:
+    """Texts, calls and results of a message."""
+    if isinstance(content, str):
+        return [content]
+    parts = []
+    for block in content:
+        if block["type"] not in ("thinking", "redacted_thinking"):
+            inner = block.get("text") or block.get("id") or block.get("tool_use_id") or block["type"]
+            parts.append(f"{inner}")
+    return parts
+
+
+def texts(request: RecordedRequest) -> list[str]:
+    """Every text of the conversation, whoever said it, in order."""
+    contents = [message["content"] for message in request.json["messages"]]
+    blocks = [[{"type": "text", "text": each}] if isinstance(each, str) else each for each in contents]
+    return [block["text"] for content in blocks for block in content if block["type"] == "text"]
 
 
 def text_of(content: Any) -> str:

@@ -225,10 +225,56 @@ async def test_bodies_are_held_to_anthropics_rules(body: Any, status: int, part:
         assert len(provider.refusals) == 1
 
 
-async def test_a_beta_unlocks_its_field() -> None:
-    body = {**MESSAGE, "context_management": {"edits": []}}
+def noted(**fields: Any) -> dict[str, Any]:
+    """A conversation with a word of the system in it."""
+    return {**MESSAGE, "messages": [*MESSAGE["messages"], {"role": "system", "content": "x", **fields}]}
+
+
+REFERENCE = {**TOOL_RESULT, "content": [{"type": "tool_reference", "tool_name": "Read"}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "beta"),
+    [
+        ({**MESSAGE, "context_management": {"edits": []}}, "context-management-2025-06-27"),
+        ({**MESSAGE, "safeguards": []}, "dangerous-tool-use-2026-09-03"),
+        ({**MESSAGE, "tools": [{**TOOL, "defer_loading": True}]}, "advanced-tool-use-2025-11-20"),
+        (turn([TEXT], [USE], [REFERENCE]), "tool-search-tool-2025-10-19"),
+        (noted(), "mid-conversation-system-2026-04-07"),
+        (noted(output_config={"effort": "low"}), "mid-conversation-output-config-2026-07-01"),
+        (noted(output_config={"effort": "low"}, content=[]), "mid-conversation-output-config-2026-07-01"),
+    ],
+)
+async def test_a_beta_unlocks_its_field(body: dict[str, Any], beta: str) -> None:
     async with ScriptedProvider() as provider:
-        assert (await post(provider, body, anthropic_beta="context-management-2025-06-27")).status_code == 200
+        assert (await post(provider, body)).status_code == 400
+        assert (await post(provider, body, anthropic_beta=beta)).status_code == 200
+
+
+async def test_only_the_system_has_options_of_its_own() -> None:
+    body = {**MESSAGE, "messages": [{"role": "user", "content": "x", "output_config": {"effort": "low"}}]}
+    async with ScriptedProvider() as provider:
+        response = await post(provider, body, anthropic_beta="per-turn-control-2026-07-01")
+    assert response.json()["error"]["message"] == "messages.0.output_config: Extra inputs are not permitted"
+
+
+FORCED = {"tools": [TOOL], "tool_choice": {"type": "any"}}
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "status"),
+    [
+        ("claude-opus-5-5", {"thinking": {"type": "disabled"}}, 400),
+        ("claude-fable-5-2", {"thinking": {"type": "disabled"}}, 400),
+        ("claude-opus-5", {"thinking": {"type": "disabled"}}, 200),
+        ("claude-haiku-5-5", FORCED, 400),
+        ("claude-opus-5", FORCED, 200),
+        ("claude-opus-5", {**FORCED, "thinking": {"type": "adaptive"}}, 400),
+    ],
+)
+async def test_models_that_always_think(model: str, fields: dict[str, Any], status: int) -> None:
+    async with ScriptedProvider() as provider:
+        assert (await post(provider, {**MESSAGE, "model": model, **fields})).status_code == status
 
 
 async def test_the_other_endpoints() -> None:

@@ -17,8 +17,8 @@ from typing import Any
 DEAD_TARGET = "reverse:http://127.0.0.1:9@127.0.0.1:0"
 """Where an unrouted request would go: nowhere. The port is chosen by the system."""
 
-START_SECONDS = 30
-STOP_SECONDS = 15
+START_SECONDS = 60
+STOP_SECONDS = 30
 
 
 def free_port() -> int:
