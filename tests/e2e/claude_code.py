@@ -93,8 +93,9 @@ def executable() -> Path:
 @cache
 def version() -> tuple[int, ...]:
     """(2, 1, 332)"""
-    told = subprocess.run([str(executable()), "--version"], env={"HOME": "/"}, capture_output=True, text=True, check=True)
-    return tuple(int(part) for part in told.stdout.split()[0].split("."))
+    command = [str(executable()), "--version"]
+    told = subprocess.run(command, env={"HOME": "/"}, capture_output=True, text=True, check=True).stdout
+    return tuple(int(part) for part in told.split()[0].split("."))
 
 
 def tool_turn_script() -> tuple[Reply, Reply]:
