@@ -126,7 +126,7 @@ def interactive(stage: Stage) -> Requests:
 
     with ScriptedProviderThread(answer, strict="nothing") as provider:
         environment = claude_environment(provider.url, stage.folder, KEY, nonessential=True)
-        with terminal([str(stage.claude)], environment, project, stage.folder / "tmux") as screen:
+        with terminal([str(stage.claude)], environment, project) as screen:
             screen.shows("❯")
             screen.type("Say hello via the tool.")
             screen.shows(FINAL_TEXT)

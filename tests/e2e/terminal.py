@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -83,10 +84,12 @@ class Terminal:
 
 
 @contextmanager
-def terminal(command: list[str], environment: Mapping[str, str], folder: Path, socket: Path) -> Iterator[Terminal]:
-    instance = Terminal(tmux(), socket)
-    instance.start(command, environment, folder)
-    try:
-        yield instance
-    finally:
-        instance.stop()
+def terminal(command: list[str], environment: Mapping[str, str], folder: Path) -> Iterator[Terminal]:
+    """Runs the command in a tmux of its own. A socket's path is short: at most 103 characters on macOS."""
+    with tempfile.TemporaryDirectory(prefix="tmux-") as directory:
+        instance = Terminal(tmux(), Path(directory, "socket"))
+        instance.start(command, environment, folder)
+        try:
+            yield instance
+        finally:
+            instance.stop()

@@ -110,7 +110,7 @@ def sitting(session: Session, house: House, home: Path, *, nonessential: bool = 
     credential = {"ANTHROPIC_AUTH_TOKEN": CLIENT_KEY}
     environment = claude_environment(house.tap.url, home, credential, nonessential=nonessential)
     command = [str(executable()), "--permission-mode", "auto"]
-    with terminal(command, environment, session.project, home / "tmux") as screen:
+    with terminal(command, environment, session.project) as screen:
         screen.shows("auto mode on")
         yield screen
 

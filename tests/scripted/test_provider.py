@@ -226,8 +226,9 @@ async def test_bodies_are_held_to_anthropics_rules(body: Any, status: int, part:
 
 
 def noted(**fields: Any) -> dict[str, Any]:
-    """A conversation with a word of the system in it."""
-    return {**MESSAGE, "messages": [*MESSAGE["messages"], {"role": "system", "content": "x", **fields}]}
+    """A conversation of the newest generation with a word of the system in it."""
+    messages = [*MESSAGE["messages"], {"role": "system", "content": "x", **fields}]
+    return {**MESSAGE, "model": "claude-opus-5-5", "messages": messages}
 
 
 REFERENCE = {**TOOL_RESULT, "content": [{"type": "tool_reference", "tool_name": "Read"}]}
@@ -240,7 +241,7 @@ REFERENCE = {**TOOL_RESULT, "content": [{"type": "tool_reference", "tool_name": 
         ({**MESSAGE, "safeguards": []}, "dangerous-tool-use-2026-09-03"),
         ({**MESSAGE, "tools": [{**TOOL, "defer_loading": True}]}, "advanced-tool-use-2025-11-20"),
         (turn([TEXT], [USE], [REFERENCE]), "tool-search-tool-2025-10-19"),
-        (noted(), "mid-conversation-system-2026-04-07"),
+        ({**noted(), "model": "claude-opus-4-6"}, "mid-conversation-system-2026-04-07"),
         (noted(output_config={"effort": "low"}), "mid-conversation-output-config-2026-07-01"),
         (noted(output_config={"effort": "low"}, content=[]), "mid-conversation-output-config-2026-07-01"),
     ],
