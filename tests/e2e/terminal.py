@@ -48,10 +48,9 @@ class Terminal:
 
     def start(self, command: list[str], environment: Mapping[str, str], folder: Path) -> None:
         size = ["-x", str(COLUMNS), "-y", str(LINES)]
-        variables = [part for name, value in environment.items() for part in ("-e", f"{name}={value}")]
         # tmux hands its own environment on: env -i sees to it that there is none.
         clean = ["env", "-i", *(f"{name}={value}" for name, value in environment.items())]
-        self._run("new-session", "-d", *size, *variables, "-c", str(folder), *clean, *command)
+        self._run("new-session", "-d", *size, "-c", str(folder), *clean, *command)
 
     def stop(self) -> None:
         self._run("kill-server", check=False)
