@@ -111,6 +111,11 @@ FAULTS: dict[str, tuple[bool, Reply]] = {
     "an error at once": (False, stream(events.error("overloaded_error", "busy"))),
     "an unfinished stream": (False, stream(*TURN[:-2])),
     "half a tool use": (False, WholeReply(200, encoded(*TURN).replace(b'ls\\"}', b"ls"), SSE)),
+    "an error in a stream under the name of JSON": (
+        True,
+        stream(*TURN[:6], events.error("overloaded_error", "busy"), headers=JSON),
+    ),
+    "an unfinished stream under the name of JSON": (True, stream(*TURN[:-2], headers=JSON)),
     "no events": (False, stream(events.ping())),
     "a list of messages": (True, WholeReply(200, json.dumps(MESSAGE).encode() * 2, {"content-type": "x/x-ndjson"})),
     "JSON of another kind": (True, replies.json(200, {"choices": []})),

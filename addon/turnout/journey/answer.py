@@ -149,7 +149,7 @@ class AnswerMonitor:
     def concludes(self) -> bool:
         """Whether a stream that ended undecided is an answer all the same: a message as JSON, relayed as its events."""
         events = self._as_events(bytes(self._instead))
-        if events is None or self._stream.peek(events) is not Peek.VALID:
+        if events is None or self._stream.peek(events) in (Peek.WAITING, Peek.FAILED):
             return False
         self._on_first_event()
         return True
@@ -270,38 +270,39 @@ class AnswerMonitor:
         return plain
 
     def _accepts_whole_stream(self, response: Response, content: bytes) -> bool:
-        """A stream in one piece: from a server replay, in an encoding that is not opened on the way, or converted."""
-        self._unpacker = None
-        if not self._expected.stream:
-            return self._accepts_as_message(response, content)
-        if not self.peek(content):
-            if self.judgement is None:
-                self.judgement = self._judge(b"", "the stream ended before its first event")
-            return False
-        events = b"".join([*self.relay(b""), *self.finish()])
-        if is_event_stream(self._headers) and not self.converted:
-            response.content = events
-        else:
-            put_in_place(response, events, "text/event-stream; charset=utf-8")
-        return True
-
-    def _accepts_as_message(self, response: Response, content: bytes) -> bool:
-        """A stream for a client that wants JSON. It has seen nothing before the end, so a fault on the way is one."""
+        """A stream in one piece: from a server replay, in an encoding that is not opened on the way, under another
+        name, or made of JSON."""
         if self._expected.endpoint != "messages":
             self.judgement = self._judge(b"", f"{response.status_code} answered with a stream that was not asked for")
             return False
         self._keep(content)
-        self._stream.peek(content)
-        message = as_message(b"".join([*self.relay(b""), *self.finish()]))
-        if message is None or not self.complete:
-            self.judgement = self._judge_failed(
-                self._stream.failure, self.interruption or "a tool use in the stream is no JSON"
-            )
-            return False
-        self._on_first_event()
-        self.converted = "a stream"
-        put_in_place(response, self._reply(message), "application/json")
-        return True
+        seen = self._stream.peek(content)
+        events = b"".join([*self.relay(b""), *self.finish()])
+        named_stream = is_event_stream(self._headers)
+        told = events if self._expected.stream else as_message(events)
+        if seen in (Peek.WAITING, Peek.FAILED):
+            words = "does not begin with a Messages event" if seen is Peek.FAILED else "ended before its first event"
+            self.judgement = self._judge_failed(self._stream.failure, f"the stream {words}")
+        elif not self.complete and not (named_stream and self._expected.stream):
+            # Nobody has seen anything of it: another target may answer.
+            self.judgement = self._judge_failed(self._stream.failure, self.interruption)
+        elif told is None:
+            self.judgement = self._judge(b"", "a tool use in the stream is no JSON")
+        else:
+            self._on_first_event()
+            self._put(response, told, named_stream)
+            return True
+        return False
+
+    def _put(self, response: Response, told: bytes, named_stream: bool) -> None:
+        """Have the client get a stream that came in one piece in the form that it asked for."""
+        if not self._expected.stream:
+            self.converted = "a stream"
+            put_in_place(response, self._reply(told), "application/json")
+        elif named_stream and not self.converted:
+            response.content = told
+        else:
+            put_in_place(response, told, "text/event-stream; charset=utf-8")
 
     def ping(self) -> bytes:
         return PING if self._stream.at_boundary else b""
