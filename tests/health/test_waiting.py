@@ -24,4 +24,12 @@ def test_more_than_a_minute_only_where_all_is_used_up(waits: list[Wait]) -> None
 
 def test_nothing_known_is_nothing_asked() -> None:
     assert asked(()) is None and soonest(()) is None
-    assert asked((Wait(66, told=False), Wait(300, told=False, quota=True))) is None
+    guesses = (Wait(66, told=False), Wait(300, told=False, quota=True))
+    assert asked(guesses) is None
+
+
+def test_where_turnout_itself_refuses_its_guess_is_the_truth() -> None:
+    assert asked((), refused_here=True) is None
+    assert asked((Wait(19.2, told=False), Wait(300, told=False, quota=True)), refused_here=True) == 20
+    assert asked((Wait(300, told=False, quota=True),), refused_here=True) == 60
+    assert asked((Wait(300, told=True, quota=True),), refused_here=True) == 300

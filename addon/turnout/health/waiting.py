@@ -17,27 +17,26 @@ class Wait:
 
     seconds: float
     told: bool
-    """Its provider named the time; else it is Turnout's own guess, of which no client is told."""
+    """Its provider named the time; else it is Turnout's own guess."""
     quota: bool = False
     """What may be used is used up: with a time that was told, nothing but that time helps."""
 
 
 def soonest(waits: Iterable[Wait]) -> float | None:
-    """Seconds until the first part may be free; None where no provider has named a time.
-
-    Without one, clients know better: they begin with half a second.
-    """
+    """Seconds until the first part may be free; None where no provider has named a time."""
     known = tuple(waits)
     return min(wait.seconds for wait in known) if any(wait.told for wait in known) else None
 
 
-def asked(waits: Iterable[Wait]) -> int | None:
+def asked(waits: Iterable[Wait], *, refused_here: bool = False) -> int | None:
     """The `retry-after` to send: the soonest of the plan, and not more than a client waits for.
 
-    With everything at a quota whose end is known there is nothing to be had in between: then the real time.
+    Where no provider has named a time, clients know better: they begin with half a second. It is only where Turnout
+    itself refuses (`refused_here`) that its own guess is the truth. With everything at a quota whose end is known there
+    is nothing to be had in between: then the real time.
     """
     known = tuple(waits)
-    seconds = soonest(known)
+    seconds = min((wait.seconds for wait in known), default=None) if refused_here else soonest(known)
     if seconds is None:
         return None
     final = all(wait.told and wait.quota for wait in known)

@@ -19,6 +19,7 @@ from turnout.exchange import Exchange, LocalAnswer
 from turnout.health.limits import told_wait
 from turnout.health.verdict import Judgement, Verdict
 from turnout.health.waiting import LONGEST_ASKED, Wait, asked, soonest
+from turnout.journey.candidates import BUSY_RETRY
 from turnout.journey.foreign import shaped_error, too_long_words, whole_message
 from turnout.journey.moved import moved_words
 from turnout.journey.served import SERVED_BY
@@ -179,8 +180,8 @@ def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[
             return NotSupported(f"{providers}: does not count tokens")
         return NotFound(f"model: {model} was not found at {providers}")
     details = {"blocked": dict(blocked.counts), "recent": {name: list(codes) for name, codes in recent.items()}}
-    wait = asked(blocked.waits)
-    advice = f"; try again in {wait} s" if wait is not None else ""
+    wait = asked(blocked.waits or (Wait(BUSY_RETRY, told=False),), refused_here=True)
+    advice = f"; try again in {wait} s"
     first = soonest(blocked.waits)
     hopeless = bool(kinds) and not kinds & _OVER_SOON and (first is None or first > LONGEST_ASKED)
     if kinds and kinds <= _QUOTAS:
