@@ -29,6 +29,7 @@ from turnout.inspect.pristine import client_side, put_away
 from turnout.inspect.replayed import Recorded, forget_recorded, is_attempt
 from turnout.inspect.usage import UsageTotals
 from turnout.journey.answer import AnswerMonitor
+from turnout.journey.counting import Uncounted
 from turnout.journey.dispatch import Dispatcher
 from turnout.journey.expectation import expectation
 from turnout.journey.report import report
@@ -58,6 +59,7 @@ class Conductor:
         self.dispatcher = Dispatcher()
         self.usage = UsageTotals()
         self._setup: Setup | None = None
+        self._uncounted = Uncounted()
         self._passages: dict[http.HTTPFlow, Passage] = {}
 
     # --- configuration ---
@@ -379,7 +381,9 @@ class Conductor:
         if passage.monitor is not None and passage.monitor.cut:
             ending = " · ".join(filter(None, (ending, "the answer is kept in part")))
         describe(flow, exchange, ending, passage.known_secrets)
-        logger.info(flow.comment)
+        status = flow.response.status_code if flow.response is not None else 0
+        if self._uncounted.is_news(exchange, status, served=served and bool(exchange.attempts)):
+            logger.info(flow.comment)
 
 
 def _keep_received(flow: http.HTTPFlow, monitor: AnswerMonitor | None) -> None:

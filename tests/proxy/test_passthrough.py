@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
+import logging
 
 import httpx
 import pytest
@@ -149,6 +151,24 @@ async def test_count_tokens_is_forwarded_with_the_same_credential(proxy: StartPr
         body = {"model": "claude-opus-4-6", "messages": BODY["messages"]}
         answer = await client.post(f"{running.url}/v1/messages/count_tokens?beta=true", json=body, headers=HEADERS)
     assert answer.status_code == 200 and answer.json()["input_tokens"] > 0
+
+
+@pytest.mark.parametrize(("how", "status"), [("none", 501), ("estimate", 200)])
+async def test_many_counts_at_once_are_one_line_of_log(
+    proxy: StartProxy, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, how: str, status: int
+) -> None:
+    """`/context` asks for 27 on a dozen connections."""
+    async with ScriptedProvider() as upstream:
+        running = await proxy(provider_table("p", upstream, extra=f'count_tokens = "{how}"') + route("p"))
+        body = {"model": "claude-opus-4-6", "messages": BODY["messages"]}
+        with caplog.at_level(logging.INFO, "turnout"):
+            caplog.clear()
+            url = f"{running.url}/v1/messages/count_tokens"
+            answers = await asyncio.gather(*(client.post(url, json=body, headers=HEADERS) for _ in range(27)))
+            flows = await running.finished(27)
+    assert {answer.status_code for answer in answers} == {status} and not upstream.requests
+    assert len([record for record in caplog.records if record.name == "turnout"]) == 1
+    assert all(flow.comment for flow in flows)
 
 
 async def test_count_tokens_is_501_where_the_provider_cannot(proxy: StartProxy, client: httpx.AsyncClient) -> None:
