@@ -374,7 +374,7 @@ class TestLongRests:
     def test_what_is_shown_is_how_long_nothing_starts(self, cooldowns: Cooldowns) -> None:
         fail(cooldowns, OPUS, failure(Verdict.QUOTA, until=START + self.WEEK))
         (shown,) = cooldowns.snapshot()
-        assert (shown["until"], shown["remaining"]) == (START + self.WEEK, 3600.0)
+        assert (shown["until"], shown["ends_in"], shown["remaining"]) == (START + self.WEEK, self.WEEK, 3600.0)
 
 
 class TestOutages:
@@ -413,9 +413,9 @@ def test_snapshot(cooldowns: Cooldowns, clock: Clock) -> None:
     quota, transient = Verdict.QUOTA.value, Verdict.TRANSIENT.value
     assert cooldowns.snapshot() == [
         common | {"credential": "env:KEY", "model": "*", "verdict": quota, "reason": "because of quota"}
-        | {"until": START + 300, "remaining": 285.0},
+        | {"until": START + 300, "remaining": 285.0, "ends_in": 285.0},
         common | {"credential": "client", "model": "opus", "verdict": transient, "reason": "because of transient"}
-        | {"until": START + 20, "remaining": 5.0},
+        | {"until": START + 20, "remaining": 5.0, "ends_in": 5.0},
     ]  # fmt: skip
     clock.now += 300
     assert cooldowns.snapshot() == []

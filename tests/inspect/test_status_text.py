@@ -91,3 +91,9 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
     text = page("http://x", HEALTH | {"providers": {"p": {"cooldowns": [cooldown]}}, "usage": usage})
     assert "a?[2J?b: 429" in text and "p/a?]0;b" in text
     assert all(line.isprintable() for line in text.split("\n"))
+
+
+def test_a_quota_that_lasts_is_told_with_the_next_try() -> None:
+    cooldown = {"credential": "env:KEY", "model": "*", "reason": "429 quota", "remaining": 3000, "ends_in": 90_000}
+    text = page("http://x", HEALTH | {"providers": {"p": {"cooldowns": [cooldown]}}})
+    assert "env:KEY for every model: 429 quota, 25 h 0 min left, tried again in 50 min 0 s" in text

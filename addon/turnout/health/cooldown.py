@@ -216,7 +216,7 @@ class Cooldowns:
     def snapshot(self) -> list[dict[str, str | float | bool]]:
         """Everything that blocks attempts now, for `/health`. Times in seconds, model `*` for the whole credential.
 
-        `until` is when it is over as far as is known, `remaining` how long no attempt may start.
+        `until` and `ends_in` tell when it is over as far as is known, `remaining` how long no attempt may start.
         """
         now = self._clock()
         return [
@@ -228,6 +228,7 @@ class Cooldowns:
                 "reason": entry.reason,
                 "until": entry.until,
                 "remaining": max(0.0, entry.rests_until - now),
+                "ends_in": max(0.0, entry.until - now),
                 "probing": entry.probing,
             }
             for (provider, credential, model), entry in self._entries.items()

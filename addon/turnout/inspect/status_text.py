@@ -114,8 +114,12 @@ def _cooldown(entry: Mapping[str, Any]) -> str:
     why = str(entry.get("reason") or entry.get("verdict") or "unknown reason")
     if entry.get("probing"):
         return f"{who}: {why}, being tried again"
-    remaining = entry.get("remaining")
-    return f"{who}: {why}" + (f", {time_left(remaining)} left" if isinstance(remaining, int | float) else "")
+    remaining, ends_in = entry.get("remaining"), entry.get("ends_in")
+    if not isinstance(remaining, int | float):
+        return f"{who}: {why}"
+    if isinstance(ends_in, int | float) and ends_in > remaining:
+        return f"{who}: {why}, {time_left(ends_in)} left, tried again in {time_left(remaining)}"
+    return f"{who}: {why}, {time_left(remaining)} left"
 
 
 def _learned(entry: Mapping[str, Any]) -> str:
