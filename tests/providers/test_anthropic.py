@@ -150,3 +150,78 @@ def test_every_beta_of_the_client_stays_in_order(sent: list[str], separator: str
     assert betas[: len(sent)] == sent or not sent
     assert betas.count(OAUTH_BETA) == max(1, sent.count(OAUTH_BETA))
     assert {OAUTH_BETA, LONG_BETA} <= set(betas)
+
+
+IDENTIFYING = {
+    "traceparent": "00-trace-span-01",
+    "tracestate": "vendor=state",
+    "baggage": "user=somebody",
+    "sentry-trace": "sentry-1",
+    "b3": "b3-1",
+    "x-b3-traceid": "b3-2",
+    "x-claude-code-session-id": "session-1",
+    "x-claude-code-agent-id": "agent-1",
+    "x-claude-code-prompt-id": "prompt-1",
+    "x-claude-1p-request-class": "class-1",
+    "x-claude-remote-session-id": "remote-1",
+    "x-stainless-os": "os-1",
+    "x-stainless-retry-count": "retry-1",
+    "x-app": "app-1",
+    "x-client-app": "client-app-1",
+    "x-client-request-id": "request-1",
+    "x-request-id": "request-2",
+    "x-session-affinity": "affinity-1",
+    "x-anthropic-additional-protection": "protection-1",
+    "idempotency-key": "key-1",
+    "anthropic-dangerous-direct-browser-access": "browser-1",
+    "anthropic-organization-id": "organization-1",
+    "anthropic-workspace-id": "workspace-1",
+    "anthropic-user-profile-id": "profile-1",
+    "cookie": "cookie=1",
+    "forwarded": "for=192.0.2.1",
+    "x-forwarded-for": "192.0.2.2",
+    "x-forwarded-host": "host-1",
+    "x-real-ip": "192.0.2.3",
+    "via": "1.1 proxy-1",
+    "origin": "https://origin-1",
+    "referer": "https://referer-1",
+    "from": "somebody@example.com",
+    "accept-language": "language-1",
+    "openai-organization": "organization-2",
+}
+NEEDED = {
+    "accept": "application/json",
+    "content-type": "application/json",
+    "anthropic-version": "2023-06-01",
+    "user-agent": "claude-cli/2.1.332 (external, cli)",
+}
+
+
+def reaching(to: Provider, *, credential: Credential = NO_KEY) -> set[str]:
+    """The names of the client's headers that reach a provider."""
+    sent = {**IDENTIFYING, **NEEDED}
+    outgoing, _ = prepare(to=to, credential=credential, **sent)
+    replaced = {name for name, _ in outgoing.add}
+    return sent.keys() - outgoing.drop - replaced
+
+
+def test_a_first_party_gets_the_headers_of_the_client() -> None:
+    kept = IDENTIFYING.keys() - {"cookie", "anthropic-workspace-id"} | NEEDED.keys()
+    assert reaching(provider()) == kept
+
+
+@pytest.mark.parametrize("name", sorted(set(presets()) - {"anthropic"}))
+def test_others_learn_nothing_of_person_device_or_session(name: str) -> None:
+    foreign = Provider.model_validate({**presets()[name], "name": name, "rewrite": {}})
+    assert reaching(foreign) == set(NEEDED)
+    assert reaching(foreign, credential=CLIENTS_LOGIN) == set(NEEDED)
+
+
+def test_a_header_that_a_vendor_needs_is_named() -> None:
+    foreign = Provider(name="x", base_url="https://x", headers=("X-Session-*", "referer"))
+    assert reaching(foreign) == {*NEEDED, "x-session-affinity", "referer"}
+
+
+def test_a_secret_of_the_client_goes_nowhere_by_its_name() -> None:
+    foreign = Provider(name="x", base_url="https://x", headers=("*",))
+    assert not reaching(foreign) & SECRET_HEADERS

@@ -30,7 +30,7 @@ class Move:
 
 
 def move_of(subject: Subject) -> Move:
-    same = subject.model == subject.client_model and subject.effort is None
+    same = subject.model == subject.client_model
     return Move(claude(subject.client_model), None if same else claude(subject.model))
 
 
