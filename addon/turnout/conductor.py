@@ -172,7 +172,7 @@ class Conductor:
             journey.setup.settings.limits,
             expectation(journey, outgoing),
             on_first_event=lambda: self.dispatcher.first_event(journey),
-            on_minted=partial(self.dispatcher.knowledge.minted, journey.provider),
+            on_minted=partial(self.dispatcher.knowledge.minted, journey.provider, mark=journey.mark),
         )
         withhold(passage.flow, self._masks(passage))  # a credential may have become known
         send_as(passage.flow, outgoing, passage.fields)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from turnout.settings.rewriting import EACH, MARKED, Rewrite, extended, parse_path
 from turnout.wire.lesson import Lesson
-from turnout.wire.refusal import Lessons, Overflow, Refusal, SignatureRefused, read_refusal
+from turnout.wire.refusal import Lessons, Overflow, Refusal, SignatureRefused, of_history, read_refusal
 from turnout.wire.refused_path import is_droppable
 from turnout.wire.told import MOST_BYTES
 
@@ -415,13 +415,30 @@ class TestSignatures:
             "messages.1.content.0: Invalid `signature` in `thinking` block",
             "messages.1.content.0: Invalid `data` in `redacted_thinking` block",
             "messages.1.content.0.thinking.signature: Field required",
-            "messages.3.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be"
-            " modified. These blocks must remain as they were in the original response.",
             "capability_rejected: thinking_signature",
         ],
     )
     def test_wordings(self, message: str) -> None:
         assert read(message) == SignatureRefused()
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "messages.3.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be"
+            " modified. These blocks must remain as they were in the original response.",
+            "messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a different"
+            " conversation. Remove the block, or set `thinking.block_binding.prefix_mismatch_behavior` to"
+            ' "drop_block".',
+        ],
+    )
+    def test_of_another_conversation(self, message: str) -> None:
+        assert read(message) == SignatureRefused(bound=True)
+
+    def test_what_is_about_earlier_answers(self) -> None:
+        missing = Lesson("thoughts", "in_turn")
+        assert of_history(SignatureRefused()) == SignatureRefused()
+        assert of_history(Lessons((missing, Lesson("drop", "metadata")))) == Lessons((missing,))
+        assert of_history(Lessons((Lesson("drop", "metadata"),))) is None and of_history(Overflow()) is None
 
     def test_a_missing_signature_in_a_list_of_errors(self) -> None:
         item = {"type": "missing", "loc": ["body", "messages", 1, "content", 0, "signature"], "msg": "Field required"}

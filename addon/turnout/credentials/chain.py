@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections import deque
@@ -39,6 +40,13 @@ class Credential:
     def fingerprint(self) -> str:
         """Names the credential in the tables of health without giving it away."""
         return self.secret.fingerprint if self.secret else "none"
+
+    @property
+    def account(self) -> str:
+        """Names whose it is, as far as that can be told: a key is of one account, and a login is renewed every few
+        hours under the same label."""
+        name = self.label if self.oauth else self.fingerprint
+        return hashlib.sha256(name.encode()).hexdigest()[:8]
 
     def headers(self) -> dict[str, str]:
         """The header to send, ready for the wire. Holds the secret in the open."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from turnout.health.state_file import content
-from turnout.wire.signatures import FINGERPRINT_LENGTH
+from turnout.wire.signatures import FINGERPRINT_LENGTH, is_elsewhere, signer_of
 from turnout.wire.splice import UNREADABLE
 
 logger = logging.getLogger("turnout")
@@ -26,7 +26,7 @@ _FILE = msgspec.json.Decoder(dict[str, str])
 
 
 class SignatureLedger:
-    """Remembers by fingerprint which provider signed a thinking block.
+    """Remembers by fingerprint which provider signed a thinking block: its mark (`wire.signatures`).
 
     It holds hashes, never a signature or a text, and so does its file.
     """
@@ -44,7 +44,7 @@ class SignatureLedger:
         return len(self._signers)
 
     def note(self, fingerprints: Iterable[str], signer: str) -> None:
-        """These blocks carry the signatures of this signer."""
+        """These blocks carry the signatures of this signer, or its whole mark."""
         self.revision += 1
         for fingerprint in fingerprints:
             self._forget(fingerprint)
@@ -66,7 +66,7 @@ class SignatureLedger:
                 del self._counts[signer]
 
     def minted_by(self, fingerprint: str) -> str | None:
-        """Who signed this block; None when it is not known."""
+        """The mark of this block: who signed it, and for what; None when it is not known."""
         signer = self._signers.get(fingerprint)
         if signer is not None:
             self._signers.move_to_end(fingerprint)  # its conversation goes on
@@ -74,9 +74,12 @@ class SignatureLedger:
             self._fresh[fingerprint] = self.revision + 1
         return signer
 
-    def knows_others_than(self, signer: str) -> bool:
-        """Whether a block that somebody else signed is known. Costs next to nothing."""
-        return len(self._counts) > (signer in self._counts)
+    def knows_others_than(self, signer: str, bound_to: str = "") -> bool:
+        """Whether a block is known that this signer does not take from blocks of the mark `bound_to`, if it binds them.
+
+        Costs next to nothing: there are few marks.
+        """
+        return any(signer_of(mark) != signer or is_elsewhere(mark, bound_to) for mark in self._counts)
 
     # --- from one run to the next ---
 

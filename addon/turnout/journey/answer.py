@@ -20,7 +20,7 @@ from turnout.settings.model import Limits, Provider, Timeouts
 from turnout.wire.conversion import as_events, as_message, begins_like_events, begins_like_json
 from turnout.wire.headers import lowered
 from turnout.wire.messages import MessageStream, Peek, read_usage, reply_model
-from turnout.wire.refusal import Refusal
+from turnout.wire.refusal import Refusal, of_history
 from turnout.wire.reply import ForeignReply
 from turnout.wire.signatures import minted
 from turnout.wire.splice import top_level
@@ -93,8 +93,14 @@ class AnswerMonitor:
 
     @property
     def refusal(self) -> Refusal | None:
-        """What of the request the provider named in refusing it, if it is one to learn from."""
-        return self.judgement.refusal if self.judgement is not None and self._provider.learns else None
+        """What of the request the provider named in refusing it, if anything is to be done about it.
+
+        At a first party that is only what came of earlier answers: the client need not know that others gave them.
+        """
+        found = self.judgement.refusal if self.judgement is not None else None
+        if found is None or self._provider.learns:
+            return found
+        return of_history(found) if self._provider.rewrite.learn is None else None
 
     @property
     def complete(self) -> bool:

@@ -38,6 +38,7 @@ def correct(journey: Journey, candidate: Candidate, refusal: Refusal, knowledge:
         if journey.only_own_thinking or journey.corrections >= MOST_CORRECTIONS:
             return "stop"
         journey.only_own_thinking = True
+        knowledge.refused_thoughts(candidate.provider, journey.exchange.request.body, bound=refusal.bound)
     elif journey.corrections >= MOST_CORRECTIONS or not _learn(journey, candidate, refusal.lessons, knowledge):
         return "next" if _is_of_the_vendor(refusal) and has_others(journey) else "stop"
     journey.corrections += 1
@@ -54,6 +55,10 @@ def _learn(journey: Journey, candidate: Candidate, lessons: Sequence[Lesson], kn
     provider, endpoint, model = candidate.provider, journey.exchange.endpoint, candidate.model
     in_force = knowledge.shaping(provider, model, journey.lessons).rules
     lessons = [firmer(lesson, journey.lessons, in_force.thoughts) for lesson in lessons]
+    if not provider.learns:
+        unknown = tuple(lesson for lesson in lessons if lesson not in journey.for_now)
+        journey.for_now += unknown
+        return bool(unknown)
     useless = [lesson for lesson in lessons if lesson in journey.lessons]
     unheeded = [lesson for lesson in lessons if lesson not in journey.lessons]
     knowledge.unlearn(provider, endpoint, model, useless)

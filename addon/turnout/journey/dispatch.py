@@ -110,19 +110,23 @@ class Dispatcher:
             journey.retries, journey.arrived = 0, time.monotonic()
             journey.output_limit = journey.moved = None
             journey.moves = 0
+            journey.for_now = ()
         journey.current, journey.repeat = candidate, False
         journey.tried.add(candidate.key)
         exchange = journey.exchange
         number = len(exchange.attempts) + 1
         exchange.attempts.append(Attempt(number, candidate.target, candidate.model, candidate.credential.label))
-        journey.lessons = self.knowledge.known(candidate.provider, exchange.endpoint, candidate.model)
+        known = self.knowledge.known(candidate.provider, exchange.endpoint, candidate.model)
+        journey.lessons = (*known, *journey.for_now)
         shaping = self.knowledge.shaping(
             candidate.provider,
             candidate.model,
             journey.lessons,
+            account=candidate.credential.account,
             only_own=journey.only_own_thinking,
             output_limit=journey.output_limit,
         )
+        journey.mark = shaping.bound_to
         kind = KINDS[candidate.provider.kind]
         outgoing = kind.prepare(exchange, candidate.provider, candidate.model, candidate.credential, shaping)
         if journey.moved is not None:

@@ -13,6 +13,8 @@ from turnout.providers.base import Shaping
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import Rewrite, rules_for
 from turnout.wire.refusal import Lesson
+from turnout.wire.rewrite.binding import is_bound, shape_of
+from turnout.wire.signatures import mark, refused_by, signer_of, thoughts_of
 
 _CACHED_RULES = 256
 
@@ -25,7 +27,8 @@ class Knowledge:
     def __init__(self) -> None:
         self.lessons = LessonBook()
         self.signatures = SignatureLedger()
-        self._rules: dict[_Key, Rewrite] = {}
+        self._rules: dict[_Key, tuple[Rewrite, str]] = {}
+        """The rules, and the name of what they do to a conversation."""
         self._providers: Mapping[str, Provider] = {}
         self._signers: set[str] = set()
         self._lessons_file = StateFile(self.lessons, "what was learned about providers")
@@ -74,28 +77,33 @@ class Knowledge:
         model: str,
         lessons: tuple[Lesson, ...] = (),
         *,
+        account: str = "",
         only_own: bool = False,
         output_limit: int | None = None,
     ) -> Shaping:
-        """How a body is to be changed on its way to this model.
+        """How a body is to be changed on its way to this model, which is asked for this account.
 
         `only_own`: the provider refused a signature; it gets none but those it is known to have made. `output_limit`:
         tokens that are left for the answer to this one request.
         """
         key = (provider.name, model, lessons, only_own)
-        rules = self._rules.get(key)
-        if rules is None:
+        known = self._rules.get(key)
+        if known is None:
             own = ({"signatures": "own"},) if only_own else ()
-            rules = rules_for(provider.rewrite, model, (*(lesson.table for lesson in lessons), *own))
+            tables = [lesson.table for lesson in lessons]
+            # What is left out for this request alone is left out of the next one by what is known of its blocks.
+            shape = shape_of(rules_for(provider.rewrite, model, tables)) if is_bound(model) else ""
+            known = rules_for(provider.rewrite, model, (*tables, *own)), shape
             if len(self._rules) >= _CACHED_RULES:
                 self._rules.clear()
-            self._rules[key] = rules
+            self._rules[key] = known
+        rules, shape = known
+        bound_to = mark(provider.signs_as, account, shape) if is_bound(model) else ""
         if output_limit is not None:
             rules = rules.model_copy(update={"max_tokens": min(output_limit, rules.max_tokens or output_limit)})
         others = bool(self._signers - {provider.signs_as})
-        if rules.signatures == "own" or self.signatures.knows_others_than(provider.signs_as):
-            return Shaping(rules, self.signatures.minted_by, others_answer=others)
-        return Shaping(rules, others_answer=others)
+        asked = rules.signatures == "own" or self.signatures.knows_others_than(provider.signs_as, bound_to)
+        return Shaping(rules, self.signatures.minted_by if asked else None, others_answer=others, bound_to=bound_to)
 
     def runs(self, provider: Provider, endpoint: Endpoint, model: str, tools: Sequence[str]) -> bool:
         """Whether a model is offered with one of these tools of Anthropic's, as far as is known."""
@@ -118,9 +126,21 @@ class Knowledge:
         if self.lessons.unlearn(provider.name, endpoint, model, lessons):
             self._lessons_file.write_soon()
 
-    def minted(self, provider: Provider, fingerprints: Sequence[str]) -> None:
-        """A provider has signed these thinking blocks."""
-        self.signatures.note(fingerprints, provider.signs_as)
+    def minted(self, provider: Provider, fingerprints: Sequence[str], mark: str = "") -> None:
+        """A provider has signed these thinking blocks; `mark`: they are bound to what it says."""
+        self.signatures.note(fingerprints, mark or provider.signs_as)
+        self._signatures_file.write_soon()
+
+    def refused_thoughts(self, provider: Provider, body: bytes, *, bound: bool) -> None:
+        """A provider does not take the thinking of this request, from now on.
+
+        What it is not known to have made is to blame; if there is none, or it says that a block is `bound` to another
+        conversation, all of it is.
+        """
+        found = {each: self.signatures.minted_by(each) for each in thoughts_of(body)}
+        unknown = [each for each, mark in found.items() if mark is None]
+        own = [each for each, mark in found.items() if signer_of(mark) == provider.signs_as]
+        self.signatures.note(unknown if unknown and not bound else unknown + own, refused_by(provider.signs_as))
         self._signatures_file.write_soon()
 
     async def written(self) -> None:

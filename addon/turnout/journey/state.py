@@ -85,6 +85,10 @@ class Journey:
     failures: list[Failure] = field(default_factory=list)
     lessons: tuple[Lesson, ...] = ()
     """What was known of the current target when the attempt under way was made."""
+    for_now: tuple[Lesson, ...] = ()
+    """What its refusals have taught about this request alone."""
+    mark: str = ""
+    """What the thinking of the attempt under way is bound to, if it is."""
     output_limit: int | None = None
     """Output tokens that the context window leaves for this request, once its provider has told."""
     corrections: int = 0

@@ -58,6 +58,7 @@ class AnthropicKind:
             minted_by=shaping.minted_by,
             others_answer=shaping.others_answer,
             signs_as=provider.signs_as,
+            bound_to=shaping.bound_to,
         )
         rewritten = rewrite(request.body, request.fields, shaping.rules, subject)
         # The body was decompressed to be read, and goes on as it was read.

@@ -18,9 +18,11 @@ class Shaping:
 
     rules: Rewrite
     minted_by: Callable[[str], str | None] | None = None
-    """Who signed a thinking block, by its fingerprint; None: no provider but this one is known to have signed any."""
+    """The mark of a thinking block, by its fingerprint; None: no provider but this one is known to have signed any."""
     others_answer: bool = False
     """Other providers are configured, and may have answered before all of this was known."""
+    bound_to: str = ""
+    """The mark of what is thought in this attempt, for a model that binds it to account and conversation."""
 
 
 class ProviderKind(Protocol):

@@ -27,6 +27,7 @@ class Claude(BaseModel):
     output: int | None = None
     budget: int | None = None
     thinks: bool = False
+    binds: bool = False
     prefill: bool = False
     sampling: bool = False
     effort_without_thinking: str = ""

@@ -13,7 +13,7 @@ from turnout.wire.lesson import Lesson
 from turnout.wire.refused_words import lessons_told
 from turnout.wire.told import Told, read_told, without_quotations
 
-__all__ = ["Lesson", "Lessons", "Overflow", "Refusal", "SignatureRefused", "read_refusal"]
+__all__ = ["Lesson", "Lessons", "Overflow", "Refusal", "SignatureRefused", "of_history", "read_refusal"]
 
 MOST_LESSONS = 16
 _MOST_READ = 256
@@ -36,6 +36,9 @@ class Lessons:
 @dataclass(frozen=True, slots=True)
 class SignatureRefused:
     """A thinking block carries a signature that the provider did not make, or none."""
+
+    bound: bool = False
+    """It may well have made it, but for another conversation than this one has become."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,14 @@ class Overflow:
 Refusal = Lessons | SignatureRefused | Overflow
 
 
+def of_history(refusal: Refusal) -> Refusal | None:
+    """What of a refusal is about earlier answers, and not about what the client asks for now; None when nothing is."""
+    if isinstance(refusal, Lessons):
+        lessons = tuple(lesson for lesson in refusal.lessons if lesson.rule == "thoughts")
+        return Lessons(lessons) if lessons else None
+    return refusal if isinstance(refusal, SignatureRefused) else None
+
+
 def read_refusal(status: int, body: bytes) -> Refusal | None:
     """What was refused, or None when that is not sure. Never raises. Bodies over 64 KB are not read."""
     if not 400 <= status <= 599:
@@ -79,7 +90,7 @@ def read_refusal(status: int, body: bytes) -> Refusal | None:
     if overflow is not None or status not in _REFUSING:
         return overflow
     if _is_about_signature(told):
-        return SignatureRefused()
+        return SignatureRefused(bound=any(_BOUND.search(text) for text in told.texts))
     sound = dict.fromkeys(lesson for lesson in islice(lessons_told(told), _MOST_READ) if lesson.is_sound)
     return Lessons(tuple(islice(sound, MOST_LESSONS))) if sound else None
 
@@ -192,6 +203,11 @@ _SIGNATURE = re.compile(
     r"|\bthinking\.signature: (?:Field required|Input should be a valid string)"
     r"|\bcapability_rejected: thinking_signature\b",
     re.IGNORECASE,
+)
+
+
+_BOUND = re.compile(
+    r"bound to a different conversation|in the latest assistant message cannot be modified", re.IGNORECASE
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from turnout.wire.splice import UNREADABLE, top_level
+from turnout.wire.splice import UNREADABLE, json_object, top_level
 from turnout.wire.sse import EventSplitter, parse_event
 
 FINGERPRINT_LENGTH = 16
@@ -17,6 +17,8 @@ FINGERPRINT_LENGTH = 16
 
 THINKING_BLOCKS = ("thinking", "redacted_thinking")
 """Types of the blocks that carry a signature."""
+
+_SEPARATOR = "\n"
 
 _MARK = b'thinking"'
 """In every block and delta of thinking: `"type":"thinking"`, `"redacted_thinking"`, `{"thinking":"…"}`."""
@@ -40,6 +42,51 @@ def minted(answer: bytes) -> list[str]:
         return []
     found = _of_message(answer) if answer[:64].lstrip()[:1] == b"{" else _of_events(answer)
     return list(dict.fromkeys(fingerprint(signature, text) for signature, text in found if signature or text))
+
+
+# --- marks: whose a block is ---
+
+
+def mark(signer: str, account: str, shape: str) -> str:
+    """What is remembered of a block that is bound: who signed it, for which account, and by which rules of rewriting
+    the conversation had been changed that it belongs to. Of any other block the signer is enough."""
+    return _SEPARATOR.join((signer, account, shape))
+
+
+def refused_by(signer: str) -> str:
+    """The mark of a block that this signer does not take, whoever has made it."""
+    return _SEPARATOR + signer
+
+
+def signer_of(mark: str | None) -> str | None:
+    """Who signed a block of this mark; None when that is not known."""
+    return mark.partition(_SEPARATOR)[0] or None if mark is not None else None
+
+
+def is_elsewhere(mark: str | None, bound_to: str) -> bool:
+    """Whether a block of this mark is bound to something else than blocks of the mark `bound_to` are."""
+    if mark is None or not bound_to or mark == bound_to:
+        return False
+    signer, bound, _ = mark.partition(_SEPARATOR)
+    return bool(bound) and signer == signer_of(bound_to)
+
+
+def thoughts_of(body: bytes) -> list[str]:
+    """The fingerprints of the thinking blocks that a request gives back. Decodes all of it."""
+    messages = (json_object(body) or {}).get("messages")
+    blocks = [block for message in _dicts(messages) for block in _dicts(message.get("content"))]
+    thoughts = [block for block in blocks if block.get("type") in THINKING_BLOCKS]
+    return [
+        fingerprint(_text(block.get("signature")) or _text(block.get("data")), _text(block.get("thinking")))
+        for block in thoughts
+    ]
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+# --- reading them from an answer ---
 
 
 class _Block(msgspec.Struct):

@@ -14,6 +14,7 @@ from turnout.errors import InvalidRequest
 from turnout.settings.rewriting import Rewrite
 from turnout.wire.rewrite import blocks, caching, fields, moving, system, thinking, thoughts, tool_changes, tools
 from turnout.wire.rewrite.betas import fit_betas, refused_pairs
+from turnout.wire.rewrite.binding import give_up_changed, is_bound
 from turnout.wire.rewrite.breakpoints import MOST, limit_markers
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.mending import mend
@@ -52,7 +53,7 @@ def _apply(document: Document, rules: Rewrite, subject: Subject, left: Traces) -
     unpaired = refused_pairs(subject.betas, rules)
     tool_changes.settle_tools(document, rules, unpaired)
     system.drop_attribution(document, rules)
-    system.move_system_roles(document, rules)
+    system.move_system_roles(document, rules, hoist=not is_bound(subject.model))
     system.prepend_system(document, rules)
     thoughtless = blocks.drop_foreign_thinking(document, rules, subject, left.unsigned)
     blocks.flatten_blocks(document, rules, unpaired)
@@ -79,6 +80,7 @@ def _apply(document: Document, rules: Rewrite, subject: Subject, left: Traces) -
     moving.fit_version(document, subject)
     thinking.limit_budget(document, rules, move)
     thinking.drop_idle_edits(document)
+    betas += tuple(beta for beta in give_up_changed(document, subject) if beta not in betas)
     kept = fit_betas(document, betas, rules)
     fields.drop_empty_entries(document)
     return kept

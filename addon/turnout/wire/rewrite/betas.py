@@ -52,9 +52,9 @@ def _refused(betas: tuple[str, ...], keep: tuple[str, ...] | None, drop: tuple[s
 def _is_refused(pair: Pair, kept: tuple[str, ...], keep: tuple[str, ...] | None, drop: tuple[str, ...]) -> bool:
     if any(_matches(beta, pair.betas) for beta in kept):
         return False
-    if keep is not None and not _overlap(keep, pair.betas):
+    if keep is not None and not overlap(keep, pair.betas):
         return True
-    return _overlap(drop, pair.betas)
+    return overlap(drop, pair.betas)
 
 
 def _allowed(beta: str, keep: tuple[str, ...] | None, drop: tuple[str, ...]) -> bool:
@@ -65,8 +65,8 @@ def _matches(beta: str, globs: Iterable[str]) -> bool:
     return any(fnmatchcase(beta, glob) for glob in globs)
 
 
-def _overlap(globs: Iterable[str], others: tuple[str, ...]) -> bool:
-    """Some value fits a glob of both."""
+def overlap(globs: Iterable[str], others: tuple[str, ...]) -> bool:
+    """Whether some value fits a glob of both."""
     return any(
         fnmatchcase(glob.replace("*", "0"), other) or fnmatchcase(other.replace("*", "0"), glob)
         for glob in globs

@@ -24,12 +24,14 @@ class Subject:
     effort: Effort | None = None
     """What a `-reasoning-…` suffix of the model name asks for."""
     minted_by: Callable[[str], str | None] | None = None
-    """From the fingerprint of a thinking block to who signed it, None when that is not known. None in place of the
-    function: no other provider is known to have signed anything."""
+    """From the fingerprint of a thinking block to its mark (`wire.signatures`), None when that is not known. None in
+    place of the function: no other provider is known to have signed anything."""
     others_answer: bool = False
     """Other providers are configured, and may have answered earlier in this conversation."""
     signs_as: str = "anthropic"
-    """What `minted_by` gives for blocks of the target itself."""
+    """Who signs the blocks of the target itself."""
+    bound_to: str = ""
+    """The whole mark of blocks that are made now, where the model binds them to it; empty for any other model."""
 
 
 @dataclass(frozen=True, slots=True)

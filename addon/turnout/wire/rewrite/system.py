@@ -67,12 +67,12 @@ def prepend_system(document: Document, rules: Rewrite) -> None:
     document.note("prepend_system")
 
 
-def move_system_roles(document: Document, rules: Rewrite) -> None:
+def move_system_roles(document: Document, rules: Rewrite, *, hoist: bool = True) -> None:
     """`role: system` inside messages, for providers that know it only as a field of the request.
 
     Those before the first turn always go into the system prompt. With `hoist` all others do, which changes the prompt
     before every cached prefix; with `user` they become text of the user message at their place, behind tool results,
-    which have to come first.
+    which have to come first. Not to `hoist` is for models that bind what they think to a prompt that stays.
     """
     if rules.system_role == "keep" or not any(role(message) == "system" for message in document.messages):
         return
@@ -80,7 +80,7 @@ def move_system_roles(document: Document, rules: Rewrite) -> None:
     fields = {name for message in document.messages if role(message) == "system" for name in message}
     document.removed.update(f"messages.{EACH}.{name}" for name in fields - {"role", "content"})
     hoisted: list[Node] = []
-    if turns and rules.system_role == "hoist":
+    if turns and hoist and rules.system_role == "hoist":
         for message in document.messages:
             hoisted += _texts(message) if role(message) == "system" else []
         document.messages = turns
