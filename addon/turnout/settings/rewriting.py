@@ -134,6 +134,8 @@ class Rewrite(BaseModel):
 
     cache_fields: Words | None = None
     """The keys of `cache_control` it takes; an empty list removes the markers. None: all."""
+    cache_markers: int | None = Field(default=None, ge=0)
+    """How many markers it takes; of more the most useful stay. None: it is up to client and provider."""
     auto_cache: bool = False
     """Set breakpoints for a client that sets none: the system prompt and the last two user messages."""
 

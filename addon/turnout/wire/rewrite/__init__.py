@@ -15,7 +15,7 @@ from turnout.settings.rewriting import Rewrite
 from turnout.wire.rewrite import blocks, caching, fields, moving, system, thinking, thoughts, tool_changes, tools
 from turnout.wire.rewrite.betas import fit_betas, refused_pairs
 from turnout.wire.rewrite.binding import give_up_changed, is_bound
-from turnout.wire.rewrite.breakpoints import MOST, limit_markers
+from turnout.wire.rewrite.breakpoints import limit_markers
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.mending import mend
 from turnout.wire.rewrite.paths import apply_paths
@@ -40,8 +40,8 @@ def rewrite(body: bytes, members: Mapping[str, msgspec.Raw], rules: Rewrite, sub
             document.put("model", subject.model)
             document.note("model")
         betas = _apply(document, rules, subject, traces(body) if subject.others_answer else Traces())
-        if body.count(_MARKER) > MOST:
-            limit_markers(document)
+        if rules.cache_markers is not None and body.count(_MARKER) > rules.cache_markers:
+            limit_markers(document, rules.cache_markers)
         return Rewritten(document.encoded(body), betas, tuple(document.rules), document.left_out)
     except UNREADABLE as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None

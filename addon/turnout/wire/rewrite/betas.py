@@ -16,7 +16,7 @@ def fit_betas(document: Document, betas: tuple[str, ...], rules: Rewrite) -> tup
     kept = tuple(beta for beta in betas if _allowed(beta, rules.keep_betas, rules.drop_betas))
     refused = refused_pairs(betas, rules)
     for pair in pairs():
-        if pair in refused:
+        if refused and _is_among(pair, refused):
             _drop_fields(document, pair, rules)
         elif _lost_its_fields(pair, document):
             kept = tuple(beta for beta in kept if not _matches(beta, pair.betas))
@@ -35,10 +35,19 @@ def refused_pairs(betas: tuple[str, ...], rules: Rewrite) -> tuple[Pair, ...]:
     return _refused(betas, rules.keep_betas, rules.drop_betas)
 
 
-def taken_fields(betas: tuple[str, ...], rules: Rewrite) -> set[str]:
+def taken_fields(betas: tuple[str, ...], rules: Rewrite) -> frozenset[str]:
     """The fields of all other pairs: where a list says what is taken, they are as well."""
-    refused = refused_pairs(betas, rules)
-    return {path for pair in pairs() if pair not in refused for path in (*pair.fields, *pair.values)}
+    return _taken(refused_pairs(betas, rules))
+
+
+def _taken(refused: tuple[Pair, ...]) -> frozenset[str]:
+    taken = (pair for pair in pairs() if not _is_among(pair, refused))
+    return frozenset(path for pair in taken for path in (*pair.fields, *pair.values))
+
+
+def _is_among(pair: Pair, some: tuple[Pair, ...]) -> bool:
+    """By identity: comparing all their members would cost more than all the rest."""
+    return any(pair is each for each in some)
 
 
 @lru_cache(maxsize=256)
@@ -95,9 +104,13 @@ def _is_named(path: str, rules: Rewrite) -> bool:
 
 
 def _lost_its_fields(pair: Pair, document: Document) -> bool:
-    if not document.removed:
+    if document.removed.isdisjoint(_names_of_fields(pair.fields, pair.cache_fields)):
         return False
-    if any(f"cache_control.{key}" in document.removed for key in pair.cache_fields):
-        return True
-    lost = [path for path in pair.fields if ".".join(parse_path(path)) in document.removed]
-    return bool(lost) and not any(document.has(parse_path(path)) for path in pair.fields)
+    return bool(pair.cache_fields) or not any(document.has(parse_path(path)) for path in pair.fields)
+
+
+@lru_cache(maxsize=64)
+def _names_of_fields(fields: tuple[str, ...], cache_fields: tuple[str, ...]) -> frozenset[str]:
+    """As `Document.removed` names them."""
+    paths = (".".join(parse_path(path)) for path in fields)
+    return frozenset((*paths, *(f"cache_control.{key}" for key in cache_fields)))

@@ -24,8 +24,8 @@ from turnout.wire.signatures import THINKING_BLOCKS
 _PREFIX = ("system", "tools", "messages")
 _NOT_OF_PREFIX = {
     "profile", "learn", "models", "thinking", "thinking_budget", "least_thinking_budget", "max_tokens", "whole_answers",
-    "tool_choice", "fields", "cache_fields", "auto_cache", "keep_betas", "drop_betas", "drop", "set", "rename", "clamp",
-    "map",
+    "tool_choice", "fields", "cache_fields", "cache_markers", "auto_cache", "keep_betas", "drop_betas", "drop", "set",
+    "rename", "clamp", "map",
 }  # fmt: skip
 """Rules that leave the conversation alone, cache markers included, or that are looked at path by path."""
 _DROP_BLOCK = {"prefix_mismatch_behavior": "drop_block"}

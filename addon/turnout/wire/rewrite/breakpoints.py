@@ -10,16 +10,15 @@ from turnout.wire.rewrite.conversation import content_blocks
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.tree import Node, is_list, opened, opened_elements
 
-MOST = 4
 _MARKER = "cache_control"
 _Place = tuple[str, int, int, int]
 """The list, the element of it, the block in that, the block inside a tool result; -1 where there is none."""
 
 
-def limit_markers(document: Document) -> None:
+def limit_markers(document: Document, most: int) -> None:
     """Keep the most useful: the newest of the conversation, the last of the prompt, of the tools, then the newest."""
     places = [*_listed(document, "tools"), *_listed(document, "system"), *_of_messages(document)]
-    most = MOST - (_MARKER in document)
+    most -= _MARKER in document
     if len(places) <= most:
         return
     newest = [place for place in places if place[0] == "messages"][::-1]

@@ -21,6 +21,8 @@ BUDGETS = {"low": 8000, "medium": 16000, "high": 32000, "xhigh": 32000, "max": 3
 DEFAULT_BUDGET = 16000
 """For adaptive thinking without an effort."""
 INTERLEAVED_BETA = "interleaved-thinking-2025-05-14"
+PROBE = 1
+"""Nobody who asks for so little wants an answer: 0 warms a cache, 1 asks whether there is a model."""
 _DISPLAYS = {"summarized": "summarized", "omitted": "omitted", "updates": "omitted"}
 """What Claude Code sends in the place of `updates`, which only adaptive thinking is known to have, when it may not."""
 _WITHOUT = ("disabled", "between_tools")
@@ -56,7 +58,7 @@ def _forces_tool(document: Document) -> bool:
 def _raise_max_tokens(document: Document, budget: int, rules: Rewrite) -> None:
     sent, needed = document.value("max_tokens"), budget + ROOM_TO_ANSWER
     needed = min(needed, rules.max_tokens or needed)
-    if _is_count(sent) and 0 < sent < needed:  # 0 warms a cache
+    if _is_count(sent) and PROBE < sent < needed:
         document.put("max_tokens", needed)
         document.note(f"max_tokens {sent}→{needed}")
 
