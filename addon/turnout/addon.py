@@ -22,7 +22,7 @@ from turnout.inspect.log_redaction import redact_logs
 from turnout.inspect.trimming import Keep, Trimmer
 from turnout.proxy.connecting import ConnectDeadlines, ServerConnectionHookData
 from turnout.proxy.installing import ended, forget_hook, install
-from turnout.proxy.modes import is_reverse, listen_again, listen_hosts, listens_elsewhere
+from turnout.proxy.modes import is_reverse, listen_addresses, listen_again, listen_hosts, listens_elsewhere
 from turnout.proxy.script import Unloading, bring_back, position_of, unloading
 from turnout.proxy.steering import carries_nothing, is_carried
 from turnout.recordings.recorder import Recorder, path_of
@@ -73,6 +73,10 @@ def _check_addresses(settings: Settings) -> None:
         check_listen(host, settings.access)
 
 
+def _own_addresses() -> list[tuple[str, int]]:
+    return listen_addresses(ctx.options.mode, ctx.options.listen_host, ctx.options.listen_port)
+
+
 def _remove_from_view(flow: http.HTTPFlow) -> None:
     ctx.master.commands.call("view.flows.remove", [flow])
 
@@ -86,7 +90,7 @@ class Turnout:
         self._elders: list[Turnout] = []
         self._is_replaced = False
         self.conductor = Conductor(self._over)
-        self.setup = LiveSetup(_check_addresses, self.conductor.adopt, self.conductor.pin)
+        self.setup = LiveSetup(_check_addresses, self.conductor.adopt, self.conductor.pin, addresses=_own_addresses)
         self.addons = [TurnoutCommands(self.conductor, self.setup)]
         self.deadlines = ConnectDeadlines()
         self._unregister: Callable[[], None] = lambda: None
@@ -267,7 +271,7 @@ class Turnout:
 
     @contained
     def tls_established_server(self, data: TlsData) -> None:
-        self.deadlines.settled(data.conn.id)
+        self.deadlines.secured(data)
 
     @contained
     def tls_failed_server(self, data: TlsData) -> None:

@@ -176,7 +176,7 @@ class Conductor:
         )
         withhold(passage.flow, self._masks(passage))  # a credential may have become known
         send_as(passage.flow, outgoing, passage.fields)
-        engage(passage.flow, passage.monitor)
+        engage(passage.flow, passage.monitor, journey.setup.ways.to(journey.provider.name))
 
     def answer_begins(self, flow: http.HTTPFlow) -> None:
         passage = self._passages.get(flow)

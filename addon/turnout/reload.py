@@ -26,6 +26,7 @@ from turnout.settings.secret import Secret
 from turnout.settings.sources import Place, Sources, find_place, read_sources, sources_of
 from turnout.settings.trust import trust_file
 from turnout.settings.watch import FileWatch
+from turnout.settings.ways import Addresses, ways_of
 
 logger = logging.getLogger("turnout")
 
@@ -36,11 +37,12 @@ POLL = 0.5
 _MEMORY = "turnout: the configuration in force"
 
 
-def build(settings: Settings) -> Setup:
-    """Everything that is made of settings. Raises ConfigError."""
-    keys = client_keys(settings)
+def build(settings: Settings, own: Addresses = ()) -> Setup:
+    """Everything that is made of settings. `own` is where the proxy listens. Raises ConfigError."""
+    keys, ways = client_keys(settings), ways_of(settings, own)
     access = settings.access.model_copy(update={"hosts": (*settings.access.hosts, settings.listen.host)})
-    return Setup(settings, Gatekeeper(access, keys), CredentialChain(settings.environment, keys))
+    chain = CredentialChain(settings.environment, keys, others=ways.secrets)
+    return Setup(settings, Gatekeeper(access, keys), chain, ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class LiveSetup:
     """Loads the setup and keeps it up to date. `on_change` is called with every new one, never with an invalid one.
 
     The files that are in force stay those that are watched: while one is gone, no other takes its place. `check` raises
-    ConfigError for settings that are valid in themselves, but not where the proxy listens now. `clock` gives seconds.
+    ConfigError for settings that are valid in themselves, but not where the proxy listens now, which `addresses` tells.
+    `clock` gives seconds.
     """
 
     def __init__(
@@ -67,11 +70,13 @@ class LiveSetup:
         on_change: Callable[[Setup], None],
         on_pin: Callable[[str | None], None],
         *,
+        addresses: Callable[[], Addresses] = tuple,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._check = check
         self._on_change = on_change
         self._on_pin = on_pin
+        self._addresses = addresses
         self._clock = clock
         self.current: Setup | None = None
         """What is in force; None until a valid configuration was found."""
@@ -185,7 +190,7 @@ class LiveSetup:
         place = sources.place
         of_same = self._sources is not None and self._sources.place.config in (None, place.config)
         settling = settling_time(self._sources, sources) if self._sources is not None and of_same else 0.0
-        setup = build(settings_from(sources, os.environ))
+        setup = build(settings_from(sources, os.environ), self._addresses())
         if self._guarded:
             check_keys(setup.settings)
         self._check(setup.settings)
@@ -251,7 +256,7 @@ class LiveSetup:
         self._remember(reading.sources)
         self._pin = FileWatch((pin_file(os.environ),))
         self._on_change(setup)
-        self._warn([*exposed_secrets(setup.settings), *warnings(setup.settings)])
+        self._warn([*exposed_secrets(setup.settings), *warnings(setup.settings), *setup.ways.warnings])
         self.follow_pin()
 
     def _warn(self, warnings: list[str]) -> None:

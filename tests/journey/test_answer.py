@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import json
 import re
 import weakref
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy import http
 
+from tests.wire.packing import flushed, pack
 from turnout.exchange import Endpoint
 from turnout.health.verdict import Verdict
 from turnout.journey.answer import PING, AnswerMonitor
@@ -67,7 +69,9 @@ class Watched:
         self.first_events += 1
 
     def begin(self, headers: dict[str, str] = SSE, status: int = 200) -> bool:
-        return self.monitor.streams(http.Response.make(status, b"", headers))
+        answer = http.Response.make(status)
+        answer.headers = http.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
+        return self.monitor.streams(answer)
 
     def play(self, chunks: Iterable[bytes]) -> bytes:
         """What the stream does with chunks: peek until decided, then relay."""
@@ -356,15 +360,63 @@ def test_a_compressed_stream_is_opened_on_the_way(encoding: str, wbits: int) -> 
     assert watched.play(pieces) == WHOLE and watched.monitor.complete and watched.monitor.received == WHOLE
 
 
-def test_an_encoding_that_needs_the_whole_body_is_not_streamed() -> None:
-    assert not Watched().begin({**SSE, "content-encoding": "br"})
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, br", "x-gzip"])
+def test_every_known_encoding_is_opened_on_the_way(encoding: str) -> None:
+    watched = Watched()
+    assert watched.begin({**SSE, "content-encoding": encoding})
+    packed = pack(WHOLE, encoding)
+    assert watched.play([packed[start : start + 7] for start in range(0, len(packed), 7)]) == WHOLE
+    assert watched.monitor.complete and watched.monitor.finish() == []
+
+
+def test_members_of_gzip_one_after_another() -> None:
+    """Wei-Shaw/claude-relay-service#1029: every flush of the edge is a member of its own."""
+    watched = Watched()
+    watched.begin({**SSE, "content-encoding": "gzip"})
+    frames = [frame + b"\n\n" for frame in WHOLE.split(b"\n\n")[:-1]]
+    assert watched.play([gzip.compress(frames[0])]) == frames[0]
+    for frame in frames[1:]:
+        assert b"".join(watched.monitor.relay(gzip.compress(frame))) == frame
+    assert watched.monitor.complete and watched.monitor.finish() == []
+
+
+def test_an_encoding_that_nobody_knows_is_not_streamed_and_no_answer() -> None:
+    watched = Watched()
+    assert not watched.begin({**SSE, "content-encoding": "pack200"})
+    packed = reply(b"\x00\x01")
+    packed.headers["content-encoding"] = "pack200"
+    whole = Watched(stream=False)
+    assert not whole.monitor.accepts(packed)
+    assert whole.monitor.failed("").reason == "200 answered with pack200 data that cannot be read"
 
 
 def test_a_compressed_stream_that_is_not_one_is_told() -> None:
     watched = Watched()
     watched.begin({**SSE, "content-encoding": "gzip"})
-    assert watched.play([b"not gzip at all"]) == b""
-    assert watched.monitor.failed("the stream ended before its first event").verdict is Verdict.TRANSIENT
+    assert watched.monitor.peek(b"not gzip at all") is False
+    judgement = watched.monitor.failed("")
+    assert judgement.verdict is Verdict.TRANSIENT and judgement.reason == "its gzip data cannot be read"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
+def test_data_that_breaks_in_the_middle_is_told_at_once_and_once(encoding: str) -> None:
+    watched = Watched()
+    watched.begin({**SSE, "content-encoding": encoding})
+    first = WHOLE.split(b"\n\n")[0] + b"\n\n"
+    packed = flushed(first, encoding)
+    assert watched.play([packed]) == first
+    [words] = watched.monitor.relay(b"\xff" * 400)
+    assert words.startswith(b"event: error\n") and b"data cannot be read" in words
+    assert watched.monitor.relay(b"\xff") == watched.monitor.finish() == [] and watched.monitor.interrupted("x") == b""
+    assert watched.monitor.broken is not None and watched.monitor.broken.verdict is Verdict.TRANSIENT
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
+def test_a_compressed_stream_that_ends_early_is_told(encoding: str) -> None:
+    watched = Watched()
+    watched.begin({**SSE, "content-encoding": encoding})
+    watched.play([flushed(WHOLE[: WHOLE.rindex(b"event: message_stop")], encoding)])
+    assert b"ended its stream before message_stop" in b"".join(watched.monitor.finish())
 
 
 # --- what was not asked for ---

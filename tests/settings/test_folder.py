@@ -219,3 +219,44 @@ def test_the_remedy_can_be_typed(found: Load, tmp_path: Path, monkeypatch: pytes
 def test_what_turnout_fills_in_is_no_key(found: Load, key: str) -> None:
     with pytest.raises(ConfigError, match="unknown key"):
         found(f"[providers.anthropic]\n{key} = []\n")
+
+
+# --- the way to a provider ---
+
+
+@pytest.mark.parametrize(
+    ("key", "line"), [("proxy", 'proxy = "http://127.0.0.1:9"'), ("tls", 'tls.ca = "ca.pem"'), ("proxy", "proxy = ''")]
+)
+@pytest.mark.parametrize("address", ["", f'base_url = "{LOCAL}"\n'])
+def test_nobody_is_put_between_a_provider_and_its_user(found: Load, key: str, line: str, address: str) -> None:
+    settings = found(f"[providers.anthropic]\n{address}{line}\n")
+    provider = settings.providers["anthropic"]
+    assert provider.proxy is None and provider.tls.ca is None
+    assert f"providers.anthropic.{key}" in told(settings)
+
+
+def test_the_way_of_a_trusted_file_is_told(found: Load, tmp_path: Path) -> None:
+    config = '[providers.anthropic]\nproxy = "http://me:hush-hush@proxy.example"\ntls.ca = "ca.pem"\n'
+    Path("mitm.conf").write_text(config)
+    trust([Path("mitm.conf")], {"HOME": str(tmp_path / "home")})
+    folder = found(config).folder
+    assert folder is not None and folder.changes == (
+        "anthropic is reached through http://proxy.example:80",
+        "anthropic is trusted with a certificate of ca.pem",
+    )
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"])
+def test_a_variable_of_the_folder_is_no_way_out(found: Load, name: str) -> None:
+    """Not even if a credential names it, which is how a folder has its other variables taken."""
+    config = f'[providers.x]\nbase_url = "{LOCAL}"\ncredentials = ["env:{name}"]\n'
+    settings = found(config, f"{name}=http://127.0.0.1:9\n")
+    assert not variables(settings) and name in told(settings)
+    settings = found(config, f"{name}=http://127.0.0.1:9\n", **{name: "http://mine.example"})
+    assert variables(settings) == {name: "http://mine.example"}
+
+
+def test_the_users_own_way_stays(found: Load) -> None:
+    given = {"TURNOUT_PROVIDERS__ANTHROPIC__PROXY": "http://mine.example:3128"}
+    settings = found('[providers.anthropic]\nproxy = "none"\n', **given)
+    assert str(settings.providers["anthropic"].proxy) == "http://mine.example:3128"

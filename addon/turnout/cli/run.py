@@ -61,6 +61,7 @@ def run(
     from turnout.cli.trust import offer
     from turnout.gate.access import check_listen, client_keys
     from turnout.settings.load import load
+    from turnout.settings.ways import ways_of
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a log in a file or a journal is read while it grows
@@ -71,6 +72,7 @@ def run(
     listen = listen_address(settings)
     check_listen(listen.host, settings.access)
     client_keys(settings)  # raises ConfigError for one that cannot be found
+    ways_of(settings)  # likewise
     check_free(listen)
     if record is not None:
         extra = [*_recording_to(record), *(extra or [])]

@@ -12,6 +12,7 @@ from turnout.inspect.status_text import client_url, table, usable
 
 if TYPE_CHECKING:
     from turnout.settings.model import Condition, Listen, Provider, Route, Settings
+    from turnout.settings.ways import Way, Ways
 
 CredentialStates = Mapping[str, Sequence[tuple[str, str]]]
 """Provider name → (label, state) of each of its credentials; never a value."""
@@ -33,17 +34,20 @@ def credential_states(settings: Settings) -> CredentialStates:
 def start_up(settings: Settings, listen: Listen, pinned: str | None, states: CredentialStates) -> str:
     """The start-up page: address, how to use it, configuration, routes, providers."""
     from turnout.settings.folder import warnings
+    from turnout.settings.ways import ways_of
 
+    ways = ways_of(settings)
     sections = [
         [f"Turnout {__version__} is ready on {client_url(listen)}"],
         table(_facts(settings, listen, pinned)),
         ["Routes, first match wins", *table(_routes(settings))],
-        ["Providers", *table(_providers(settings, states))],
+        ["Providers", *table(_providers(settings, states, ways))],
     ]
     if settings.models:
         models = [(name, "→ " + ", ".join(model.to)) for name, model in settings.models.items()]
         sections.insert(3, ["Models of your own", *table(models)])
-    if attention := [*(f"  {line}" for line in warnings(settings)), *_unusable(settings, states)]:
+    told = (*warnings(settings), *ways.warnings)
+    if attention := [*(f"  {line}" for line in told), *_unusable(settings, states)]:
         sections.append(["Attention", *attention])
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
@@ -104,11 +108,18 @@ def _value(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else " | ".join(value)
 
 
-def _providers(settings: Settings, states: CredentialStates) -> list[tuple[str, str, str]]:
+def _providers(settings: Settings, states: CredentialStates, ways: Ways) -> list[tuple[str, str, str, str]]:
     return [
-        (provider.name, provider.base_url, _readiness(states.get(provider.name, ())))
+        (provider.name, provider.base_url, _readiness(states.get(provider.name, ())), _in_full(ways.to(provider.name)))
         for provider in settings.providers.values()
     ]
+
+
+def _in_full(way: Way) -> str:
+    """What is not ordinary about the way to a provider."""
+    through = f"through {way.proxy} ({way.said_by})" if way.proxy is not None else ""
+    places = ", ".join((*way.trust.files, *way.trust.directories))
+    return ", ".join(filter(None, (through, f"also trusts {places}" if places else "")))
 
 
 def _readiness(states: Sequence[tuple[str, str]]) -> str:

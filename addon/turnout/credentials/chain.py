@@ -72,10 +72,12 @@ class CredentialChain:
         environment: Mapping[str, Secret],
         client_keys: Collection[Secret] = (),
         *,
+        others: Collection[Secret] = (),
         clock: Callable[[], float] = time.time,
         platform: str = sys.platform,
     ) -> None:
         self._client_keys = tuple(key for key in client_keys if key)
+        self._others = frozenset(others)
         self._clock = clock
         self._stores = SecretStores(environment, clock=clock, platform=platform, vault=Vault())
         self._from_clients: deque[Secret] = deque(maxlen=CLIENT_KEYS_REMEMBERED)
@@ -132,7 +134,7 @@ class CredentialChain:
 
     def secrets(self) -> set[Secret]:
         """Every secret met so far, for redaction: the configured ones in use, client keys, clients' latest keys."""
-        return self._stores.known | set(self._client_keys) | set(self._from_clients)
+        return self._stores.known | self._others | set(self._client_keys) | set(self._from_clients)
 
     def _state(self, reference: CredentialReference) -> str:
         if reference.source == "client":

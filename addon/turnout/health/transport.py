@@ -8,6 +8,9 @@ import re
 # What the failover layer puts before a fault that came up before there was a connection.
 _NO_CONNECTION = re.compile(r"cannot connect\b:?\s*")
 
+_THROUGH = re.compile(r"(through the proxy \S+): ")
+"""What it puts there as well where a proxy is on the way."""
+
 # In this order: what follows "Cannot parse HTTP response" is the provider's text and may hold any of the other words.
 _PLAIN = (
     (re.compile(r"Cannot parse HTTP response\b"), "not HTTP"),
@@ -23,7 +26,15 @@ _PLAIN = (
         ),
         "name not known",
     ),
+    # X509_verify_cert_error_string of OpenSSL: nobody that is trusted vouches for it.
+    (
+        re.compile(r".*certificate verify failed: (?:self[- ]signed|unable to (?:get|verify))", re.IGNORECASE),
+        "TLS certificate not trusted; name its authority in SSL_CERT_FILE or tls.ca",
+    ),
+    (re.compile(r".*certificate verify failed: ([\w -]{1,60})", re.IGNORECASE), r"TLS certificate not trusted: \1"),
     (re.compile(r".*certificate verify failed", re.IGNORECASE), "TLS certificate not trusted"),
+    # mitmproxy/proxy/layers/http/_upstream_proxy.py
+    (re.compile(r"Upstream proxy \S+ refused HTTP CONNECT request: (\d{3}[\w -]{0,40})"), r"CONNECT refused with \1"),
     # mitmproxy/proxy/layers/tls.py, receive_handshake_data
     (
         re.compile(r"OpenSSL |(?:tlsv1|sslv3|ssl/tls) alert |The remote server (?:does not speak TLS|.*\bTLS version)"),
@@ -41,4 +52,8 @@ def plain_words(error: str) -> str:
     """The fault in a few words, on one line; as it is where there are no better ones."""
     line = " ".join(error.split())
     fault = _NO_CONNECTION.sub("", line, count=1) if never_connected(line) else line
-    return next((words for pattern, words in _PLAIN if pattern.match(fault)), fault or "cannot connect")
+    through = _THROUGH.match(fault)
+    fault = fault[through.end() :] if through else fault
+    found = ((pattern.match(fault), words) for pattern, words in _PLAIN)
+    words = next((match.expand(words) for match, words in found if match), fault or "cannot connect")
+    return f"{words} {through[1]}" if through else words

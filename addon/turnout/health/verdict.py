@@ -26,6 +26,8 @@ from turnout.wire.refusal import Overflow, read_refusal
 __all__ = ["Judgement", "Outcome", "Verdict", "judge"]
 
 _LONGEST_REASON = 80
+_LONGEST_FAULT = 160
+"""Characters: of the way to a provider it is told who is on it, and what to do."""
 
 # A deadline in the words of the connection and stream watchers; "ended before its first event" is not one.
 _DEADLINE = re.compile(r"\bno first event\b|\btime(?:d )?-?out\b|\bidle\b|\bdeadline\b|\bwithin \d", re.IGNORECASE)
@@ -134,7 +136,7 @@ def _without_answer(error: str, before: str = "") -> Judgement:
     timed_out = bool(_DEADLINE.search(words))
     return Judgement(
         Verdict.TRANSIENT,
-        _one_line(before + words),
+        _one_line(before + words, _LONGEST_FAULT),
         error_type="timeout_error" if timed_out else "api_error",
         timed_out=timed_out,
         unreachable=never_connected(error),
@@ -319,5 +321,5 @@ def _reason(
     return _one_line(f"{status} {fault.type or _error_type(verdict, status, fault)}")
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:_LONGEST_REASON]
+def _one_line(text: str, longest: int = _LONGEST_REASON) -> str:
+    return " ".join(text.split())[:longest]

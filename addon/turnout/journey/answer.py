@@ -6,7 +6,6 @@ Implements what `proxy.steering.AttemptMonitor` asks for, with the knowledge of 
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,6 +16,7 @@ from turnout.journey.expectation import Expectation
 from turnout.journey.foreign import shaped_error, shaped_event
 from turnout.journey.response import Response, is_event_stream, put_in_place
 from turnout.settings.model import Limits, Provider, Timeouts
+from turnout.wire.compression import Unpacker, Unreadable, unpacker
 from turnout.wire.conversion import as_events, as_message, begins_like_events, begins_like_json
 from turnout.wire.headers import lowered
 from turnout.wire.messages import MessageStream, Peek, read_usage, reply_model
@@ -33,12 +33,8 @@ KEPT = 32 * 10**6
 """Bytes of a streamed answer that are kept to be shown and saved; answers of the Messages API are far smaller."""
 
 
-MOST_OPENED = 16 * 10**6
-"""Bytes that one chunk off the wire, of 64 KB at most, may open into. Events shrink to a tenth when they are packed."""
-
-
-_NOT_THERE = (404, 405)
-"""What servers answer on paths that they do not have."""
+_NOT_THERE = (404, 405, 407)
+"""What servers answer on paths that they do not have, and proxies to those that they do not know."""
 
 
 class AnswerMonitor:
@@ -76,7 +72,8 @@ class AnswerMonitor:
         self._on_first_event = on_first_event
         self._on_minted = on_minted
         self._minted_told = False
-        self._unpacker: Callable[[bytes], bytes] | None = None
+        self._unpacker: Unpacker | None = None
+        self._unreadable = ""
         self._status = 200
         self._headers: Mapping[str, str] = {}
         self._raw: list[bytes] = []
@@ -136,12 +133,13 @@ class AnswerMonitor:
         data = self._unpacked(data)
         self._keep(data)
         found = self._take_json(data) or self._stream.peek(data)
-        if found is Peek.WAITING:
+        if found is Peek.WAITING and not self._unreadable:
             return None
         if found is Peek.VALID:
             self._on_first_event()
             return True
-        self.judgement = self._judge_failed(self._stream.failure, "the stream does not begin with a Messages event")
+        reason = self._unreadable or "the stream does not begin with a Messages event"
+        self.judgement = self._judge_failed(self._stream.failure, reason)
         return False
 
     def _take_json(self, data: bytes) -> Peek | None:
@@ -177,6 +175,8 @@ class AnswerMonitor:
         if data:
             data = self._unpacked(data)
             self._keep(data)
+        if self._unreadable:
+            return [words] if (words := self.interrupted(self._unreadable)) else []
         chunks = self._stream.relay(data)
         if self._stream.ended and not self._minted_told:
             self.tell_minted()
@@ -186,8 +186,8 @@ class AnswerMonitor:
         whole = self._stream.at_boundary
         chunks = self._stream.finish()
         self.tell_minted()
-        if self._stream.ended:
-            return chunks
+        if self._stream.ended or self.interruption:
+            return chunks if self._stream.ended else []
         if whole and not self._stream.at_boundary:
             chunks = []  # half a frame; closed by our error event it would be read as a broken event
         gap = b"" if whole else b"\n\n"
@@ -261,6 +261,8 @@ class AnswerMonitor:
         """Why a success is not the JSON answer that was asked for; empty when it is."""
         fields = top_level(content)
         if fields is None:
+            if encoding := self._headers.get("content-encoding"):
+                return f"answered with {encoding} data that cannot be read"
             kind = self._headers.get("content-type", "nothing").partition(";")[0]
             return f"answered with {kind} instead of JSON"
         if self._expected.stream:
@@ -269,11 +271,13 @@ class AnswerMonitor:
         return "" if wanted in fields else f"answered without {wanted}"
 
     def _unpacked(self, data: bytes) -> bytes:
+        if self._unreadable:
+            return b""
         try:
-            plain: bytes = self._unpacker(data) if self._unpacker is not None else data
-        except zlib.error:
-            return b""  # the stream then ends early, and is told as broken
-        return plain
+            return self._unpacker(data) if self._unpacker is not None else data
+        except Unreadable:
+            self._unreadable = f"its {self._headers['content-encoding']} data cannot be read"
+            return b""
 
     def _accepts_whole_stream(self, response: Response, content: bytes) -> bool:
         """A stream in one piece: from a server replay, in an encoding that is not opened on the way, under another
@@ -315,7 +319,7 @@ class AnswerMonitor:
 
     def interrupted(self, reason: str) -> bytes:
         self.tell_minted()
-        if self._stream.ended:
+        if self._stream.ended or self.interruption:
             return b""
         # A frame of which a part has been sent is ended first, or the client would read the error as its data.
         gap = b"" if self._stream.at_boundary else b"\n\n"
@@ -357,27 +361,3 @@ class AnswerMonitor:
         return replace(judgement, reason=reason, asked=self._expected.asked)
 
 
-def _as_it_is(data: bytes) -> bytes:
-    return data
-
-
-def unpacker(encoding: str) -> Callable[[bytes], bytes] | None:
-    """What opens a content-encoding chunk by chunk; None for one that needs the whole body.
-
-    `identity` is asked for; an edge server may compress all the same. A chunk that opens into more than MOST_OPENED
-    raises zlib.error, as one that is broken does.
-    """
-    name = encoding.lower()
-    if name in ("", "identity"):
-        return _as_it_is
-    if name not in ("gzip", "x-gzip", "deflate"):
-        return None
-    machine = zlib.decompressobj(47)
-
-    def open_chunk(data: bytes) -> bytes:
-        plain = machine.decompress(data, MOST_OPENED)
-        if machine.unconsumed_tail:
-            raise zlib.error("more than a stream of events can hold")
-        return plain
-
-    return open_chunk

@@ -22,7 +22,7 @@ class Expectation:
     safeguard_results: bytes = b""
     """JSON that stands for the results that a provider cannot give, because it was not asked; empty: none."""
     asked: str = ""
-    """The address that the request goes to, without its query."""
+    """The address that the request goes to, without its query, and the proxy that it goes through."""
 
 
 def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
@@ -34,8 +34,13 @@ def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
         stream=exchange.endpoint == "messages" and Facts(exchange.request).stream,
         reply_model=_reply_model(journey),
         safeguard_results=NO_VERDICT if unasked else b"",
-        asked=outgoing.url,
+        asked=_address(journey, outgoing),
     )
+
+
+def _address(journey: Journey, outgoing: Outgoing) -> str:
+    way = journey.setup.ways.to(journey.provider.name)
+    return f"{outgoing.url} through the proxy {way.proxy}" if way.proxy else outgoing.url
 
 
 def _reply_model(journey: Journey) -> str | None:

@@ -14,6 +14,7 @@ from turnout.health.slots import Lease
 from turnout.health.verdict import Judgement
 from turnout.health.waiting import Wait
 from turnout.settings.model import Provider, Settings
+from turnout.settings.ways import Ways
 from turnout.wire.lesson import Lesson
 
 
@@ -24,6 +25,7 @@ class Setup:
     settings: Settings
     gatekeeper: Gatekeeper
     chain: CredentialChain
+    ways: Ways = Ways()
 
 
 @dataclass(frozen=True, slots=True)

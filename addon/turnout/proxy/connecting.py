@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 from mitmproxy import ctx
+from mitmproxy.proxy.layers.http import _upstream_proxy
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.tls import TlsData
+
+from turnout.proxy.compat import stock
+from turnout.proxy.dialling import errand_to
 
 __all__ = ["ConnectDeadlines", "ServerConnectionHookData"]
 
 logger = logging.getLogger("turnout")
 
+HttpUpstreamProxy: Any = stock(_upstream_proxy, "HttpUpstreamProxy")
+
 
 class ConnectDeadlines:
-    """Ends attempts to connect (TCP and TLS together) that take too long."""
+    """Ends attempts to connect (TCP, a proxy's CONNECT and TLS together) that take too long."""
 
     def __init__(self) -> None:
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -26,9 +34,19 @@ class ConnectDeadlines:
         self._timers[data.server.id] = loop.call_later(seconds, self._expire, data, seconds)
 
     def connected(self, data: ServerConnectionHookData) -> None:
-        """From `server_connected`: done, unless TLS is still to be negotiated."""
-        if not data.server.tls:
+        """From `server_connected`: done, unless TLS is still to be negotiated, or a proxy has to lead on."""
+        errand = errand_to(data.client, data.server.address)
+        if not data.server.tls and not (errand is not None and errand.is_tunnel):
             self.settled(data.server.id)
+
+    def secured(self, data: TlsData) -> None:
+        """From `tls_established_server`: done, unless this is a proxy that has to lead on."""
+        tunnels = [layer for layer in data.context.layers if isinstance(layer, HttpUpstreamProxy)]
+        if all(data.conn is not tunnel.tunnel_connection for tunnel in tunnels):
+            self.settled(data.conn.id)
+        for tunnel in tunnels:
+            if tunnel.conn is data.conn:
+                self.settled(tunnel.tunnel_connection.id)
 
     def settled(self, server_id: str) -> None:
         """The connection stands, or has failed."""

@@ -7,18 +7,22 @@ ends here, where mitmproxy asks for the last time before it dials (proxy/server.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from mitmproxy.connection import Client
+from mitmproxy.connection import Client, Server
 from mitmproxy.proxy import commands, mode_servers
+from mitmproxy.proxy.layers.tls import TlsStartServerHook
 from mitmproxy.proxy.server_hooks import ServerConnectHook
 
 from turnout.proxy.compat import stock
 from turnout.proxy.modes import accept, is_reverse
+from turnout.proxy.trusting import trusting
+from turnout.settings.certificates import PUBLIC
+from turnout.settings.ways import DIRECT, Way
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
@@ -29,25 +33,55 @@ NOT_PREPARED = "Turnout has not prepared a request for this address"
 
 _Address = tuple[str, int]
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Errand:
+    """An attempt that asks for a connection."""
+
+    address: _Address
+    """Of the provider."""
+    secure: bool
+    way: Way
+
+    @property
+    def dialled(self) -> _Address:
+        """Where the connection leads at first."""
+        proxy = self.way.proxy
+        return self.address if proxy is None else (proxy.host, proxy.port)
+
+    @property
+    def is_tunnel(self) -> bool:
+        """A proxy is asked to lead on to the provider (CONNECT). Without TLS it takes the requests itself."""
+        return self.way.proxy is not None and self.secure
+
+
 # Kept at mitmproxy's module: a connection outlives a reload of this package, and both must speak of the same.
-_wanted: WeakKeyDictionary[Client, Counter[_Address]] = vars(mode_servers).setdefault(
-    "turnout_wanted", WeakKeyDictionary()
+_errands: WeakKeyDictionary[Client, list[Errand]] = vars(mode_servers).setdefault(
+    "turnout_errands", WeakKeyDictionary()
 )
 
 
 @contextmanager
-def dialling(client: Client, address: _Address) -> Iterator[None]:
+def dialling(client: Client, address: _Address, secure: bool = False, way: Way = DIRECT) -> Iterator[None]:
     """An attempt of this client asks for a connection to this address."""
-    wanted = _wanted.setdefault(client, Counter())
-    wanted[address] += 1
+    errand = Errand(address, secure, way)
+    under_way = _errands.setdefault(client, [])
+    under_way.append(errand)
     try:
         yield
     finally:
-        wanted[address] -= 1
+        under_way.remove(errand)
 
 
 def is_wanted(client: Client, address: object) -> bool:
-    return address in _wanted.get(client, ()) and _wanted[client][address] > 0  # type: ignore[index]
+    """Whether an attempt of this client has this address dialled."""
+    return any(errand.dialled == address for errand in _errands.get(client, ()))
+
+
+def errand_to(client: Client, address: object) -> Errand | None:
+    """The attempt of this client that a connection to this address is made for: a provider's, or its proxy's."""
+    under_way = _errands.get(client, ())
+    return next((each for each in under_way if address in (each.address, each.dialled)), None)
 
 
 class GuardedConnectionHandler(ProxyConnectionHandler):
@@ -60,7 +94,14 @@ class GuardedConnectionHandler(ProxyConnectionHandler):
         accept(self.client)
 
     async def handle_hook(self, hook: commands.StartHook) -> None:
-        """After the hook before a connection mitmproxy dials what stands in it then, if it holds no error."""
+        """After the hook before a connection mitmproxy dials what stands in it then, if it holds no error. In the one
+        before a TLS handshake it decides whose certificates are trusted."""
+        if isinstance(hook, TlsStartServerHook) and is_reverse(self.client):
+            assert isinstance(hook.data.conn, Server)
+            errand = errand_to(self.client, hook.data.conn.address)
+            with trusting(errand.way.trust if errand is not None else PUBLIC):
+                await super().handle_hook(hook)
+            return
         if not isinstance(hook, ServerConnectHook) or not is_reverse(self.client):
             await super().handle_hook(hook)
             return

@@ -41,7 +41,7 @@ from turnout.proxy.patience import Overdue, Patience, Unread
 from turnout.proxy.steered import Commands
 from turnout.proxy.steering import AttemptMonitor, UpstreamFailedHook, disengage
 from turnout.proxy.ticks import TICK, ticks_of
-from turnout.proxy.unpacking import opens_within
+from turnout.proxy.unpacking import unpack
 from turnout.proxy.withholding import put_in, reveal_answer
 
 MOST_HELD = 256
@@ -171,7 +171,7 @@ class FailoverStream(GatedStream):
         assert self.flow.response is not None
         if not already_streamed:
             reveal_answer(self.flow)
-        if not already_streamed and monitor is not None and not opens_within(self.flow.response, monitor.largest):
+        if not already_streamed and monitor is not None and not unpack(self.flow.response, monitor.largest):
             self.flow.response.raw_content = b""
             self.flow.response.headers.pop("content-encoding", None)
             yield from self._failed(_TOO_LARGE.format(monitor.largest))
@@ -224,7 +224,7 @@ class FailoverStream(GatedStream):
         if isinstance(event, ResponseProtocolError):
             if self._waiting_for_answer:
                 connecting, self._connecting = self._connecting, False
-                yield from self._failed(f"cannot connect: {event.message}" if connecting else event.message)
+                yield from self._failed(self._not_connected(event.message) if connecting else event.message)
                 return
             if self._streaming and (monitor := self._monitor) is not None:
                 words = monitor.interrupted(event.message)
@@ -234,6 +234,10 @@ class FailoverStream(GatedStream):
                     return
                 yield from self._relay([words])
         yield from super().handle_protocol_error(event)
+
+    def _not_connected(self, reason: str) -> str:
+        proxy = self._steering.way.proxy
+        return f"cannot connect: {f'through the proxy {proxy}: ' if proxy is not None else ''}{reason}"
 
     def _abandon(self, reason: str) -> Commands:
         """Give up an answer that is still coming."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http import (
+    GetHttpConnection,
     HttpRequestHeadersHook,
     HttpRequestHook,
     HttpResponseHeadersHook,
@@ -20,6 +21,7 @@ from mitmproxy.proxy.layers.http import (
 from turnout.proxy.dialling import dialling
 from turnout.proxy.modes import is_accepted
 from turnout.proxy.pages import gate_closed, local_error
+from turnout.proxy.shaping import through_proxy
 from turnout.proxy.steered import Commands, SteeredStream
 from turnout.proxy.steering import address_of, disengage
 
@@ -95,9 +97,24 @@ class GatedStream(SteeredStream):
         self._forget_upstream()
         self._upstream_id = next(_upstream_ids)
         self._parent.streams[self._upstream_id] = self
-        with dialling(self.context.client, (address.host, address.port)):
+        to, secure = (address.host, address.port), address.scheme == "https"
+        with dialling(self.context.client, to, secure, self._steering.way):
             connected: bool = yield from super().make_server_connection()
         return connected
+
+    def _before_connection(self, command: GetHttpConnection) -> None:
+        proxy = self._steering.way.proxy
+        if not self._is_gated or proxy is None:
+            command.via = command.via if not self._is_gated else None
+        elif command.tls:
+            command.via = (proxy.scheme, (proxy.host, proxy.port))
+        else:
+            command.address, command.tls, command.via = (proxy.host, proxy.port), proxy.scheme == "https", None
+
+    def _before_server(self, event: Any) -> None:
+        proxy = self._steering.way.proxy
+        if proxy is not None and self._is_gated and isinstance(event, RequestHeaders):
+            event.request = through_proxy(event.request, proxy)
 
     def _refuse(self) -> Commands:
         """Nobody has prepared what would be sent now, or somebody has changed where it goes."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mitmproxy import hooks
+from mitmproxy.net import tls
 from mitmproxy.proxy import mode_servers
 from mitmproxy.proxy.layers import http, modes
+from mitmproxy.proxy.layers.http import _upstream_proxy
 
 from turnout.proxy.compat import stock
 from turnout.proxy.dialling import GuardedConnectionHandler
@@ -14,11 +16,15 @@ from turnout.proxy.failover import FailoverStream
 from turnout.proxy.http1 import http1_client, http1_server
 from turnout.proxy.reverse import HttpReverseProxy
 from turnout.proxy.steering import UpstreamFailedHook
+from turnout.proxy.trusting import server_context
+from turnout.proxy.tunnel import Tunnel
 
 PLACES = (
     (http, "HttpStream", FailoverStream),
     (http, "Http1Server", http1_server),
     (http, "Http1Client", http1_client),
+    (_upstream_proxy, "HttpUpstreamProxy", Tunnel),
+    (tls, "create_proxy_server_context", server_context),
     (modes, "ReverseProxy", HttpReverseProxy),
     (mode_servers, "ProxyConnectionHandler", GuardedConnectionHandler),
 )

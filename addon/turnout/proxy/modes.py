@@ -34,6 +34,12 @@ def listen_hosts(modes: Iterable[str], default: str) -> list[str]:
     return [mode.listen_host(default) for mode in parsed if isinstance(mode, ReverseMode)]
 
 
+def listen_addresses(modes: Iterable[str], host: str, port: int | None) -> list[tuple[str, int]]:
+    """Where the modes among these specs listen; `host` and `port` are mitmproxy's options."""
+    parsed = [ProxyMode.parse(text) for text in modes]
+    return [(mode.listen_host(host), mode.listen_port(port) or 0) for mode in parsed]
+
+
 def listens_elsewhere() -> bool:
     """Whether a mode still listens on another address than the options say.
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
+
 from mitmproxy import http
 
 from turnout.exchange import LocalAnswer, Outgoing
 from turnout.proxy.steering import disengage
 from turnout.proxy.withholding import answer_as_sent, becomes, cover
+from turnout.settings.way_out import Proxy
 from turnout.wire.headers import Fields, lowered
 
 
@@ -35,6 +39,19 @@ def send_as(flow: http.HTTPFlow, outgoing: Outgoing, client_fields: Fields) -> N
     request.data.content = outgoing.body
     request.trailers = None
     becomes(flow)
+
+
+def through_proxy(request: http.Request, proxy: Proxy) -> http.Request:
+    """A request without TLS in the form that a proxy takes (RFC 9112, section 3.2.2); with TLS it passes unseen."""
+    if request.scheme != "http":
+        return request
+    headers = request.headers.copy()
+    if proxy.authorization is not None:
+        headers["proxy-authorization"] = proxy.authorization.reveal()
+    sent = copy(request)
+    authority = headers["host"].encode()
+    sent.data = replace(request.data, authority=authority, headers=headers, http_version=b"HTTP/1.1")
+    return sent
 
 
 def frame_stream(response: http.Response, *, chunks: bool) -> None:

@@ -10,6 +10,7 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers import http as layers
 from mitmproxy.proxy.layers.http import (
     DropStream,
+    GetHttpConnection,
     HttpLayer,
     RequestTrailers,
     ResponseData,
@@ -73,8 +74,11 @@ class SteeredStream(HttpStream):
                 elif isinstance(command, SendHttp) and command.connection is not self.context.client:
                     command.event.stream_id = self._upstream_id if self._upstream_id is not None else self.stream_id
                     put_in(self.flow, command.event)
+                    self._before_server(command.event)
                 elif isinstance(command, SendHttp):
                     yield from self._before_client(command)
+                elif isinstance(command, GetHttpConnection):
+                    self._before_connection(command)
             except StopIteration:
                 return
             except Exception as error:
@@ -105,6 +109,12 @@ class SteeredStream(HttpStream):
         self._forget_upstream()
         if hasattr(self, "flow"):
             release(self.flow)
+
+    def _before_connection(self, command: GetHttpConnection) -> None:
+        """A connection to the provider is asked for."""
+
+    def _before_server(self, event: Any) -> None:
+        """An event of the request leaves."""
 
     def _before_client(self, command: SendHttp) -> Commands:
         """Note that an answer has begun, and put JSON in the place of mitmproxy's own HTML error page."""

@@ -11,6 +11,7 @@ from mitmproxy import http
 from mitmproxy.proxy import commands
 
 from turnout.settings.secret import Secret
+from turnout.settings.ways import DIRECT, Way
 from turnout.wire.headers import Fields
 
 Value = TypeVar("Value")
@@ -128,6 +129,8 @@ class Steering:
     """Of the attempt under way; None: whatever is in `flow.response` is final."""
     address: Address | None = None
     """Where that attempt goes. Nothing else is dialled."""
+    way: Way = DIRECT
+    """How it gets there."""
     max_body: int | None = None
     """Bytes of request body that are kept; with more, `too_large` is set and the rest discarded. None: the request has
     not been admitted."""
@@ -189,16 +192,16 @@ def address_of(flow: http.HTTPFlow) -> Address:
     return Address(flow.request.scheme, flow.request.host, flow.request.port)
 
 
-def engage(flow: http.HTTPFlow, monitor: AttemptMonitor) -> None:
-    """The flow's request is an attempt: it may be sent, to the address that it has now and to no other."""
+def engage(flow: http.HTTPFlow, monitor: AttemptMonitor, way: Way = DIRECT) -> None:
+    """The flow's request is an attempt: it may be sent, to the address that it has now and to no other, this way."""
     guide = steering(flow)
-    guide.monitor, guide.address = monitor, address_of(flow)
+    guide.monitor, guide.address, guide.way = monitor, address_of(flow), way
 
 
 def disengage(flow: http.HTTPFlow) -> None:
     """Nothing may be sent for this flow: what is or will be in `flow.response` is final."""
     guide = steering(flow)
-    guide.monitor = guide.address = None
+    guide.monitor, guide.address, guide.way = None, None, DIRECT
 
 
 def release(flow: http.HTTPFlow) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from turnout.settings.model import Settings
+from turnout.settings.model import Provider, Settings
 from turnout.settings.places import dotenv_file
 from turnout.settings.privacy import others_can_read
+from turnout.settings.way_out import Proxy
 
 
 def exposed_secrets(settings: Settings) -> list[str]:
@@ -13,11 +14,15 @@ def exposed_secrets(settings: Settings) -> list[str]:
     hint = "is taken for the secret itself; keep it in .env and name it here: env:NAME"
     literals = _literals(settings)
     files = [dotenv_file(settings.file)]
-    if settings.file is not None and literals:
+    if settings.file is not None and (literals or any(map(_has_password, settings.providers.values()))):
         files.insert(0, settings.file)
     warnings = [f"{place}{key} {hint}" for key in literals]
     readable = filter(others_can_read, files)
     return warnings + [f"{it}: other users of this computer can read it; run: chmod 600 {it}" for it in readable]
+
+
+def _has_password(provider: Provider) -> bool:
+    return isinstance(provider.proxy, Proxy) and provider.proxy.password is not None
 
 
 def _literals(settings: Settings) -> list[str]:

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from turnout.settings.address import is_loopback
-from turnout.settings.model import Access, CredentialReference, Listen, Provider, Settings
+from turnout.settings.certificates import VARIABLES as _CERTIFICATES
+from turnout.settings.model import Access, CredentialReference, Listen, Provider, Settings, Tls
+from turnout.settings.way_out import VARIABLES as _PROXIES
 
-LOGIN_PLACES = frozenset({"HOME", "USER", "CLAUDE_CONFIG_DIR"})
-"""Variables that say where Claude Code's login is read from (`credentials.claude_code`)."""
+NOT_FOR_FOLDERS = frozenset({"HOME", "USER", "CLAUDE_CONFIG_DIR", *_PROXIES, *_CERTIFICATES})
+"""Variables that say where Claude Code's login is read from (`credentials.claude_code`), and who may read on the way to
+a provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,13 @@ def restrained(settings: Settings, outside: Outside) -> tuple[Settings, tuple[st
       that stand in the files themselves. At any other address of this machine it gets these alone; what listens
       elsewhere would read every prompt, and is not asked at all.
     - Who may enter and from where is not widened.
-    - Of the variables those count that a credential names. None says where a login lies.
+    - The way to a provider, its proxy and whose certificates are trusted, is what it is without them.
+    - Of the variables those count that a credential names. None says where a login lies, or who reads on the way.
     """
     providers = {name: _provider(provider, outside) for name, provider in settings.providers.items()}
     access, listen = _access(settings.access, outside.access), _listen(settings.listen, outside.listen)
     references = [*access.keys, *(each for provider in providers.values() for each in provider.credentials)]
-    named = {reference.name for reference in references if reference.source == "env"} - LOGIN_PLACES
+    named = {reference.name for reference in references if reference.source == "env"} - NOT_FOR_FOLDERS
     environment = {
         name: value for name, value in settings.environment.items() if name in outside.variables or name in named
     }
@@ -82,20 +86,24 @@ def _remedy(untrusted: Sequence[Path]) -> str:
     return _plain(f"{names} {came} not trusted; if you know it, run: turnout trust {shlex.quote(str(untrusted[0]))}")
 
 
+_NO_WAY: Mapping[str, Any] = {"proxy": None, "tls": Tls()}
+
+
 def _provider(provider: Provider, outside: Outside) -> Provider:
     known = outside.providers.get(provider.name)
     theirs = {each for it in outside.providers.values() for each in it.credentials} | set(outside.access.keys)
     literals = [each for each in provider.credentials if each.source == "literal" and each not in theirs]
     if known is None or known.base_url != provider.base_url:
         if not is_loopback(provider.host):
-            return provider.model_copy(update={"credentials": (), "withheld": (f"its address {provider.base_url}",)})
+            withheld = (f"its address {provider.base_url}",)
+            return provider.model_copy(update={**_NO_WAY, "credentials": (), "withheld": withheld})
         if provider.auth == "none":
-            return provider.model_copy(update={"credentials": ()})
-        return _with_only(provider, literals, {})
+            return provider.model_copy(update={**_NO_WAY, "credentials": ()})
+        return _with_only(provider, literals, _NO_WAY)
     kept = [*known.credentials, *literals]
     kept += [each for each in provider.credentials if each.source == "env" and _is_of_files(each.name, outside)]
     # What a genuine key looks like decides which keys of clients are sent.
-    forms = ("client_key_prefix", "oauth_prefix", "oauth_beta")
+    forms = ("client_key_prefix", "oauth_prefix", "oauth_beta", *_NO_WAY)
     return _with_only(provider, kept, {name: getattr(known, name) for name in forms})
 
 
@@ -106,7 +114,7 @@ def _with_only(provider: Provider, kept: Collection[CredentialReference], update
 
 
 def _is_of_files(variable: str, outside: Outside) -> bool:
-    return variable not in outside.variables and variable not in LOGIN_PLACES
+    return variable not in outside.variables and variable not in NOT_FOR_FOLDERS
 
 
 def _access(access: Access, outside: Access) -> Access:
@@ -123,12 +131,15 @@ def _left_out(asked: Settings, left: Settings) -> Iterator[str]:
     for name, provider in left.providers.items():
         if provider.withheld:
             yield f"{', '.join(provider.withheld)} for providers.{name} ({provider.base_url})"
+        for key in _NO_WAY:
+            if getattr(asked.providers[name], key) != getattr(provider, key):
+                yield f"providers.{name}.{key}"
     if asked.listen != left.listen:
         yield f"listen.host {asked.listen.host}"
     for key in ("keys", "hosts", "origins"):
         if getattr(asked.access, key) != getattr(left.access, key):
             yield f"access.{key}"
-    yield from sorted(LOGIN_PLACES & (asked.environment.keys() - left.environment.keys()))
+    yield from sorted(NOT_FOR_FOLDERS & (asked.environment.keys() - left.environment.keys()))
 
 
 def _changes(settings: Settings, outside: Outside) -> Iterator[str]:
@@ -138,6 +149,10 @@ def _changes(settings: Settings, outside: Outside) -> Iterator[str]:
             yield f"{name} is at {provider.base_url}"
         elif known.credentials != provider.credentials:
             yield f"{name} has credentials {', '.join(map(str, provider.credentials)) or 'of nobody'}"
+        if provider.proxy != (known.proxy if known is not None else None):
+            yield f"{name} is reached through {provider.proxy}"
+        if provider.tls != (known.tls if known is not None else Tls()):
+            yield f"{name} is trusted with a certificate of {provider.tls.ca}"
     if settings.access.keys != outside.access.keys:
         yield f"client keys: {len(settings.access.keys)}"
     if settings.listen != outside.listen:

@@ -23,6 +23,7 @@ from turnout.settings.model import (
     Settings,
     Store,
     Timeouts,
+    Tls,
 )
 from turnout.settings.rewriting import Rewrite
 from turnout.settings.secret import redact
@@ -45,6 +46,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "timeouts": Timeouts,
     "store": Store,
     "rewrite": Rewrite,
+    "tls": Tls,
 }
 
 _REASONS = {
@@ -169,8 +171,8 @@ def _table(path: Sequence[str]) -> str:
     """Which kind of table the last key of the path stands in."""
     if len(path) == 1:
         return "settings"
-    inner = "when" if path[0] == "routes" else "rewrite"
-    return inner if inner in path[:-1] else path[0]
+    inner = ("when",) if path[0] == "routes" else ("rewrite", "tls")
+    return next((name for name in inner if name in path[2:-1]), path[0])
 
 
 def _variable(overlay: Mapping[str, Any], path: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from turnout.settings.places import Folder
 from turnout.settings.quantity import Duration, Size, Wait
 from turnout.settings.rewriting import Rewrite
 from turnout.settings.secret import Secret
+from turnout.settings.way_out import ProxyChoice
 
 Kind = Literal["anthropic"]
 """The wire dialect a provider speaks."""
@@ -129,6 +130,11 @@ class Access(_Table):
     """Bytes; Anthropic's own limit for Messages is 32 MB."""
 
 
+class Tls(_Table):
+    ca: Annotated[str, Field(min_length=1)] | None = None
+    """A file (PEM) or directory of certificate authorities that are trusted beside the public ones."""
+
+
 class Provider(_Table):
     """A place that serves models."""
 
@@ -136,6 +142,9 @@ class Provider(_Table):
     kind: Kind = "anthropic"
     base_url: BaseUrl
     """Endpoint paths (`/v1/messages`) are appended to it."""
+    proxy: ProxyChoice | None = None
+    """The way out; None: what the environment says."""
+    tls: Tls = Tls()
     auth: AuthStyle = "x-api-key"
     credentials: References = ()
     rotate: Rotation = "fill-first"
