@@ -262,8 +262,7 @@ class Turnout:
 
     @contained
     def server_connect(self, data: ServerConnectionHookData) -> None:
-        settings = self.conductor.settings
-        self.deadlines.connecting(data, settings.timeouts.connect if settings else 10.0)
+        self.deadlines.connecting(data, self.conductor.connect_within(data.client.id, data.server.address))
 
     @contained
     def server_connected(self, data: ServerConnectionHookData) -> None:

@@ -35,12 +35,12 @@ from turnout.journey.expectation import expectation
 from turnout.journey.report import report
 from turnout.journey.served import SERVED_BY, served_by
 from turnout.journey.state import Journey, Setup
-from turnout.passage import Passage
+from turnout.passage import Passage, connect_within
 from turnout.proxy.publish import publish
 from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
 from turnout.proxy.steering import engage, steering
 from turnout.proxy.withholding import cover, request_as_sent, reveal_answer, withhold
-from turnout.settings.model import Settings
+from turnout.settings.model import Settings, Timeouts
 from turnout.settings.places import state_directory
 from turnout.settings.secret import Secret, credentials_of, redact
 from turnout.wire.compression import decompress
@@ -173,6 +173,7 @@ class Conductor:
             expectation(journey, outgoing),
             on_first_event=lambda: self.dispatcher.first_event(journey),
             on_minted=partial(self.dispatcher.knowledge.minted, journey.provider, mark=journey.mark),
+            on_begin=lambda: self.dispatcher.began(journey),
         )
         withhold(passage.flow, self._masks(passage))  # a credential may have become known
         send_as(passage.flow, outgoing, passage.fields)
@@ -207,6 +208,7 @@ class Conductor:
             flow.response.timestamp_end = flow.response.timestamp_end or time.time()
         judgement = passage.monitor.failed(redact(known_reason or guide.failure, journey.setup.chain.secrets()))
         monitor, passage.monitor = passage.monitor, None  # whatever ends the exchange now is not this attempt's doing
+        _note_way(flow, journey, failed=True)
         answer = answer_of(flow)
         guide.again = await self.dispatcher.failed(journey, judgement, answer, monitor.refusal)
         _keep_received(flow, monitor)
@@ -291,6 +293,13 @@ class Conductor:
         """Whether the flow is under way here. A killed flow is, although mitmproxy no longer calls it live."""
         return flow in self._passages
 
+    def connect_within(self, client_id: str, address: tuple[str, int] | None) -> float:
+        """How long a connection for an attempt of this client may take, TCP and TLS together."""
+        seconds = connect_within(self._passages.values(), client_id, address)
+        if seconds is not None:
+            return seconds
+        return (self.settings.timeouts if self.settings is not None else Timeouts()).connect
+
     @property
     def is_busy(self) -> bool:
         return bool(self._passages)
@@ -367,6 +376,7 @@ class Conductor:
         exchange = journey.exchange
         if passage.monitor is not None and exchange.attempts:
             exchange.usage, exchange.converted = passage.monitor.usage, passage.monitor.converted
+            _note_way(flow, journey)
             if served and flow.response is not None:
                 self.dispatcher.served(journey, flow.response.status_code)
             elif broken := passage.monitor.broken:
@@ -390,6 +400,14 @@ def _keep_received(flow: http.HTTPFlow, monitor: AnswerMonitor | None) -> None:
     """mitmproxy keeps nothing of a stream."""
     if flow.response is not None and monitor is not None and flow.response.raw_content is None:
         flow.response.raw_content = monitor.received
+
+
+def _note_way(flow: http.HTTPFlow, journey: Journey, *, failed: bool = False) -> None:
+    """What the stream alone knows of the attempt."""
+    guide, exchange = steering(flow), journey.exchange
+    exchange.attempt.dialled_again = guide.dialled_again
+    if failed and guide.head_sent and not exchange.head_of:
+        exchange.head_of = journey.provider.name
 
 
 def _is_users_doing(flow: http.HTTPFlow) -> bool:

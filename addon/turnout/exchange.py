@@ -97,6 +97,8 @@ class Attempt:
     """Unix time until which the credential is not used for this model, when the verdict set a cooldown."""
     first_event: float | None = None
     """Seconds from the opening of the exchange to the first valid event."""
+    dialled_again: bool = False
+    """It went out on a connection that the provider had just closed, and got a new one."""
 
 
 @dataclass(slots=True)
@@ -120,6 +122,8 @@ class Exchange:
     """Lines of configuration that would make permanent what was learned from refusals of this request."""
     skipped: list[str] = field(default_factory=list)
     """Targets that were passed over, and why, in words."""
+    head_of: str = ""
+    """The provider whose head of a stream the client got while nothing of an answer had been said."""
     ending: str = ""
     """Why nothing could be tried, in words."""
     gone: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mitmproxy import http
@@ -11,6 +12,7 @@ from turnout.inspect.pristine import ClientSide
 from turnout.inspect.replayed import Recorded
 from turnout.journey.answer import AnswerMonitor
 from turnout.journey.state import Journey
+from turnout.proxy.steering import steering
 from turnout.settings.secret import Secret
 from turnout.wire.headers import Fields
 
@@ -42,3 +44,14 @@ class Passage:
         """What must not stay in the flow, whatever it looks like."""
         held = self.journey.setup.chain.secrets() if self.journey is not None else set()
         return held | self.said
+
+
+def connect_within(passages: Iterable[Passage], client_id: str, address: tuple[str, int] | None) -> float | None:
+    """Seconds that an attempt of this client gives a connection to this address; None when no attempt goes there."""
+    for passage in passages:
+        journey, goes_to = passage.journey, steering(passage.flow).address
+        if journey is None or goes_to is None or address is None or passage.flow.client_conn.id != client_id:
+            continue
+        if (goes_to.host, goes_to.port) == address[:2]:
+            return journey.provider.timeouts.over(journey.setup.settings.timeouts).connect
+    return None

@@ -53,7 +53,7 @@ class Watched:
         endpoint: Endpoint = "messages",
         **provider: Any,
     ) -> None:
-        self.first_events = 0
+        self.first_events = self.begins = 0
         chosen = Provider.model_validate({"name": "minimax", "base_url": "https://m", **provider})
         self.minted: list[list[str]] = []
         self.monitor = AnswerMonitor(
@@ -63,7 +63,11 @@ class Watched:
             Expectation(endpoint, stream, model),
             self._count,
             lambda fingerprints: self.minted.append(list(fingerprints)),
+            self._begins,
         )
+
+    def _begins(self) -> None:
+        self.begins += 1
 
     def _count(self) -> None:
         self.first_events += 1
@@ -214,8 +218,25 @@ def test_nothing_is_decided_before_a_meaningful_event() -> None:
     watched = Watched()
     watched.begin()
     assert watched.monitor.peek(b": hello\n\n") is None and watched.monitor.peek(ping().encode()) is None
-    assert watched.first_events == 0
-    assert watched.monitor.peek(message_start("m").encode()) is True
+    assert watched.monitor.alive and not watched.monitor.begun
+    assert watched.monitor.peek(message_start("m").encode()) is None and watched.monitor.begun
+    assert watched.first_events == 0 and watched.begins == 1
+    assert watched.monitor.peek(message_delta().encode()) is True
+    assert watched.first_events == 1 and watched.begins == 1
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_an_answer_that_fails_before_its_first_word_has_failed(cut: bool) -> None:
+    """Nothing of it has been said: it can still be another's (BerriAI/litellm#38610)."""
+    watched = Watched()
+    watched.begin()
+    beginning = encoded(message_start("m"), ping())
+    assert watched.monitor.peek(beginning) is None and watched.monitor.begun
+    if not cut:
+        assert watched.monitor.peek(error("overloaded_error").encode()) is False
+    judgement = watched.monitor.failed("server closed connection" if cut else "")
+    assert judgement.verdict is (Verdict.TRANSIENT if cut else Verdict.OVERLOADED)
+    assert watched.first_events == 0 and watched.begins == 1
 
 
 @pytest.mark.parametrize(
@@ -264,9 +285,11 @@ def test_a_stream_that_never_began(sent: bytes, reason: str, verdict: Verdict, s
 @pytest.mark.parametrize(
     ("chunks", "kept"),
     [
-        ([encoded(message_start("m"))], encoded(message_start("m"))),
         ([encoded(message_start("m"), message_delta())], encoded(message_start("m"), message_delta())),
-        ([encoded(message_start("m")), b"event: message_stop\ndata: {"], encoded(message_start("m"))),
+        (
+            [encoded(message_start("m"), message_delta()), b"event: message_stop\ndata: {"],
+            encoded(message_start("m"), message_delta()),
+        ),
     ],
 )
 def test_a_stream_that_ends_early_ends_in_an_error_event(chunks: list[bytes], kept: bytes) -> None:
@@ -291,7 +314,7 @@ def test_a_last_frame_without_its_blank_line_is_half_an_event() -> None:
 def test_an_error_event_of_the_provider_is_the_end() -> None:
     watched = Watched()
     watched.begin()
-    whole = encoded(message_start("m"), error())
+    whole = encoded(message_start("m"), message_delta(), error())
     assert watched.play([whole]) == whole and watched.monitor.finish() == []
     assert watched.monitor.interrupted("reset") == b"" and not watched.monitor.complete
     broken = watched.monitor.broken
@@ -654,7 +677,7 @@ def test_a_whole_stream_that_failed(content: bytes, verdict: Verdict, said: str)
 
 
 def test_a_whole_stream_that_breaks_off() -> None:
-    response = reply(encoded(message_start("m")), headers=SSE)
+    response = reply(encoded(message_start("m"), message_delta()), headers=SSE)
     watched = Watched()
     assert watched.monitor.accepts(response) and b"event: error" in (response.content or b"")
     assert watched.monitor.interruption and encoded(message_stop()) not in (response.content or b"")
@@ -700,7 +723,9 @@ def test_a_first_partys_answer_keeps_everything_but_the_model(model: str | None,
     """C3: also when the route chose another model of it."""
     start = b'event: message_start\ndata: {"message":{"model":"m"},"x":1}\n\n'
     rest = (
-        b'event: content_block_start\ndata: {"content_block":' + KIMI + b'}\n\nevent: error\ndata: {"error":"odd"}\n\n'
+        b'event: content_block_start\ndata: {"content_block":' + KIMI + b'}\n\n'
+        b'event: content_block_delta\ndata: {"delta":{"partial_json":"{}"}}\n\n'
+        b'event: error\ndata: {"error":"odd"}\n\n'
     )
     watched = Watched(model=model, first_party=first_party)
     watched.begin()

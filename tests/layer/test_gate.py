@@ -26,7 +26,7 @@ from tests.layer.test_failover import (
     failover_streams,
     plain,
 )
-from turnout.proxy import failover
+from turnout.proxy import timed
 from turnout.proxy.steering import engage, steering
 
 __all__ = ["clock", "failover_streams"]
@@ -318,7 +318,7 @@ def test_a_client_that_reads_nothing_any_more_is_left(clock: Clock, monkeypatch:
     wire = addon.wire()
     wire.client_sends(REQUEST)
     wire.server_sends(STREAM_HEAD + chunk(b"ok"))
-    monkeypatch.setattr(failover, "has_unread", lambda client: True)
+    monkeypatch.setattr(timed, "has_unread", lambda client: True)
     clock.now += 19
     wire.wake()
     assert addon.events == []
@@ -336,7 +336,7 @@ def test_a_slow_client_that_still_reads_is_served(clock: Clock, monkeypatch: pyt
     wire = addon.wire()
     wire.client_sends(REQUEST)
     wire.server_sends(STREAM_HEAD + chunk(b"ok"))
-    monkeypatch.setattr(failover, "has_unread", lambda client: True)
+    monkeypatch.setattr(timed, "has_unread", lambda client: True)
     for _ in range(5):
         clock.now += 19
         wire.wake()

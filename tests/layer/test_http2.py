@@ -20,10 +20,11 @@ __all__ = ["failover_streams"]
 
 
 class Http2Provider:
-    """The provider's end of a Wire's last server connection."""
+    """The provider's end of one of a Wire's server connections."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, number: int = 0) -> None:
         self.wire = wire
+        self.number = number
         self.read = 0
         self.reset: list[int] = []
         self.requests: list[int] = []
@@ -34,7 +35,7 @@ class Http2Provider:
     def flush(self) -> None:
         """Exchange bytes until neither side has any left."""
         while True:
-            sent = bytes(self.wire.sent.get(self.wire.servers[0], b""))[self.read :]
+            sent = bytes(self.wire.sent.get(self.wire.servers[self.number], b""))[self.read :]
             self.read += len(sent)
             for event in self.connection.receive_data(sent) if sent else ():
                 if isinstance(event, h2.events.RequestReceived):
@@ -45,7 +46,7 @@ class Http2Provider:
             if not out and not sent:
                 return
             if out:
-                self.wire.server_sends(out, 0)
+                self.wire.server_sends(out, self.number)
 
     def answer(self, status: int, kind: str, *parts: bytes, end: bool = True) -> None:
         stream = self.requests[-1]

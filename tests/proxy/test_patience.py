@@ -10,8 +10,10 @@ from turnout.proxy.patience import Overdue, Patience, Unread
 
 
 class Limits:
-    answer_within, idle_within = 10.0, 20.0
+    answer_within, sign_within, start_within = 10.0, 6.0, 30.0
+    content_within, word_within, idle_within = 8.0, 40.0, 20.0
     ping_after: float | None = 15.0
+    held_ping_after = 3.0
 
 
 def monitor(idle: float = 20.0, ping: float | None = 15.0) -> Any:
@@ -20,12 +22,46 @@ def monitor(idle: float = 20.0, ping: float | None = 15.0) -> Any:
     return cast(Any, made)
 
 
+def asked() -> Patience:
+    patience = Patience()
+    patience.asks(100.0, head_sent=False)
+    return patience
+
+
+def gives_up(patience: Patience, due: float, reason: str) -> bool:
+    """Whether the answer is given up then and not before, for this reason."""
+    early = patience.overdue(due - 0.1, monitor(), streaming=False, unread=Unread.NOTHING)
+    overdue = patience.overdue(due, monitor(), streaming=False, unread=Unread.NOTHING)
+    return early is None and overdue == Overdue("answer", reason)
+
+
 def test_the_answer_is_due_from_the_moment_it_was_asked_for() -> None:
-    patience = Patience(answer_due=110.0)
-    assert patience.next_look(monitor(), streaming=False) == 110
-    assert patience.overdue(109.9, monitor(), streaming=False, unread=Unread.NOTHING) is None
-    overdue = patience.overdue(110.0, monitor(), streaming=False, unread=Unread.NOTHING)
-    assert overdue == Overdue("answer", "no first event within 10 s")
+    assert asked().next_look(monitor(), streaming=False) == 110
+    assert gives_up(asked(), 110, "no first event within 10 s")
+
+
+def test_a_sign_of_life_puts_it_off_but_not_for_ever() -> None:
+    patience = asked()
+    patience.hears(109, begun=False)
+    assert patience.next_look(monitor(), streaming=False) == 115
+    assert gives_up(patience, 115, "no first event within 6 s of silence")
+    patience.hears(128, begun=False)
+    assert gives_up(patience, 130, "no first event within 30 s")
+
+
+def test_an_answer_that_has_begun_is_to_say_something() -> None:
+    patience = asked()
+    patience.hears(105, begun=True)
+    assert gives_up(patience, 113, "no content within 8 s of silence")
+    patience.hears(140, begun=True)
+    assert gives_up(patience, 145, "no content within 40 s")
+
+
+def test_the_next_attempt_starts_anew() -> None:
+    patience = asked()
+    patience.hears(105, begun=True)
+    patience.asks(120, head_sent=False)
+    assert gives_up(patience, 130, "no first event within 10 s")
 
 
 @pytest.mark.parametrize(("ping", "due"), [(15.0, 115.0), (None, 120.0), (60.0, 120.0)])
@@ -61,5 +97,25 @@ def test_a_client_for_which_data_is_held_has_its_time_from_then_on() -> None:
 
 def test_pings() -> None:
     patience = Patience(told=100)
-    assert not patience.wants_ping(114.9, monitor()) and patience.wants_ping(115, monitor())
-    assert not patience.wants_ping(10**6, monitor(ping=None))
+    assert not patience.wants_ping(114.9, monitor(), streaming=True)
+    assert patience.wants_ping(115, monitor(), streaming=True)
+    assert not patience.wants_ping(10**6, monitor(ping=None), streaming=True)
+
+
+def test_a_client_is_pinged_from_the_beginning_of_an_answer_on() -> None:
+    """Also where the provider pings: its own are held back."""
+    patience = asked()
+    assert not patience.wants_ping(109, monitor(ping=None), streaming=False)
+    patience.hears(104, begun=True)
+    assert patience.next_look(monitor(ping=None), streaming=False) == 107
+    assert not patience.wants_ping(106.9, monitor(ping=None), streaming=False)
+    assert patience.wants_ping(107, monitor(ping=None), streaming=False)
+
+
+@pytest.mark.parametrize("head_sent", [False, True])
+def test_a_client_that_has_got_a_head_is_pinged_between_two_attempts(head_sent: bool) -> None:
+    patience = asked()
+    patience.hears(104, begun=True)
+    patience.told = 107
+    patience.asks(108, head_sent=head_sent)
+    assert patience.wants_ping(110, monitor(), streaming=False) is head_sent

@@ -129,6 +129,7 @@ def test_variables_reach_providers_lists_and_tables(written: Load) -> None:
     assert [str(reference) for reference in minimax.credentials] == ["env:A", "env:B"]
     assert settings.access.keys == (CredentialReference(source="env", name="KEY"),)
     assert settings.timeouts.idle == 300 and settings.retry.max_elapsed == 0
+    assert settings.timeouts.model_fields_set == {"idle"}, "what nobody has set fits the plan"
 
 
 def test_credentials_find_variables_of_both_places(written: Load) -> None:
@@ -243,6 +244,18 @@ def test_a_configuration_with_a_key_that_others_can_read_is_warned_about(
         ("[listen]\nport = 1.5", "listen.port", "is not a whole number"),
         ("[retry]\nmultiplier = 0", "retry.multiplier", "must be at least 1"),
         ("[timeouts]\nidle = 0", "timeouts.idle", "must be more than 0"),
+        ("[providers.minimax.timeouts]\nidle = 0", "providers.minimax.timeouts.idle", "must be more than 0"),
+        (
+            '[providers.minimax.timeouts]\nfirst_evnt = "10m"',
+            "providers.minimax.timeouts.first_evnt",
+            "unknown key. Did you mean first_event?",
+        ),
+        (
+            "[providers.minimax.timeouts]\nzzz = 1",
+            "providers.minimax.timeouts.zzz",
+            "unknown key. Known keys: connect, first_event, idle, request, ping_after",
+        ),
+        ("[providers.minimax]\ntimeouts = 5", "providers.minimax.timeouts", "a table is expected"),
         ("[[routes]]\nmodel = '*'", "routes.0.to", "a value is missing"),
     ],
 )
@@ -474,3 +487,17 @@ def test_no_text_makes_it_raise_anything_else(written: Load, text: str) -> None:
         assert "mitm.conf" in str(error)
     else:
         assert tomllib.loads(settings.file.read_text(encoding="utf-8-sig")) == {} or settings.providers  # type: ignore[union-attr]
+
+
+def test_deadlines_of_one_provider(written: Load) -> None:
+    """A model on one's own machine reads a long prompt for minutes (ollama/ollama#13949)."""
+    name = "TURNOUT_PROVIDERS__VLLM__TIMEOUTS__IDLE"
+    general = '[timeouts]\nfirst_event = "20s"\nconnect = "3s"\n'
+    own = '[providers.ollama.timeouts]\nrequest = "30m"\n[providers.vllm]\n'
+    settings = written(general + own, **{name: "7m"})
+    chosen = {key: settings.providers[key].timeouts.over(settings.timeouts) for key in ("ollama", "vllm", "anthropic")}
+    assert [(each.connect, each.first_event, each.idle, each.request) for each in chosen.values()] == [
+        (3, 600, 180, 1800),
+        (3, 600, 420, 600),
+        (3, 20, 180, 600),
+    ]

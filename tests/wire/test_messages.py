@@ -459,11 +459,19 @@ class TestPeek:
     @pytest.mark.parametrize(
         ("data", "verdict", "failure"),
         [
-            (start(), Peek.VALID, b""),
-            (b'event: message_start\ndata: {"type":"message_start","message":{}}\n\n', Peek.VALID, b""),
-            (BOM + start(end=b"\r\n"), Peek.VALID, b""),
-            (start() + ERROR, Peek.VALID, b""),
-            (b": hi\n\n" + PING + event("unheard_of") + start(), Peek.VALID, b""),
+            (start(), Peek.BEGUN, b""),
+            (b'event: message_start\ndata: {"type":"message_start","message":{}}\n\n', Peek.BEGUN, b""),
+            (BOM + start(end=b"\r\n"), Peek.BEGUN, b""),
+            (start() + ERROR, Peek.FAILED, ERROR_DATA),
+            (start() + PING + ERROR, Peek.FAILED, ERROR_DATA),
+            (start() + b"event: error\n\n", Peek.FAILED, b""),
+            (start() + b"data: " + ERROR_DATA + b"\n\n", Peek.FAILED, ERROR_DATA),
+            (start() + b'data: {"error":{"code":502}}\n\n', Peek.FAILED, b'{"error":{"code":502}}'),
+            (start() + DELTA, Peek.VALID, b""),
+            (start() + DELTA + ERROR, Peek.VALID, b""),
+            (start() + STOP, Peek.VALID, b""),
+            (start() + PING + b": hi\n\n" + event("unheard_of") + b"data: [DONE]\n\n", Peek.BEGUN, b""),
+            (b": hi\n\n" + PING + event("unheard_of") + start(), Peek.BEGUN, b""),
             (b"", Peek.WAITING, b""),
             (start()[:-1], Peek.WAITING, b""),
             (PING * 3, Peek.WAITING, b""),
@@ -501,8 +509,9 @@ class TestPeek:
         stream = MessageStream("client-model")
 
         assert stream.peek(PING + start()[:30]) is Peek.WAITING
-        assert stream.peek(start()[30:] + DELTA[:10]) is Peek.VALID
-        assert stream.relay(b"") == [PING + start("client-model")]
+        assert stream.peek(start()[30:] + DELTA[:10]) is Peek.BEGUN
+        assert stream.peek(DELTA[10:] + DELTA[:10]) is Peek.VALID
+        assert stream.relay(b"") == [PING + start("client-model") + DELTA]
         assert stream.usage == COUNTS
         assert stream.relay(DELTA[10:]) == [DELTA]
 
@@ -515,10 +524,39 @@ class TestPeek:
     def test_the_verdict_stays(self) -> None:
         failed, valid = MessageStream(), MessageStream()
         failed.peek(ERROR)
-        valid.peek(start())
+        valid.peek(start() + DELTA)
 
         assert failed.peek(start()) is Peek.FAILED
         assert valid.peek(ERROR) is Peek.VALID
+
+    @pytest.mark.parametrize(
+        ("data", "alive"),
+        [
+            (b"", False),
+            (b": keep-alive\n\n", True),
+            (b":\n", True),
+            (b"\n", True),
+            (b"\r\n\r\n", True),
+            (PING, True),
+            (BOM + b"retry: 3\n\n", True),
+            (start(), True),
+            (b"ev", False),
+            (b"<html>", False),
+            (b"{}", False),
+        ],
+    )
+    def test_comments_pings_and_blank_lines_are_signs_of_life(self, data: bytes, alive: bool) -> None:
+        """Local servers send them while they read a long prompt (jundot/omlx#2537, warpfront/hipfire#86)."""
+        stream, at_once = MessageStream(), MessageStream()
+        for byte in data:
+            stream.peek(bytes((byte,)))
+        at_once.peek(data)
+        assert stream.alive is alive and at_once.alive is alive
+
+    def test_an_answer_without_a_word_is_held_no_longer_than_it_may_be_large(self) -> None:
+        stream = MessageStream()
+        assert stream.peek(start()) is Peek.BEGUN
+        assert stream.peek(event("unheard_of", x="x" * HOLD_LIMIT)) is Peek.VALID
 
     @pytest.mark.parametrize("begin", [b"<html>", b"\r\n\n<html>\n\n", b"{", b"\x1f\x8b\x08", b"database"])
     def test_what_does_not_begin_like_events_fails_when_it_gets_long(self, begin: bytes) -> None:

@@ -74,6 +74,8 @@ def comment(exchange: Exchange, ending: str = "") -> str:
         parts.append(f"{len(exchange.attempts)} tries")
     if exchange.attempts and exchange.attempt.first_event is not None:
         parts.append(f"first event {exchange.attempt.first_event:.2f} s")
+    if exchange.head_of:
+        parts.append(f"in the stream that {exchange.head_of} had begun")
     if exchange.usage:
         parts.append(usage_line(exchange.usage))
     if exchange.attempts and (rules := _told_rules(exchange)):
@@ -107,7 +109,8 @@ def one_line(text: str) -> str:
 def attempt_comment(exchange: Exchange, attempt: Attempt) -> str:
     """`attempt 1/3 · anthropic · 429 quota, resets 14:05` for the flow of a failed attempt."""
     resets = f", resets {_clock(attempt.until)}" if attempt.until is not None else ""
-    return f"attempt {numbered(exchange, attempt)} · {attempt.target} · {attempt.reason}{resets}"
+    again = ", dialled again" if attempt.dialled_again else ""
+    return f"attempt {numbered(exchange, attempt)} · {attempt.target} · {attempt.reason}{resets}{again}"
 
 
 def _clock(moment: float) -> str:
@@ -117,7 +120,7 @@ def _clock(moment: float) -> str:
 
 
 def _step(attempt: Attempt) -> str:
-    name = attempt.target.provider
+    name = attempt.target.provider + (" (dialled again)" if attempt.dialled_again else "")
     if attempt.verdict == "ok":
         return f"{name} {attempt.status or 200}"
     return f"{name} {attempt.reason}" if attempt.reason else name

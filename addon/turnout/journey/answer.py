@@ -12,6 +12,7 @@ from functools import partial
 
 from turnout.errors import error_event
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
+from turnout.journey.deadlines import deadlines
 from turnout.journey.expectation import Expectation
 from turnout.journey.foreign import shaped_error, shaped_event
 from turnout.journey.response import Response, is_event_stream, put_in_place
@@ -48,11 +49,16 @@ class AnswerMonitor:
         expected: Expectation,
         on_first_event: Callable[[], None] = lambda: None,
         on_minted: Callable[[Sequence[str]], None] = lambda _: None,
+        on_begin: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_minted` gets the fingerprints of the answer's thinking blocks, once, if it has any."""
-        self.answer_within = timeouts.first_event if expected.stream else timeouts.request
-        self.idle_within = timeouts.idle
-        self.ping_after = None if provider.pings else timeouts.ping_after
+        """`timeouts` are the general ones. `on_begin`: it is an answer; `on_first_event`: something of it may go to the
+        client. `on_minted` gets the fingerprints of the answer's thinking blocks, once, if it has any."""
+        chosen = provider.timeouts.over(timeouts)
+        limit = deadlines(chosen, stream=expected.stream, size=expected.size, others=expected.others)
+        self.answer_within, self.sign_within, self.start_within = limit.answer, limit.sign, limit.start
+        self.content_within, self.word_within, self.idle_within = limit.content, limit.word, limit.idle
+        self.held_ping_after = limit.ping_after
+        self.ping_after = None if provider.pings else limit.ping_after
         self.largest = limits.answer
         self.judgement: Judgement | None = None
         self.interruption = ""
@@ -69,6 +75,8 @@ class AnswerMonitor:
                 safeguard_results=expected.safeguard_results,
             )
         self._stream = MessageStream(expected.reply_model, self._shape)
+        self.begun = False
+        self._on_begin = on_begin
         self._on_first_event = on_first_event
         self._on_minted = on_minted
         self._minted_told = False
@@ -80,7 +88,7 @@ class AnswerMonitor:
         self._kept = 0
         self._instead = bytearray()
         """JSON that comes under the name of an event stream."""
-        self._begun = False
+        self._no_json = False
         """Something else has come."""
         self._usage: dict[str, int] = {}
 
@@ -98,6 +106,11 @@ class AnswerMonitor:
         if found is None or self._provider.learns:
             return found
         return of_history(found) if self._provider.rewrite.learn is None else None
+
+    @property
+    def alive(self) -> bool:
+        """What has come of a stream is well formed, if it is not an answer yet."""
+        return self._stream.alive
 
     @property
     def complete(self) -> bool:
@@ -133,19 +146,22 @@ class AnswerMonitor:
         data = self._unpacked(data)
         self._keep(data)
         found = self._take_json(data) or self._stream.peek(data)
-        if found is Peek.WAITING and not self._unreadable:
+        if found in (Peek.BEGUN, Peek.VALID) and not self.begun:
+            self.begun = True
+            self._on_begin()
+        if found in (Peek.WAITING, Peek.BEGUN) and not self._unreadable:
             return None
         if found is Peek.VALID:
             self._on_first_event()
             return True
-        reason = self._unreadable or "the stream does not begin with a Messages event"
-        self.judgement = self._judge_failed(self._stream.failure, reason)
+        words = "an error without words" if self.begun else "the stream does not begin with a Messages event"
+        self.judgement = self._judge_failed(self._stream.failure, self._unreadable or words)
         return False
 
     def _take_json(self, data: bytes) -> Peek | None:
         """Keep JSON that comes under the name of an event stream: it may be a whole message. None for anything else."""
-        if not self._instead and (self._begun or not begins_like_json(data)):
-            self._begun = self._begun or data.strip() != b""
+        if not self._instead and (self._no_json or not begins_like_json(data)):
+            self._no_json = self._no_json or data.strip() != b""
             return None
         self._instead += data
         return Peek.WAITING if len(self._instead) <= self.largest else Peek.FAILED

@@ -56,6 +56,20 @@ class Candidates:
             if obstacles.estimate:
                 return
 
+    async def has_other(self, journey: Journey, current: Candidate) -> bool:
+        """Whether a target that has not been tried can answer now, as far as is known."""
+        exchange, setup = journey.exchange, journey.setup
+        tried = {(provider, scope) for provider, _, scope in journey.tried}
+        for target in exchange.plan:
+            provider = setup.settings.providers[target.provider]
+            model = model_of(target, provider, exchange.request.model)
+            if target == current.target or (provider.name, model) in tried or not _has_room(journey, target, provider):
+                continue
+            for credential in await setup.chain.resolve(provider, exchange.request.headers):
+                if self._cooldowns.state(provider.name, credential.fingerprint, model) is None:
+                    return True
+        return False
+
     async def _counting(
         self, journey: Journey, obstacles: Obstacles, target: Target, provider: Provider
     ) -> list[Candidate]:

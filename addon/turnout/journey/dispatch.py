@@ -114,6 +114,8 @@ class Dispatcher:
         journey.current, journey.repeat = candidate, False
         journey.tried.add(candidate.key)
         exchange = journey.exchange
+        streams = exchange.endpoint == "messages" and Facts(exchange.request).stream
+        journey.others = streams and await self._candidates.has_other(journey, candidate)
         number = len(exchange.attempts) + 1
         exchange.attempts.append(Attempt(number, candidate.target, candidate.model, candidate.credential.label))
         known = self.knowledge.known(candidate.provider, exchange.endpoint, candidate.model)
@@ -137,25 +139,37 @@ class Dispatcher:
     async def _next_candidate(self, journey: Journey) -> Candidate | Blocked:
         """The first candidate that is healthy and has a slot; else one that may be probed; else why there is none."""
         obstacles = Obstacles()
+        later: list[Candidate] = []
         async with aclosing(self._candidates.of(journey, obstacles)) as candidates:
             async for candidate in candidates:
-                if candidate.key in journey.tried:
-                    continue
-                claim = self.cooldowns.claim(*candidate.key) if candidate.guarded else None
-                if candidate.guarded and claim is None:
-                    self._candidates.cools(journey.exchange, candidate, obstacles)
-                elif await self._start(journey, candidate, claim):
+                if candidate.target in journey.silent:
+                    later.append(candidate)
+                elif await self._may_start(journey, candidate, obstacles):
                     return candidate
-                elif journey.exchange.gone:
+                if journey.exchange.gone:
                     break
-                else:
-                    obstacles.counts["busy"] += 1
-                    note_skipped(journey.exchange, f"{candidate.provider.name} busy")
+        for candidate in later:
+            if await self._may_start(journey, candidate, obstacles):
+                return candidate
         for candidate in obstacles.cooling if not journey.exchange.attempts else ():
             claim = self.cooldowns.probe_anyway(*candidate.key)
             if claim is not None and await self._start(journey, candidate, claim):
                 return candidate
         return self._candidates.blocked(obstacles)
+
+    async def _may_start(self, journey: Journey, candidate: Candidate, obstacles: Obstacles) -> bool:
+        """Whether a candidate has been claimed and has its slot; else why not is among the obstacles."""
+        if candidate.key in journey.tried or journey.exchange.gone:
+            return False
+        claim = self.cooldowns.claim(*candidate.key) if candidate.guarded else None
+        if candidate.guarded and claim is None:
+            self._candidates.cools(journey.exchange, candidate, obstacles)
+        elif await self._start(journey, candidate, claim):
+            return True
+        elif not journey.exchange.gone:
+            obstacles.counts["busy"] += 1
+            note_skipped(journey.exchange, f"{candidate.provider.name} busy")
+        return False
 
     async def _start(self, journey: Journey, candidate: Candidate, claim: Claim | None) -> bool:
         """Take a slot for a candidate that was just claimed; without one the claim is given back."""
@@ -208,6 +222,8 @@ class Dispatcher:
             journey.moved, journey.moves, journey.repeat = moved, journey.moves + 1, True
             journey.release_slot()
             return not journey.exchange.gone
+        if judgement.timed_out:
+            journey.silent.add(candidate.target)
         if refusal is not None:
             attempt.reason = described(refusal, attempt.status)
             action = correct(journey, candidate, refusal, self.knowledge)
@@ -282,11 +298,15 @@ class Dispatcher:
 
     # --- the exchange ends ---
 
-    def first_event(self, journey: Journey) -> None:
-        """The answer has begun and is one: a probe has done its work, others need not wait for its end."""
+    def began(self, journey: Journey) -> None:
+        """The answer has begun, and may still fail before it says anything."""
         attempt = journey.exchange.attempt
         if attempt.first_event is None:
             attempt.first_event = time.monotonic() - journey.exchange.opened
+
+    def first_event(self, journey: Journey) -> None:
+        """The answer says something: a probe has done its work, others need not wait for its end."""
+        self.began(journey)
         if journey.claim is not None:
             self.cooldowns.succeeded(journey.claim)
 

@@ -21,6 +21,10 @@ class Expectation:
     """The model name that replies carry; None: the one that the provider gives."""
     safeguard_results: bytes = b""
     """JSON that stands for the results that a provider cannot give, because it was not asked; empty: none."""
+    size: int = 0
+    """Bytes of the request."""
+    others: bool = False
+    """Another target can answer if this one does not in time."""
     asked: str = ""
     """The address that the request goes to, without its query, and the proxy that it goes through."""
 
@@ -34,6 +38,8 @@ def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
         stream=exchange.endpoint == "messages" and Facts(exchange.request).stream,
         reply_model=_reply_model(journey),
         safeguard_results=NO_VERDICT if unasked else b"",
+        size=len(outgoing.body),
+        others=journey.others,
         asked=_address(journey, outgoing),
     )
 

@@ -83,6 +83,10 @@ class Journey:
     """Where the current candidate's provider wants to be asked, if it has said so."""
     moves: int = 0
     """How often it has said so."""
+    others: bool = False
+    """Another target could answer when the attempt under way was made."""
+    silent: set[Target] = field(default_factory=set)
+    """Targets that let a deadline pass: their other credentials come after all other targets."""
     tried: set[tuple[str, str, str]] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     lessons: tuple[Lesson, ...] = ()

@@ -10,17 +10,17 @@ mitmproxy has no public way to send a waiting client a second provider's streame
 Rules it lives by:
 - Each attempt speaks to its provider under a stream id of its own (`steered`), so that a second use of an HTTP/2
   connection gets a fresh stream; nothing is sent that was not prepared (`gated`).
-- Response headers are held until the first valid event has been seen: until then another provider may still answer.
+- What comes is held until something of an answer is said (`held`): until then another provider may still answer.
 - Between a received end of message and the next connection lies a blocking hook (`upstream_failed`), so that the
   connection below has finished its own bookkeeping.
-- One timer per stream ticks; received bytes only note the time, so that no chunk costs a timer.
-- Whatever ends an attempt before the client has seen anything ends in `_failed`: also what mitmproxy itself refuses.
+- One timer per stream ticks; received bytes only note the time, so that no chunk costs a timer (`timed`).
+- Whatever ends an attempt before that ends in `_failed`: also what mitmproxy itself refuses. The end of a connection
+  that was kept for too long ends none (`pooled`).
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any, ClassVar
 
 from mitmproxy import http
@@ -33,38 +33,26 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
-from turnout.proxy.compat import RequestProtocolError, ResponseProtocolError, abandoned, broken_off, client_gone
-from turnout.proxy.gated import GatedStream
-from turnout.proxy.modes import hang_up, has_unread, pieces_held
+from turnout.proxy.compat import RequestProtocolError, ResponseProtocolError, abandoned
+from turnout.proxy.held import HeldStream
 from turnout.proxy.pages import local_error
-from turnout.proxy.patience import Overdue, Patience, Unread
 from turnout.proxy.steered import Commands
-from turnout.proxy.steering import AttemptMonitor, UpstreamFailedHook, disengage
-from turnout.proxy.ticks import TICK, ticks_of
+from turnout.proxy.steering import UpstreamFailedHook, disengage
 from turnout.proxy.unpacking import unpack
-from turnout.proxy.withholding import put_in, reveal_answer
-
-MOST_HELD = 256
-"""Pieces of a stream, of 64 KB at most, that mitmproxy may keep for an HTTP/2 client: it reads on from the provider."""
+from turnout.proxy.withholding import reveal_answer
 
 _TOO_LARGE = "the answer is larger than {} bytes (limits.answer)"
 
 
-class FailoverStream(GatedStream):
+class FailoverStream(HeldStream):
     """One client request and its attempts. Knows no policy: it asks the `AttemptMonitor` and the hooks."""
 
     addon: ClassVar[Any] = None
     """The addon whose hooks prepare the attempts of these streams; None: it serves nothing any more."""
 
-    clock: Callable[[], float] = staticmethod(time.monotonic)
-
     def __init__(self, context: Any, stream_id: int) -> None:
         super().__init__(context, stream_id)
-        self._committed = False
         self._connecting = False
-        self._patience = Patience()
-        self._tick: commands.RequestWakeup | None = None
-        self._tick_due = 0.0
 
     # --- the provider's answer ---
 
@@ -76,7 +64,7 @@ class FailoverStream(GatedStream):
             if (yield from self.check_killed(True)):
                 return False
             now = self.clock()
-            self._patience.answer_due = now + monitor.answer_within
+            self._patience.asks(now, head_sent=self._steering.head_sent)
             yield from self._next_tick(now, monitor)
         return connected
 
@@ -121,50 +109,6 @@ class FailoverStream(GatedStream):
             return True
         return False
 
-    def start_response_stream(self) -> Commands:
-        if self._monitor is None:
-            yield from self._begin_stream()
-        else:
-            self.server_state = self.state_hold
-
-    def state_hold(self, event: events.Event) -> Commands:
-        """A streamed answer of which the client has seen nothing yet."""
-        monitor = self._monitor
-        assert monitor is not None
-        if isinstance(event, ResponseData):
-            valid = monitor.peek(event.data)
-            if valid:
-                yield from self._begin_stream()
-                yield from self._relay(monitor.relay(b""))
-                if min(monitor.idle_within, monitor.ping_after or TICK) < TICK:  # the pending one may come too late
-                    yield from self._next_tick(self._patience.heard, monitor)
-            elif valid is False:
-                yield from self._abandon("")
-        elif isinstance(event, ResponseEndOfMessage):
-            if monitor.concludes():
-                yield from self._begin_stream()
-                yield from self.state_stream_response_body(event)
-            else:
-                yield from self._failed("the stream ended before its first event")
-
-    def _begin_stream(self) -> Commands:
-        self._committed = True
-        self._patience.heard = self._patience.told = self.clock()
-        for command in super().start_response_stream():
-            if isinstance(command, SendHttp):
-                put_in(self.flow, command.event)
-            if not isinstance(command, commands.Log):  # "Streaming response from …": a line of log for every request
-                yield command
-
-    def state_stream_response_body(self, event: events.Event) -> Commands:
-        if isinstance(event, ResponseData):
-            self._patience.heard = self._patience.told = self.clock()
-            if not event.data:
-                return  # an empty HTTP/2 frame; to a stream's callable b"" would mean the end
-        yield from super().state_stream_response_body(event)
-        if self.flow.request.is_http2 and self._streaming and self._pieces_held > MOST_HELD:
-            yield from self._give_up(Overdue("client", "the client reads too little"))
-
     def send_response(self, already_streamed: bool = False) -> Commands:
         """A complete answer: from the provider, or set by an addon (ours, or a server replay)."""
         monitor = self._monitor
@@ -182,15 +126,7 @@ class FailoverStream(GatedStream):
             else:
                 yield from self._failed("")
             return
-        self._committed = True
-        for command in super().send_response(already_streamed):
-            if isinstance(command, SendHttp):
-                put_in(self.flow, command.event)
-            yield command
-
-    def _relay(self, chunks: list[bytes]) -> Commands:
-        for chunk in chunks:
-            yield SendHttp(ResponseData(self.stream_id, chunk), self.context.client)
+        yield from self._send_complete(super().send_response(already_streamed))
 
     # --- failures ---
 
@@ -222,6 +158,10 @@ class FailoverStream(GatedStream):
         if isinstance(event, RequestProtocolError) and hasattr(self, "flow"):
             self._steering.client_left = True
         if isinstance(event, ResponseProtocolError):
+            if self._waiting_for_answer and self._is_stale(event.message):
+                if not (yield from self.check_killed(True)):
+                    yield from self._dial_again()
+                return
             if self._waiting_for_answer:
                 connecting, self._connecting = self._connecting, False
                 yield from self._failed(self._not_connected(event.message) if connecting else event.message)
@@ -278,61 +218,6 @@ class FailoverStream(GatedStream):
             if connection is not self.context.client:
                 connection.error = None
         yield from super().state_consume_request_body(RequestEndOfMessage(self.stream_id))
-
-    # --- time ---
-
-    def _drop(self) -> None:
-        ticks_of(self._parent).give_back(self, self._tick, self._tick_due)
-        super()._drop()
-
-    def _next_tick(self, now: float, monitor: AttemptMonitor) -> Commands:
-        due = self._patience.next_look(monitor, streaming=self._committed)
-        self._tick, self._tick_due, new = ticks_of(self._parent).request(self, now, due)
-        if new:
-            yield self._tick
-
-    def _on_tick(self, event: events.Wakeup) -> Commands:
-        monitor = self._monitor
-        if event.command is not self._tick:
-            return
-        self._tick = None
-        if monitor is None or not (self._waiting_for_answer or self._streaming):
-            return
-        now, unread = self.clock(), self._unread
-        overdue = self._patience.overdue(now, monitor, streaming=self._streaming, unread=unread)
-        if overdue is not None:
-            yield from self._give_up(overdue)
-            return
-        if self._streaming and unread is Unread.NOTHING and self._patience.wants_ping(now, monitor):
-            self._patience.told = now
-            yield from self._relay([ping] if (ping := monitor.ping()) else [])
-        yield from self._next_tick(now, monitor)
-
-    @property
-    def _pieces_held(self) -> int:
-        return pieces_held(self._parent.connections.get(self.context.client), self.stream_id)
-
-    @property
-    def _unread(self) -> Unread:
-        client = self.context.client
-        if not self._streaming:
-            return Unread.NOTHING
-        if self._pieces_held:
-            return Unread.HELD
-        return Unread.WAITS if has_unread(client) else Unread.NOTHING
-
-    def _give_up(self, overdue: Overdue) -> Commands:
-        if overdue.whose == "answer":
-            yield from self._abandon(overdue.reason)
-        elif overdue.whose == "provider":
-            yield SendHttp(abandoned(self.stream_id), self.context.server)
-            self._forget_upstream()
-            yield from self.handle_protocol_error(broken_off(self.stream_id, overdue.reason))
-        else:
-            # Suspended or asleep, it must not keep others from a provider.
-            yield from self.handle_protocol_error(client_gone(self.stream_id, overdue.reason))
-            yield commands.CloseConnection(self.context.client)
-            hang_up(self.context.client)
 
 
 def _declared(response: http.Response) -> int:

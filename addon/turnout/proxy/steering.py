@@ -24,16 +24,33 @@ class AttemptMonitor(Protocol):
     """
 
     answer_within: float
-    """From the sent request to the first valid event (or the end of an answer that is not streamed)."""
+    """From the sent request to the first sign of life (or the end of an answer that is not streamed)."""
+    sign_within: float
+    """From one sign of life to the next, until the answer has begun."""
+    start_within: float
+    """From the sent request to the beginning of the answer, whatever signs of life there are."""
+    content_within: float
+    """Longest silence of an answer that has begun, before something of it may go to the client."""
+    word_within: float
+    """How long after its beginning that may be, however little silence there is."""
     idle_within: float
     """Longest silence inside a stream."""
     ping_after: float | None
-    """Silence towards the client after which `ping` is asked for; None: never."""
+    """Silence towards the client of a stream after which `ping` is asked for; None: never."""
+    held_ping_after: float
+    """How long an answer that has begun is held back without a word to the client, and from one `ping` to the next."""
+    begun: bool
+    """The stream is an answer: only its contents are still to come, and it can still be another's."""
     largest: int
     """Bytes of an answer that is not streamed; one that is larger is given up."""
 
+    @property
+    def alive(self) -> bool:
+        """What has come of a stream is a sign of life."""
+
     def peek(self, data: bytes) -> bool | None:
-        """First bytes of a stream, before anything goes to the client: None undecided, True valid, False failed."""
+        """First bytes of a stream, before any of them goes to the client: None undecided, True something is said, False
+        failed."""
 
     def concludes(self) -> bool:
         """The stream has ended, and `peek` is undecided: True when it is an answer after all, which `finish` gives."""
@@ -123,7 +140,8 @@ class Withheld:
 
 @dataclass(slots=True)
 class Steering:
-    """One flow: the stream sets `accepted`, `failure`, `too_large` and `client_left`, the addon all the rest."""
+    """One flow: the stream sets `accepted`, `failure`, `too_large`, `client_left`, `head_sent` and `dialled_again`, the
+    addon all the rest."""
 
     monitor: AttemptMonitor | None = None
     """Of the attempt under way; None: whatever is in `flow.response` is final."""
@@ -143,6 +161,10 @@ class Steering:
     """Why the stream gave up the attempt, when it was not the answer's own content."""
     client_left: bool = False
     """What ended the exchange was the client's doing."""
+    head_sent: bool = False
+    """The client has got the head of a stream, and nothing but pings in it: whatever answers now is a part of it."""
+    dialled_again: bool = False
+    """The attempt under way met a connection that its provider had just closed, and got a new one."""
     again: bool = False
     """Answer of the `upstream_failed` hook: run the request again."""
     masks: Masking | None = None
@@ -195,7 +217,7 @@ def address_of(flow: http.HTTPFlow) -> Address:
 def engage(flow: http.HTTPFlow, monitor: AttemptMonitor, way: Way = DIRECT) -> None:
     """The flow's request is an attempt: it may be sent, to the address that it has now and to no other, this way."""
     guide = steering(flow)
-    guide.monitor, guide.address, guide.way = monitor, address_of(flow), way
+    guide.monitor, guide.address, guide.way, guide.dialled_again = monitor, address_of(flow), way, False
 
 
 def disengage(flow: http.HTTPFlow) -> None:

@@ -171,7 +171,7 @@ def _table(path: Sequence[str]) -> str:
     """Which kind of table the last key of the path stands in."""
     if len(path) == 1:
         return "settings"
-    inner = ("when",) if path[0] == "routes" else ("rewrite", "tls")
+    inner = ("when",) if path[0] == "routes" else ("rewrite", "timeouts", "tls")
     return next((name for name in inner if name in path[2:-1]), path[0])
 
 

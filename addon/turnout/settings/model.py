@@ -135,6 +135,26 @@ class Tls(_Table):
     """A file (PEM) or directory of certificate authorities that are trusted beside the public ones."""
 
 
+class Timeouts(_Table):
+    """In seconds. What nobody has set fits the plan (`journey.deadlines`)."""
+
+    connect: Duration = 10.0
+    first_event: Duration = 120.0
+    """From the sent request to the provider's first sign of life in a streamed answer. Unless it is set, it is shorter
+    where another target can answer."""
+    idle: Duration = 180.0
+    """Longest silence of the provider inside a stream. The same holds of it before the first word of an answer."""
+    request: Duration = 600.0
+    """From the sent request to the end of an answer that is not streamed; Claude Code allows 600 s. Also how long a
+    provider may do nothing but give signs of life."""
+    ping_after: Duration = 15.0
+    """Silence after which a ping is sent to the client, for providers that send none."""
+
+    def over(self, general: Timeouts) -> Timeouts:
+        """These where they are set, the `general` ones elsewhere."""
+        return Timeouts.model_validate(general.model_dump(exclude_unset=True) | self.model_dump(exclude_unset=True))
+
+
 class Provider(_Table):
     """A place that serves models."""
 
@@ -151,6 +171,8 @@ class Provider(_Table):
     max_concurrent: int | None = Field(default=None, ge=1)
     slot_wait: Wait = 5.0
     """Seconds a request waits for a free slot before the next target is tried."""
+    timeouts: Timeouts = Timeouts()
+    """What is set here goes before the general ones."""
     cooldown: Duration | None = None
     """Seconds; replaces the default cooldown where the provider names no time of its own."""
     count_tokens: CountTokens = "none"
@@ -241,18 +263,6 @@ class Retry(_Table):
     max_elapsed: Wait = 5.0
     """Seconds of waiting in all; 0 switches same-target retries off. Where it is not given, a target is left after a
     second while another is ready (`health.decision.BRIEF`)."""
-
-
-class Timeouts(_Table):
-    connect: Duration = 10.0
-    first_event: Duration = 120.0
-    """From the sent request to the first valid event of a streamed answer."""
-    idle: Duration = 180.0
-    """Longest silence of the provider inside a stream."""
-    request: Duration = 600.0
-    """From the sent request to the end of an answer that is not streamed; Claude Code allows 600 s."""
-    ping_after: Duration = 15.0
-    """Silence after which a ping is sent to the client, for providers that send none."""
 
 
 class Limits(_Table):

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from turnout.wire.content import is_error, says_something
 from turnout.wire.reply import ForeignReply, is_count, with_data
 from turnout.wire.splice import UNREADABLE, replace_value, text_of, top_level
 from turnout.wire.sse import EventSplitter, event_name, parse_event
@@ -92,7 +93,10 @@ class Peek(enum.Enum):
     """What the beginning of an answer says about it."""
 
     WAITING = "waiting"
+    BEGUN = "begun"
+    """It is an answer, and nothing of it has been said: it may still come from somebody else."""
     VALID = "valid"
+    """Something has been said."""
     FAILED = "failed"
 
 
@@ -128,10 +132,10 @@ _BEGINS_LIKE_EVENTS = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?::|(?:event|data|i
 class MessageStream:
     """Follows an Anthropic SSE answer while it is relayed: is it valid, has it ended, what did it cost.
 
-    First `peek` is called with what arrives, until it has decided; then `relay(b"")` gives what was held, `relay` what
-    follows, and `finish` the rest. Only whole frames are passed on, byte for byte. With `model`, the model name that
-    the provider gives in message_start is replaced by this one; with `shape`, this changes all events that need it,
-    the model among the rest. No input makes it raise.
+    First `peek` is called with what arrives, until it has decided (VALID or FAILED); then `relay(b"")` gives what was
+    held, `relay` what follows, and `finish` the rest. Only whole frames are passed on, byte for byte. With `model`, the
+    model name that the provider gives in message_start is replaced by this one; with `shape`, this changes all events
+    that need it, the model among the rest. No input makes it raise.
     """
 
     def __init__(self, model: str | None = None, shape: ForeignReply | None = None) -> None:
@@ -152,25 +156,41 @@ class MessageStream:
         self._held: list[bytes] = []
         self._held_size = 0
         self._seen = Peek.WAITING
+        self.alive = False
+        """What has come is the beginning of an event stream, if only comments, pings or blank lines."""
 
     def peek(self, data: bytes) -> Peek:
-        """Takes bytes that arrive before anything is passed on. The first meaningful event decides.
+        """Takes bytes that arrive before anything is passed on. The first meaningful events decide.
 
         Pings, comments and unknown events leave the question open. An answer begins with the start of a message; it
         has failed with any other event of one, with an error, with an event that has no name or no JSON, and when it is
-        too long for what it shows. When the stream ends before the
-        decision, `finish` leaves a JSON object that came instead of events in `failure`.
+        too long for what it shows. One that has begun may still fail with an error, until something of it has been
+        said or more has come than is held. When the stream ends before the decision, `finish` leaves a JSON object that
+        came instead of events in `failure`.
         """
         self._held_size += len(data)
         for frame in self._splitter.feed(data):
             self._held.append(frame)
             if self._seen is Peek.WAITING:
                 self._seen = self._judge(frame)
-        if self._seen is Peek.WAITING and self._held_size > FOREIGN_LIMIT:
-            beginning = next((frame for frame in self._held if frame.strip()), None) or self._splitter.tail
-            if self._held_size > HOLD_LIMIT or not _BEGINS_LIKE_EVENTS.match(beginning):
-                self._seen = Peek.FAILED
+            elif self._seen is Peek.BEGUN:
+                self._seen = self._judge_further(frame)
+        self.alive = self.alive or self._seen is Peek.BEGUN
+        if self._seen is Peek.BEGUN and self._held_size > HOLD_LIMIT:
+            self._seen = Peek.VALID
+        elif self._seen is Peek.WAITING:
+            self._judge_bytes()
         return self._seen
+
+    def _judge_bytes(self) -> None:
+        """Before there is an event to judge by."""
+        if self.alive and self._held_size <= FOREIGN_LIMIT:
+            return
+        beginning = next((frame for frame in self._held if frame.strip()), None) or self._splitter.tail
+        like_events = bool(_BEGINS_LIKE_EVENTS.match(beginning))
+        self.alive = self.alive or like_events or (self._held_size > 0 and not beginning.strip())
+        if self._held_size > FOREIGN_LIMIT and (self._held_size > HOLD_LIMIT or not like_events):
+            self._seen = Peek.FAILED
 
     def _judge(self, frame: bytes) -> Peek:
         event = parse_event(frame)
@@ -178,10 +198,20 @@ class MessageStream:
             return Peek.WAITING
         facts = _facts(event.data)
         if event.name == "message_start" and facts is not None and isinstance(facts.message, dict):
-            return Peek.VALID
+            return Peek.BEGUN
         if event.name == "error" or facts is not None:
             self.failure = event.data
         return Peek.FAILED
+
+    def _judge_further(self, frame: bytes) -> Peek:
+        """What a frame says of an answer that has begun."""
+        event = parse_event(frame)
+        if event is None:
+            return Peek.BEGUN
+        if is_error(event):
+            self.failure = event.data
+            return Peek.FAILED
+        return Peek.VALID if says_something(event) else Peek.BEGUN
 
     def relay(self, data: bytes) -> list[bytes]:
         """What can be passed on after these bytes: all whole frames as one chunk, or nothing.
