@@ -92,7 +92,7 @@ async def test_a_stream_is_a_stream(turnout: RunningProxy, provider: ScriptedPro
 
 
 async def test_a_client_that_leaves_cancels_the_provider(turnout: RunningProxy, provider: ScriptedProvider) -> None:
-    provider.play(replies.hang_after(2))
+    provider.play(replies.hang_after(4))
     async with async_client(turnout) as client:
         stream = await client.messages.create(**ASK, stream=True)
         async for _ in stream:

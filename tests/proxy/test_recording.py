@@ -128,7 +128,7 @@ async def test_a_gzipped_answer_with_a_secret_arrives_whole(
 async def test_a_client_that_leaves_is_no_error_of_anybody(
     proxy: StartProxy, provider: StartProvider, client: httpx.AsyncClient
 ) -> None:
-    running = await proxy(anthropic_table(provider(replies.hang_after(2))))
+    running = await proxy(anthropic_table(provider(replies.hang_after(4))))
     async with client.stream("POST", f"{running.url}/v1/messages", json=BODY, headers=HEADERS) as answer:
         async for _ in answer.aiter_bytes():
             break
@@ -152,7 +152,7 @@ async def test_what_hangs_at_the_end_is_recorded(
 ) -> None:
     """It is often the reason for Ctrl-C."""
     file = tmp_path / "day.mitm"
-    async with ScriptedProvider(replies.hang_after(2)) as slow:
+    async with ScriptedProvider(replies.hang_after(4)) as slow:
         running = await proxy(anthropic_table(slow), options={"turnout_record": str(file)})
         async with client.stream("POST", f"{running.url}/v1/messages", json=BODY, headers=HEADERS) as answer:
             await anext(answer.aiter_bytes())

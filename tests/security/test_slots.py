@@ -99,7 +99,7 @@ async def test_another_addon_that_raises_in_the_last_hook_keeps_no_slot(
     async with ScriptedProvider(accepts="key-1") as upstream, ScriptedProvider(accepts="key-2") as spare:
         running = await proxy(config(upstream, spare), before=[script])
         if hook == "error":
-            upstream.play(hang_after(3))
+            upstream.play(hang_after(4))
             async with client.stream("POST", f"{running.url}/v1/messages", json=BODY, headers=HEADERS) as answer:
                 await anext(answer.aiter_bytes())
         else:
