@@ -30,6 +30,11 @@ FAILURES: dict[str, Callable[[], Reply]] = {
     "500": lambda: replies.error(500, "api_error", MARK),
     "529": lambda: replies.error(529, "overloaded_error", MARK),
     "503 without JSON": lambda: replies.WholeReply(503, f"<html>{MARK}</html>".encode(), {"content-type": "text/html"}),
+    "405 web page": lambda: replies.WholeReply(405, f"<html>{MARK}</html>".encode(), {"content-type": "text/html"}),
+    "400 spent": lambda: replies.error(400, "invalid_request_error", f"You're out of extra usage. {MARK}"),
+    "400 disabled": lambda: replies.error(400, "invalid_request_error", f"This organization has been disabled. {MARK}"),
+    "400 no such model": lambda: replies.error(400, "invalid_request_error", f"Model Not Exist. {MARK}"),
+    "308": lambda: replies.WholeReply(308, MARK.encode(), {"location": "https://elsewhere.test/v1/messages"}),
     "408": lambda: replies.error(408, "timeout_error", MARK),
     "401": lambda: replies.error(401, "authentication_error", MARK),
     "403": lambda: replies.error(403, "permission_error", MARK),
@@ -500,6 +505,22 @@ async def test_one_long_session_goes_home(proxy: StartProxy, client: httpx.Async
         for _ in range(3):
             assert (await ask(client, running.url, x_claude_code_session_id="one")).status_code == 200
     assert len(first.messages) == 6 and len(second.messages) == served
+
+
+@pytest.mark.parametrize(("status", "told"), [(403, 502), (413, 413)])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_web_page_that_is_the_last_word(
+    proxy: StartProxy, client: httpx.AsyncClient, status: int, told: int, stream: bool
+) -> None:
+    """Also to the client's own credential at a first party: it would log in again for nothing."""
+    page = replies.WholeReply(status, b"<html><title>Just a moment...</title></html>", {"content-type": "text/html"})
+    async with ScriptedProvider(page) as upstream:
+        running = await proxy(QUICK + anthropic_table(upstream))
+        answer = await ask(client, running.url, {"stream": stream})
+    error = answer.json()["error"]
+    assert answer.status_code == told and answer.headers["x-should-retry"] == "false"
+    assert f'127.0.0.1 answered {status} with a web page ("Just a moment...")' in error["message"]
+    assert len(upstream.messages) == 1
 
 
 async def test_a_dead_primary_costs_a_second_at_most(proxy: StartProxy, client: httpx.AsyncClient) -> None:
