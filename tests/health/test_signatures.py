@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.health.signatures import SignatureLedger
-from turnout.wire.signatures import fingerprint
+from turnout.wire.signatures import REFUSED, fingerprint, mark
 
 
 def prints(*words: str) -> list[str]:
@@ -173,3 +173,18 @@ def test_nothing_is_lost_whatever_the_order_of_writes(steps: list[tuple[int, str
     for number in range(3):
         shared.write(number)
     assert shared.kept() == dict.fromkeys(noted, "x")
+
+
+# --- marks ---
+
+
+def test_what_is_bound_to_something_else_is_another_signers() -> None:
+    one, two = mark("anthropic", "1", ""), mark("anthropic", "2", "")
+    ledger = SignatureLedger()
+    ledger.note([A], one)
+    assert not ledger.knows_others_than("anthropic", one) and ledger.knows_others_than("anthropic", two)
+    assert not ledger.knows_others_than("anthropic"), "a model that binds nothing takes it"
+    ledger.note([B], "anthropic")
+    assert not ledger.knows_others_than("anthropic", one)
+    ledger.note([C], REFUSED)
+    assert ledger.knows_others_than("anthropic") and ledger.minted_by(A) == one

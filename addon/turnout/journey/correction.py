@@ -38,7 +38,8 @@ def correct(journey: Journey, candidate: Candidate, refusal: Refusal, knowledge:
         if journey.only_own_thinking or journey.corrections >= MOST_CORRECTIONS:
             return "stop"
         journey.only_own_thinking = True
-        knowledge.refused_thoughts(candidate.provider, journey.exchange.request.body, bound=refusal.bound)
+        body = journey.exchange.request.body
+        knowledge.refused_thoughts(candidate.provider, body, journey.mark, bound=refusal.bound)
     elif journey.corrections >= MOST_CORRECTIONS or not _learn(journey, candidate, refusal.lessons, knowledge):
         return "next" if _is_of_the_vendor(refusal) and has_others(journey) else "stop"
     journey.corrections += 1

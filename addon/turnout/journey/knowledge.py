@@ -14,7 +14,7 @@ from turnout.settings.model import Provider
 from turnout.settings.rewriting import Rewrite, rules_for
 from turnout.wire.refusal import Lesson
 from turnout.wire.rewrite.binding import is_bound, shape_of
-from turnout.wire.signatures import mark, refused_by, signer_of, thoughts_of
+from turnout.wire.signatures import REFUSED, is_elsewhere, mark, signer_of, thoughts_of
 
 _CACHED_RULES = 256
 
@@ -131,16 +131,20 @@ class Knowledge:
         self.signatures.note(fingerprints, mark or provider.signs_as)
         self._signatures_file.write_soon()
 
-    def refused_thoughts(self, provider: Provider, body: bytes, *, bound: bool) -> None:
-        """A provider does not take the thinking of this request, from now on.
+    def refused_thoughts(self, provider: Provider, body: bytes, bound_to: str, *, bound: bool) -> None:
+        """A provider does not take the thinking of this request, which was bound to `bound_to`: nobody gets it again.
 
-        What it is not known to have made is to blame; if there is none, or it says that a block is `bound` to another
-        conversation, all of it is.
+        What the provider is not known to have made is to blame; if there is none, or if it says that a block is
+        `bound` to another conversation, all that was sent is.
         """
         found = {each: self.signatures.minted_by(each) for each in thoughts_of(body)}
         unknown = [each for each, mark in found.items() if mark is None]
-        own = [each for each, mark in found.items() if signer_of(mark) == provider.signs_as]
-        self.signatures.note(unknown if unknown and not bound else unknown + own, refused_by(provider.signs_as))
+        own = [
+            each
+            for each, mark in found.items()
+            if signer_of(mark) == provider.signs_as and not is_elsewhere(mark, bound_to)
+        ]
+        self.signatures.note(unknown if unknown and not bound else unknown + own, REFUSED)
         self._signatures_file.write_soon()
 
     async def written(self) -> None:

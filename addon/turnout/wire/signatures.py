@@ -20,6 +20,9 @@ THINKING_BLOCKS = ("thinking", "redacted_thinking")
 
 _SEPARATOR = "\n"
 
+REFUSED = _SEPARATOR
+"""The mark of a block that was refused where it was taken to belong: it goes nowhere any more."""
+
 _MARK = b'thinking"'
 """In every block and delta of thinking: `"type":"thinking"`, `"redacted_thinking"`, `{"thinking":"…"}`."""
 
@@ -51,11 +54,6 @@ def mark(signer: str, account: str, shape: str) -> str:
     """What is remembered of a block that is bound: who signed it, for which account, and by which rules of rewriting
     the conversation had been changed that it belongs to. Of any other block the signer is enough."""
     return _SEPARATOR.join((signer, account, shape))
-
-
-def refused_by(signer: str) -> str:
-    """The mark of a block that this signer does not take, whoever has made it."""
-    return _SEPARATOR + signer
 
 
 def signer_of(mark: str | None) -> str | None:

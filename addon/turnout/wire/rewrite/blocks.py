@@ -20,7 +20,7 @@ from turnout.wire.rewrite.flatten import IMAGE_NOTE, as_text
 from turnout.wire.rewrite.subject import Subject
 from turnout.wire.rewrite.thoughts import turn_began_without_thought
 from turnout.wire.rewrite.tree import Node, Object, opened, text
-from turnout.wire.signatures import THINKING_BLOCKS, fingerprint, is_elsewhere, refused_by, signer_of
+from turnout.wire.signatures import REFUSED, THINKING_BLOCKS, fingerprint, is_elsewhere, signer_of
 
 
 def drop_foreign_thinking(document: Document, rules: Rewrite, subject: Subject, unsigned: bool) -> bool:
@@ -45,7 +45,7 @@ def _is_foreign(block: Object, rules: Rewrite, subject: Subject) -> bool:
     signature = text(block.get("signature") or block.get("data"))
     marks = signature, text(block.get("thinking"))
     mark = subject.minted_by(fingerprint(*marks)) if subject.minted_by is not None else None
-    if mark == refused_by(subject.signs_as) or is_elsewhere(mark, subject.bound_to):
+    if mark == REFUSED or is_elsewhere(mark, subject.bound_to):
         return True
     minter = signer_of(mark)
     if rules.signatures == "own":
