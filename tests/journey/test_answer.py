@@ -18,11 +18,12 @@ from mitmproxy import http
 
 from tests.wire.packing import flushed, pack
 from turnout.exchange import Endpoint
+from turnout.health.decision import decide
 from turnout.health.verdict import Verdict
-from turnout.journey.answer import PING, AnswerMonitor
+from turnout.journey.answer import END_WITHIN, PING, AnswerMonitor
 from turnout.journey.expectation import Expectation
 from turnout.journey.response import is_event_stream
-from turnout.settings.model import Limits, Provider, Timeouts
+from turnout.settings.model import Limits, Provider, Retry, Timeouts
 from turnout.testing.events import (
     Event,
     error,
@@ -101,6 +102,14 @@ WHOLE = encoded(*stream_of("Hello", 2))
 def reply(content: bytes | dict[str, Any], status: int = 200, headers: dict[str, str] = JSON) -> http.Response:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     return http.Response.make(status, body, headers)
+
+
+TEXT = (
+    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
+    b'"content_block":{"type":"text","text":""}}\n\n'
+)
+STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+CALL = TEXT.replace(b'"text","text":""', b'"tool_use","id":"toolu_1","name":"Bash","input":{}')
 
 
 # --- limits ---
@@ -285,11 +294,11 @@ def test_a_stream_that_never_began(sent: bytes, reason: str, verdict: Verdict, s
 @pytest.mark.parametrize(
     ("chunks", "kept"),
     [
-        ([encoded(message_start("m"), message_delta())], encoded(message_start("m"), message_delta())),
-        (
-            [encoded(message_start("m"), message_delta()), b"event: message_stop\ndata: {"],
-            encoded(message_start("m"), message_delta()),
-        ),
+        ([encoded(message_start("m"))], encoded(message_start("m"))),
+        ([encoded(message_start("m")), TEXT], encoded(message_start("m")) + TEXT),
+        ([encoded(message_start("m")), CALL], encoded(message_start("m")) + CALL),
+        ([encoded(message_start("m"), message_delta()), CALL], encoded(message_start("m"), message_delta()) + CALL),
+        ([encoded(message_start("m")), b"event: message_stop\ndata: {"], encoded(message_start("m"))),
     ],
 )
 def test_a_stream_that_ends_early_ends_in_an_error_event(chunks: list[bytes], kept: bytes) -> None:
@@ -303,12 +312,121 @@ def test_a_stream_that_ends_early_ends_in_an_error_event(chunks: list[bytes], ke
     assert not watched.monitor.complete and "before message_stop" in watched.monitor.interruption
 
 
-def test_a_last_frame_without_its_blank_line_is_half_an_event() -> None:
-    """Readers of events drop it, so an error takes its place."""
+@pytest.mark.parametrize("first_party", [True, False])
+@pytest.mark.parametrize("ending", ["end", "reset", "silence"])
+@pytest.mark.parametrize("cut", [0, 1, 30])
+def test_an_answer_that_has_stopped_is_whole(first_party: bool, ending: str, cut: int) -> None:
+    """S11: it gets the message_stop that it lacks, and nobody is to blame."""
+    begun = WHOLE.partition(b"event: message_stop")[0] + STOP[: len(STOP) - cut]
+    watched = Watched(model=None if first_party else "upstream", first_party=first_party)
+    watched.begin()
+    sent = watched.play([begun])
+    monitor = watched.monitor
+    assert (monitor.idle_within, monitor.over) == ((3, True) if cut == 0 else (3, False))
+    if ending != "end":
+        assert monitor.interrupted("reset") == b""
+    sent += b"".join(monitor.finish())
+    assert sent.count(b"event: message_stop") == 1 and sent.endswith(b"}\n\n") and b"event: error" not in sent
+    assert monitor.complete and monitor.over and monitor.broken is None and monitor.usage["output_tokens"] == 15
+
+
+def test_an_answer_that_has_stopped_may_take_little_time_to_end() -> None:
+    watched = Watched()
+    watched.monitor._idle_within = 100
+    watched.begin()
+    watched.play([encoded(message_start("m"))])
+    assert watched.monitor.idle_within == 100
+    watched.monitor.relay(message_delta().encode())
+    assert watched.monitor.idle_within == END_WITHIN
+
+
+def test_a_call_that_cannot_be_completed_is_told() -> None:
+    """S14."""
+    watched = Watched(model="m")
+    watched.begin()
+    sent = watched.play([encoded(message_start("m")) + CALL + encoded(message_stop())])
+    assert sent.startswith(encoded(message_start("m"))) and b"message_stop" not in sent
+    assert (
+        json.loads(sent.rpartition(b"data: ")[2])["error"]["message"] == "minimax: the answer ended inside a tool call"
+    )
+    monitor = watched.monitor
+    assert monitor.over and not monitor.complete and monitor.finish() == [] and monitor.interrupted("reset") == b""
+    assert monitor.broken is not None and monitor.broken.verdict is Verdict.TRANSIENT
+
+
+def test_nothing_is_relayed_after_the_end() -> None:
     watched = Watched()
     watched.begin()
-    sent = watched.play([WHOLE[:-1]]) + b"".join(watched.monitor.finish())
-    assert sent.count(b"event: message_stop") == 0 and b"event: error" in sent
+    assert watched.play([WHOLE + b"data: [DONE]\n\n"]) == WHOLE and watched.monitor.over
+    assert watched.monitor.relay(WHOLE) == [] and watched.monitor.finish() == []
+
+
+@pytest.mark.parametrize(
+    ("data", "verdict", "said"),
+    [
+        (b'{"error":{"message":"busy","type":"overloaded_error"}}', Verdict.OVERLOADED, "overloaded_error"),
+        (
+            b'{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}',
+            Verdict.THROTTLE,
+            "rate_limit_error",
+        ),
+        (b'{"error":"out of luck"}', Verdict.TRANSIENT, "api_error"),
+        (b'{"error":{"code":429,"message":"slow"}}', Verdict.THROTTLE, "rate_limit_error"),
+        (b'{"base_resp":{"status_code":1002,"status_msg":"slow"}}', Verdict.THROTTLE, "rate_limit_error"),
+        (b'{"code":500,"msg":"oops"}', Verdict.TRANSIENT, "api_error"),
+    ],
+)
+def test_an_error_without_its_event_line(data: bytes, verdict: Verdict, said: str) -> None:
+    """In mid-stream, and in the place of an answer."""
+    late, early = (Watched(model="claude-x", error_codes={"1002": "throttle"}) for _ in range(2))
+    late.begin(), early.begin()
+    sent = late.play([encoded(message_start("m")), b"data: " + data + b"\n\n"])
+    name, _, told = sent.rpartition(b"event: ")[2].partition(b"\ndata: ")
+    assert name == b"error" and json.loads(told)["type"] == "error" and json.loads(told)["error"]["type"] == said
+    assert late.monitor.broken is not None and late.monitor.broken.verdict is verdict and late.monitor.over
+    assert early.monitor.peek(b"data: " + data + b"\n\n") is False
+    assert early.monitor.failed("").verdict is verdict
+
+
+CHUNK = b'{"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"hi"}}]}'
+
+
+@pytest.mark.parametrize(
+    ("sent", "ends"),
+    [
+        (b"data: " + CHUNK + b"\n\ndata: [DONE]\n\n", False),
+        (b"data: [DONE]\n\n", False),
+        (b'event: response.created\ndata: {"type":"response.created"}\n\n', False),
+        (b'data: {"type":"response.created"}\n\n', False),
+        (json.dumps(MESSAGE).encode(), True),
+        (b"data: " + json.dumps(MESSAGE).encode() + b"\n\n", False),
+        (b"{}", True),
+        (b"<html>Welcome to nginx!</html>", True),
+        (b"<html>\n\n<body>", True),
+        (b"event: message_start\ndata: {\n\n", False),
+    ],
+)
+@pytest.mark.parametrize("first_party", [True, False])
+def test_what_no_answer_can_be_made_of_is_not_asked_for_again(sent: bytes, ends: bool, first_party: bool) -> None:
+    """The same request would bring the same form: the next target is asked."""
+    watched = Watched(model="m", first_party=first_party)
+    watched.begin()
+    assert watched.monitor.peek(sent) is (None if ends else False)
+    judgement = watched.monitor.failed("the stream ended before its first event")
+    assert (judgement.verdict, judgement.retryable, judgement.timed_out) == (Verdict.TRANSIENT, False, False)
+    step = decide(judgement, owned=True, retries=0, waited=0, retry=Retry(), alternatives=True)
+    assert step.action == "next"
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b": hi\n\n", ping().encode(), b"\n\n", b"data: {", b"event: error\ndata: busy\n\n"]
+)
+def test_what_just_broke_off_may_be_asked_for_again(sent: bytes) -> None:
+    watched = Watched()
+    watched.begin()
+    watched.monitor.peek(sent)
+    judgement = watched.monitor.failed("the stream ended before its first event")
+    assert (judgement.verdict, judgement.retryable) == (Verdict.TRANSIENT, None)
 
 
 def test_an_error_event_of_the_provider_is_the_end() -> None:
@@ -706,7 +824,7 @@ def test_a_foreign_message_is_made_anthropics() -> None:
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
         },
-        "stop_reason": None,
+        "stop_reason": "tool_use",
         "stop_sequence": None,
     }
     assert response.headers["content-length"] == str(len(response.raw_content or b""))

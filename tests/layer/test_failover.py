@@ -53,6 +53,7 @@ class Monitor:
     ping_after: float | None = None
     held_ping_after = 100.0
     largest = 10**6
+    over = False
 
     def __init__(self) -> None:
         self.held = b""
@@ -479,9 +480,7 @@ def test_request_body_over_the_limit_is_not_kept() -> None:
         flow.response = http.Response.make(413, b"{}")
 
     wire.hooks |= {"requestheaders": arrive, "request": refuse}
-    wire.client_sends(
-        b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"x" * 8)
-    )
+    wire.client_sends(b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"x" * 8))
     assert wire.answer == b""
     wire.client_sends(chunk(b"y" * 8))
     assert wire.answer.startswith(b"HTTP/1.1 413") and b"connection: close" in wire.answer

@@ -13,18 +13,19 @@ from hypothesis import strategies as st
 
 from tests.wire.test_sse import cuts, frame_ends, pieces, streams
 from turnout.wire import messages
+from turnout.wire.events import STOP_FRAME
 from turnout.wire.messages import (
     FOREIGN_LIMIT,
     HOLD_LIMIT,
-    MOST_COUNTS,
     MessageStream,
     Peek,
     estimate_tokens,
-    read_usage,
     replace_model,
     reply_model,
 )
-from turnout.wire.sse import parse_event
+from turnout.wire.reply import ForeignReply
+from turnout.wire.sse import EventSplitter, parse_event
+from turnout.wire.usage import MOST_COUNTS, read_usage
 
 BOM = b"\xef\xbb\xbf"
 
@@ -249,6 +250,11 @@ STOP = event("message_stop")
 ERROR = event("error", error={"type": "overloaded_error", "message": "Overloaded"})
 ERROR_DATA = b'{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}'
 
+BEGUN = event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+CALL = event("content_block_start", index=0, content_block={"type": "tool_use", "id": "a", "name": "b", "input": {}})
+CLOSED = event("content_block_stop", index=0)
+LOST = [b"nonsense", b"[]", b'{"message":{"model":"x"', b"[" * 100_000, b"\xff\xfe", b'{"a":"\x01"}', b"[DONE]"]
+
 between: st.SearchStrategy[list[tuple[str, dict[str, Any]]]] = st.lists(
     st.sampled_from(
         [
@@ -266,8 +272,9 @@ between: st.SearchStrategy[list[tuple[str, dict[str, Any]]]] = st.lists(
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> tuple[bytes, bytes]:
-    """A whole answer with the provider's model name, and the same with the client's."""
+def answers(draw: st.DrawFn) -> tuple[bytes, bytes, bytes]:
+    """A whole answer with the provider's model name and something behind it, and the same, with the client's as well,
+    to its end."""
     end = draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
 
     def extra() -> bytes:
@@ -281,8 +288,9 @@ def answers(draw: st.DrawFn) -> tuple[bytes, bytes]:
     lead = draw(st.sampled_from([b"", BOM])) + b"".join(
         draw(st.lists(st.sampled_from([end, b": hello" + end + end, event("ping", end)]), max_size=2))
     )
-    rest = extra() + last + event("message_stop", end) + extra()
-    return lead + start(end=end) + rest, lead + start("client-model", end) + rest
+    rest = extra() + last + event("message_stop", end)
+    sent = lead + start(end=end) + rest
+    return sent + extra(), sent, lead + start("client-model", end) + rest
 
 
 def play(stream: MessageStream, chunks: list[bytes]) -> bytes:
@@ -300,32 +308,42 @@ def play(stream: MessageStream, chunks: list[bytes]) -> bytes:
     return b"".join(out + stream.finish())
 
 
+HARMLESS = [
+    b": comment\n\n", b": a\r\r", b"\n", b"\r", b"\r\n", b"id: 1\r\n\r\n", b"event: ping\n\n", b"x: 1\r\r",
+    b'event: queue\ndata: {"type":"queue","position":12}\n\n', b"id: 7",
+]  # fmt: skip
+
+
 class TestRelay:
     @given(answers(), cuts)
-    def test_bytes_and_facts_do_not_depend_on_the_chunks(self, answer: tuple[bytes, bytes], cuts: list[int]) -> None:
+    def test_bytes_and_facts_do_not_depend_on_the_chunks(
+        self, answer: tuple[bytes, bytes, bytes], cuts: list[int]
+    ) -> None:
         """C3"""
         stream = MessageStream()
 
-        assert play(stream, pieces(answer[0], cuts)) == answer[0]
+        assert play(stream, pieces(answer[0], cuts)) == answer[1]
         assert stream.usage == COUNTS | {"output_tokens": 42}
         assert (stream.stop_reason, stream.ended, stream.failure) == ("tool_use", True, b"")
         assert stream.at_boundary
 
     @given(answers(), cuts)
-    def test_only_the_model_of_message_start_changes(self, answer: tuple[bytes, bytes], cuts: list[int]) -> None:
+    def test_only_the_model_of_message_start_changes(self, answer: tuple[bytes, bytes, bytes], cuts: list[int]) -> None:
         """A10"""
         stream = MessageStream("client-model")
 
-        assert play(stream, pieces(answer[0], cuts)) == answer[1]
+        assert play(stream, pieces(answer[0], cuts)) == answer[2]
         assert stream.usage == COUNTS | {"output_tokens": 42}
 
     @given(st.binary(max_size=200) | streams, st.sampled_from([None, "m"]), cuts)
     @example(gzip.compress(start() + STOP, mtime=0), "m", [11])
-    def test_garbage_is_passed_on_as_it_is(self, data: bytes, model: str | None, cuts: list[int]) -> None:
-        assert play(MessageStream(model), pieces(data, cuts)) == data
+    def test_of_garbage_the_same_is_left_however_it_is_cut(
+        self, data: bytes, model: str | None, cuts: list[int]
+    ) -> None:
+        assert play(MessageStream(model), pieces(data, cuts)) == play(MessageStream(model), [data])
 
-    @given(streams, cuts, st.integers(0, 12))
-    @example(b"data: 1\r\rx", [9], 1)
+    @given(st.lists(st.sampled_from(HARMLESS), max_size=8).map(b"".join), cuts, st.integers(0, 12))
+    @example(b"id: 1\r\rx", [7], 1)
     def test_a_boundary_is_one_even_when_long_frames_are_passed_on_in_parts(
         self, data: bytes, cuts: list[int], limit: int
     ) -> None:
@@ -340,7 +358,7 @@ class TestRelay:
                 out += b"".join(relayed)
                 assert data.startswith(out)
                 assert not stream.at_boundary or len(out) in boundaries
-        assert out + b"".join(stream.finish()) == data
+        assert data.startswith(out + b"".join(stream.finish()))
 
     def test_frames_of_one_call_are_one_chunk_and_an_unfinished_one_waits(self) -> None:
         stream = MessageStream()
@@ -372,12 +390,21 @@ class TestRelay:
             assert (stream.relay(chunk), stream.at_boundary) == ([out] if out else [], at_boundary)
         assert not stream.ended
 
-    def test_finish_gives_the_unfinished_frame(self) -> None:
+    @pytest.mark.parametrize("half", [STOP[:9], STOP[:-5], DELTA[:-9], b"event: message_stop\n", b": comment"])
+    def test_half_a_frame_is_left_out(self, half: bytes) -> None:
         stream = MessageStream()
 
-        assert stream.relay(STOP[:-1]) == []
-        assert stream.finish() == [STOP[:-1]]
-        assert (stream.at_boundary, stream.ended) == (False, False)
+        assert stream.relay(start() + half) == [start()]
+        assert stream.finish() == []
+        assert (stream.at_boundary, stream.ended) == (True, False)
+
+    def test_a_frame_that_lacks_its_blank_line_alone_is_whole(self) -> None:
+        stream, cr = MessageStream(), MessageStream()
+
+        assert stream.relay(start() + STOP[:-1]) == [start()]
+        assert (stream.finish(), stream.ended) == ([STOP], True)
+        assert cr.relay(STOP.replace(b"\n", b"\r")) == []
+        assert (cr.finish(), cr.ended) == ([STOP.replace(b"\n", b"\r")], True)
 
     def test_finish_of_a_complete_stream_is_empty(self) -> None:
         stream = MessageStream()
@@ -402,25 +429,53 @@ class TestRelay:
         assert stream.stop_reason == "tool_use"
 
     @pytest.mark.parametrize(
-        "data",
-        [
-            b"",
-            b"nonsense",
-            b"[]",
-            b'{"message":1,"delta":"x","usage":7}',
-            b'{"message":{"model":"x"',
-            b'{"message":{"usage":[1]},"delta":{"stop_reason":5}}',
-            b"[" * 100_000,
-            b"\xff\xfe",
-        ],
+        "data", [b'{"message":1,"delta":"x","usage":7}', b'{"message":{"usage":[1]},"delta":{"stop_reason":5}}', b"{}"]
     )
-    @pytest.mark.parametrize("name", [b"message_start", b"message_delta"])
-    def test_events_that_cannot_be_read_are_passed_on(self, name: bytes, data: bytes) -> None:
+    @pytest.mark.parametrize("name", [b"message_start", b"message_delta", b"content_block_start", b"message_stop"])
+    def test_events_without_their_members_are_passed_on(self, name: bytes, data: bytes) -> None:
         frame = b"event: " + name + b"\ndata: " + data + b"\n\n"
         stream = MessageStream("m")
 
         assert stream.relay(frame) == [frame]
-        assert (stream.usage, stream.stop_reason) == ({}, None)
+        assert (stream.usage, stream.stop_reason, stream.whole) == ({}, None, False)
+
+    @pytest.mark.parametrize("data", LOST)
+    @pytest.mark.parametrize("name", [b"event: message_start\n", b"event: content_block_delta\n", b"event: x\n", b""])
+    @pytest.mark.parametrize("shape", [None, ForeignReply("m")])
+    def test_what_no_client_can_read_is_left_out(self, name: bytes, data: bytes, shape: ForeignReply | None) -> None:
+        """S10: the SDKs fail on it, whoever has sent it."""
+        stream = MessageStream(shape=shape)
+        stream.relay(start() + BEGUN)
+
+        assert stream.relay(name + b"data: " + data + b"\n\n" + DELTA) == [DELTA]
+        assert (stream.ended, stream.torn, stream.failure) == (False, "", b"")
+
+    @pytest.mark.parametrize("data", [*LOST, b""])
+    def test_an_end_that_cannot_be_read_is_one(self, data: bytes) -> None:
+        stream = MessageStream()
+        stream.relay(start())
+
+        assert stream.relay(b"event: message_stop\ndata: " + data + b"\n\n") == [STOP_FRAME]
+        assert stream.ended
+
+    @pytest.mark.parametrize("data", [b"", b"[1]"])
+    def test_pings_need_no_data(self, data: bytes) -> None:
+        ping = b"event: ping\ndata: " + data + b"\n\n"
+
+        assert MessageStream().relay(ping + b"event: x\n\n") == [ping + b"event: x\n\n"]
+
+    @pytest.mark.parametrize("shape", [None, ForeignReply("m")])
+    @pytest.mark.parametrize(
+        "frame", [b'event: content_block_delta\ndata: {"ty\n\n', b'data: {"type":"content_block_delta","in\n\n']
+    )
+    def test_not_where_it_may_be_a_piece_of_a_call(self, frame: bytes, shape: ForeignReply | None) -> None:
+        """S14: the rest of a call would be taken for the whole."""
+        stream = MessageStream(shape=shape)
+        stream.relay(start() + CALL)
+
+        assert stream.relay(PING + b"data: [DONE]\n\n") == [PING]
+        assert stream.relay(frame + STOP) == []
+        assert (stream.ended, stream.torn, stream.relay(STOP)) == (True, "a piece of a tool call cannot be read", [])
 
     @pytest.mark.parametrize(
         ("frame", "expected"),
@@ -451,6 +506,102 @@ class TestRelay:
     def test_the_model_in_unusual_frames(self, frame: bytes, expected: bytes) -> None:
         """A10"""
         assert MessageStream("new").relay(frame) == [expected]
+
+
+class TestEnds:
+    """What ends an answer, and what is the end of one that lacks it."""
+
+    @pytest.mark.parametrize("shape", [None, ForeignReply("client-model")])
+    @pytest.mark.parametrize("size", [1, 10_000])
+    def test_nothing_follows_the_end(self, shape: ForeignReply | None, size: int) -> None:
+        stream = MessageStream(shape=shape)
+        sent = start() + LAST + STOP + PING + b"data: [DONE]\n\n" + DELTA + STOP
+
+        assert play(stream, pieces(sent, range(0, len(sent), size))).endswith(STOP)
+        assert (stream.relay(PING), stream.finish(), stream.ended) == ([], [], True)
+
+    @pytest.mark.parametrize("shape", [None, ForeignReply("client-model")])
+    @pytest.mark.parametrize("after", [b"", PING, b": bye\n\n", b"data: [DONE]\n\n", STOP[:12], DELTA[:40]])
+    def test_an_answer_that_has_stopped_gets_the_end_it_lacks(self, shape: ForeignReply | None, after: bytes) -> None:
+        """S11."""
+        stream = MessageStream(shape=shape)
+        stream.relay(start() + BEGUN + DELTA + CLOSED + LAST)
+        assert stream.whole and not stream.ended
+
+        rest = b"".join(stream.relay(after))
+        assert rest + b"".join(stream.finish()) == rest + STOP_FRAME and stream.ended
+
+    @pytest.mark.parametrize("shape", [None, ForeignReply("client-model")])
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            start(),
+            start() + BEGUN + DELTA + CLOSED,
+            start() + event("message_delta", delta={"stop_reason": None}, usage={"output_tokens": 1}),
+            start() + event("message_delta", usage={"output_tokens": 1}),
+            start() + LAST + BEGUN,
+            start() + LAST + BEGUN + DELTA,
+            start() + LAST[:-30],
+        ],
+    )
+    def test_no_other_does(self, shape: ForeignReply | None, sent: bytes) -> None:
+        """S14: never an end that the provider has not told."""
+        stream = MessageStream(shape=shape)
+
+        assert not b"".join([*stream.relay(sent), *stream.finish()]).endswith(STOP_FRAME)
+        assert not stream.ended and not stream.whole
+
+    def test_a_reason_in_the_last_frame_without_its_blank_line_counts(self) -> None:
+        stream = MessageStream()
+        stream.relay(start() + LAST[:-1])
+
+        assert stream.finish() == [LAST + STOP_FRAME] and stream.ended
+
+
+class TestDress:
+    """Frames without an event line, or with one that says nothing."""
+
+    @pytest.mark.parametrize("line", [b"", b"event: message\n", b"event:\n"])
+    @pytest.mark.parametrize("shape", [None, ForeignReply("client-model")])
+    def test_event_lines_are_added(self, line: bytes, shape: ForeignReply | None) -> None:
+        full = start("client-model") + PING + BEGUN + DELTA + CLOSED
+        bare = b"".join(line + frame.partition(b"\n")[2] + b"\n\n" for frame in full.split(b"\n\n")[:-1])
+        dressed = play(MessageStream(shape=shape), [bare])
+        whole = play(MessageStream(shape=shape), [full])
+
+        assert [parse_event(frame) for frame in EventSplitter().feed(dressed)] == [
+            parse_event(frame) for frame in EventSplitter().feed(whole)
+        ]
+
+    @pytest.mark.parametrize(
+        "frame",
+        [
+            b'data: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n',
+            b'data: {"error":{"message":"busy","code":502}}\n\n',
+            b'data: {"error":"busy"}\n\n',
+            b'event: message\ndata: {"error":"busy"}\n\n',
+            b'event: content_block_delta\ndata: {"error":{"message":"busy"}}\n\n',
+            b'data: {"id":"1","object":"chat.completion.chunk","choices":[],"error":{"message":"busy"}}\n\n',
+        ],
+    )
+    def test_an_error_in_any_dress_is_one(self, frame: bytes) -> None:
+        stream = MessageStream(shape=ForeignReply("m", lambda data: b'{"told":' + data + b"}"))
+        data = frame.partition(b"data: ")[2][:-2]
+        stream.relay(start() + BEGUN)
+
+        assert stream.relay(frame + DELTA) == [b'event: error\ndata: {"told":' + data + b"}\n\n"]
+        assert (stream.ended, stream.failure, stream.relay(DELTA)) == (True, data, [])
+        first = MessageStream()
+        first.relay(start())
+        assert first.relay(frame)[0].startswith(b"event: error\n") and first.failure == data
+
+    @pytest.mark.parametrize("error", [b"null", b"{}", b'""', b"false"])
+    def test_an_error_that_says_nothing_is_none(self, error: bytes) -> None:
+        stream = MessageStream()
+        stream.relay(start())
+
+        stream.relay(b'data: {"error":' + error + b"}\n\n")
+        assert not stream.ended and not stream.failure
 
 
 class TestPeek:
@@ -588,5 +739,31 @@ class TestPeek:
         stream = MessageStream()
 
         assert stream.peek(data) is Peek.WAITING
-        assert stream.finish() == ([data] if data else [])
+        stream.finish()
         assert stream.failure == failure
+
+    @pytest.mark.parametrize(
+        ("data", "seen"),
+        [
+            (b'data: {"type":"message_start","message":{}}\n\n', (Peek.VALID, Peek.VALID)),
+            (b'data: {"type":"ping"}\n\n', (Peek.WAITING, Peek.WAITING)),
+            (b'event: message_start\ndata: {"message":null}\n\n', (Peek.FAILED, Peek.VALID)),
+            (b"event: message_start\ndata: {}\n\n", (Peek.FAILED, Peek.VALID)),
+            (BEGUN, (Peek.FAILED, Peek.VALID)),
+            (DELTA, (Peek.FAILED, Peek.VALID)),
+            (event("content_block_delta", index=0, delta={"type": "input_json_delta"}), (Peek.FAILED, Peek.FAILED)),
+            (event("content_block_delta", index=0, delta=None), (Peek.FAILED, Peek.FAILED)),
+            (CLOSED, (Peek.FAILED, Peek.FAILED)),
+            (LAST, (Peek.FAILED, Peek.FAILED)),
+            (STOP, (Peek.FAILED, Peek.FAILED)),
+            (b'data: {"object":"chat.completion.chunk","choices":[]}\n\n', (Peek.FAILED, Peek.FAILED)),
+            (b'data: {"type":"response.created"}\n\n', (Peek.FAILED, Peek.FAILED)),
+            (b'event: response.created\ndata: {"type":"response.created"}\n\n', (Peek.FAILED, Peek.FAILED)),
+            (b"data: [DONE]\n\n", (Peek.FAILED, Peek.FAILED)),
+            (b'data: {"type":"message","content":[]}\n\n', (Peek.FAILED, Peek.FAILED)),
+            (b'event: message_start\ndata: {"error":"busy"}\n\n', (Peek.FAILED, Peek.FAILED)),
+        ],
+    )
+    def test_beginnings(self, data: bytes, seen: tuple[Peek, Peek]) -> None:
+        """Of a first party, and of a provider whose events are completed."""
+        assert (MessageStream().peek(data), MessageStream(shape=ForeignReply("m")).peek(data)) == seen

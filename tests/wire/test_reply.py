@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wire.test_messages import play
-from tests.wire.test_sse import cuts, pieces, streams
-from turnout.wire.messages import MessageStream
 from turnout.wire.reply import ForeignReply
+from turnout.wire.splice import top_level
 
 ZERO = {"input_tokens": 0, "output_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
 RIGHT = (
-    b'{ "id": "msg_1", "type":"message","role":"assistant", "model":"claude-x", "content": [ {"type":"text"} ],'
+    b'{ "id": "msg_1", "type":"message","role":"assistant", "model":"claude-x", "content":'
+    b' [ {"type":"text", "text":"a"} ],'
     b' "stop_reason":"end_turn","stop_sequence" : null, "usage": {"input_tokens":1, "output_tokens":2,'
     b'"cache_creation_input_tokens":0,"cache_read_input_tokens":0, "service_tier":"x"} }'
 )
@@ -48,8 +47,9 @@ class TestMessage:
         body = RIGHT.replace(b'{ "id"', b'{ "base_resp":{"status_code":0}, "provider":"x", "id"')
 
         assert reply().message(body) == (
-            b'{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[ {"type":"text"} ],'
-            b'"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1, "output_tokens":2,'
+            b'{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":'
+            b'[ {"type":"text", "text":"a"} ],"stop_reason":"end_turn","stop_sequence":null,'
+            b'"usage":{"input_tokens":1, "output_tokens":2,'
             b'"cache_creation_input_tokens":0,"cache_read_input_tokens":0, "service_tier":"x"}}'
         )
 
@@ -60,10 +60,54 @@ class TestMessage:
             "role": "assistant",
             "model": "claude-x",
             "content": [],
-            "stop_reason": None,
+            "stop_reason": "end_turn",
             "stop_sequence": None,
             "usage": ZERO,
         }
+
+    @pytest.mark.parametrize("stop", [{}, {"stop_reason": None}, {"stop_reason": 5}, {"stop_reason": ""}])
+    @pytest.mark.parametrize(
+        ("blocks", "reason"),
+        [([], "end_turn"), ([{"type": "text"}], "end_turn"), ([{"type": "tool_use"}, {"type": "text"}], "tool_use")],
+    )
+    def test_why_it_stopped_is_seen_from_its_blocks(self, stop: Any, blocks: Any, reason: str) -> None:
+        assert shaped(json.dumps({"content": blocks, **stop}).encode())["stop_reason"] == reason
+
+    @pytest.mark.parametrize(
+        ("content", "expected"),
+        [
+            (None, []),
+            ("Hi", [{"type": "text", "text": "Hi"}]),
+            ([None, 5, "Hi", []], [{"type": "text", "text": "Hi"}]),
+            ([{"type": "text", "text": None}], [{"type": "text", "text": ""}]),
+            ([{"text": "Hi"}], [{"text": "Hi", "type": "text"}]),
+            ([{"type": "thinking", "thinking": "t"}], [{"type": "thinking", "thinking": "t", "signature": ""}]),
+            ([{"type": "redacted_thinking"}], [{"type": "redacted_thinking", "data": ""}]),
+            ([{"type": "image", "x": 1}, {"x": 1}], [{"type": "image", "x": 1}, {"x": 1}]),
+            (5, 5),
+        ],
+    )
+    def test_blocks_are_complete(self, content: Any, expected: Any) -> None:
+        assert shaped(json.dumps({"content": content}).encode())["content"] == expected
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            ({}, {}),
+            ({"a": 1}, {"a": 1}),
+            (None, {}),
+            ([], {}),
+            (5, {}),
+            ("", {}),
+            ("nonsense", {}),
+            ('{"a": [1]}', {"a": [1]}),
+        ],
+    )
+    def test_the_input_of_a_call_is_an_object(self, given: Any, expected: Any) -> None:
+        block = {"type": "tool_use", "id": "a", "name": "b"}
+        body = json.dumps({"content": [{**block, "input": given}, block]}).encode()
+
+        assert shaped(body)["content"] == [{**block, "input": expected}, {**block, "input": {}}]
 
     def test_documented_keys_stay(self) -> None:
         more = {
@@ -95,28 +139,23 @@ class TestMessage:
     @pytest.mark.parametrize(
         ("block", "expected"),
         [
-            ({"type": "tool_use", "id": "functions.Bash:0"}, {"type": "tool_use", "id": "functions_Bash_0"}),
-            ({"type": "tool_use", "id": "ü\n/"}, {"type": "tool_use", "id": "___"}),
-            ({"type": "tool_use", "id": ""}, {"type": "tool_use", "id": "toolu_s_1"}),
-            ({"type": "tool_use", "id": None}, {"type": "tool_use", "id": "toolu_s_1"}),
-            ({"type": "tool_use"}, {"type": "tool_use", "id": "toolu_s_1"}),
-            ({"type": "server_tool_use", "id": "a.b"}, {"type": "server_tool_use", "id": "a_b"}),
-            ({"type": "x_tool_result", "tool_use_id": "a.b"}, {"type": "x_tool_result", "tool_use_id": "a_b"}),
-            ({"type": "tool_use", "id": "call_1-A"}, {"type": "tool_use", "id": "call_1-A"}),
-            ({"type": "text", "id": "a.b"}, {"type": "text", "id": "a.b"}),
-            ({"type": ["tool_use"], "id": "a.b"}, {"type": ["tool_use"], "id": "a.b"}),
-            ("text", "text"),
+            ({"type": "tool_use", "id": "functions.Bash:0"}, {"id": "functions_Bash_0", "name": "", "input": {}}),
+            ({"type": "tool_use", "id": "ü\n/"}, {"id": "___", "name": "", "input": {}}),
+            ({"type": "tool_use", "id": ""}, {"id": "toolu_s_1", "name": "", "input": {}}),
+            ({"type": "tool_use", "id": None}, {"id": "toolu_s_1", "name": "", "input": {}}),
+            ({"type": "tool_use"}, {"id": "toolu_s_1", "name": "", "input": {}}),
+            ({"name": "Bash"}, {"type": "tool_use", "id": "toolu_s_1", "input": {}}),
+            ({"type": "server_tool_use", "id": "a.b"}, {"id": "a_b", "name": "", "input": {}}),
+            ({"type": "x_tool_result", "tool_use_id": "a.b"}, {"tool_use_id": "a_b"}),
+            ({"type": "tool_use", "id": "call_1-A"}, {"name": "", "input": {}}),
+            ({"type": "text", "id": "a.b"}, {"text": ""}),
         ],
     )
     def test_ids_of_tools(self, block: Any, expected: Any) -> None:
         """The client sends them to Anthropic later."""
-        assert shaped(json.dumps({"content": [block]}).encode())["content"] == [expected]
-        event = json.dumps({"type": "content_block_start", "index": 3, "content_block": block}).encode()
-        assert json.loads(reply().event(b"content_block_start", event)) == {
-            "type": "content_block_start",
-            "index": 3,
-            "content_block": expected,
-        }
+        assert shaped(json.dumps({"content": [block]}).encode())["content"] == [{**block, **expected}]
+        begun = reply().block(json.dumps(block).encode())
+        assert begun is not None and json.loads(begun.block) == {**block, **expected}
 
     def test_invented_ids_differ_in_an_answer_and_between_answers(self) -> None:
         body = b'{"content":[{"type":"tool_use"},{"type":"tool_use","id":""}]}'
@@ -125,7 +164,8 @@ class TestMessage:
         assert len(set(ids)) == 4 and all(each.startswith("toolu_") for each in ids)
 
     def test_arguments_of_tools_keep_their_bytes(self) -> None:
-        body = RIGHT.replace(b'{"type":"text"}', b'{"type":"tool_use","id":"a.b", "input": {"x" : 1.50} }')
+        call = b'{"type":"tool_use","id":"a.b", "name":"x", "input": {"x" : 1.50} }'
+        body = RIGHT.replace(b'{"type":"text", "text":"a"}', call)
 
         assert reply().message(body) == body.replace(b"a.b", b"a_b").replace(b"[ ", b"[").replace(b"} ],", b"}],")
 
@@ -141,113 +181,79 @@ def test_an_answer_of_count_tokens() -> None:
     assert reply().count(b'{ "input_tokens": 5, "model": "x", "base_resp": {} }') == b'{"input_tokens":5}'
 
 
+def fields(data: bytes) -> Any:
+    return top_level(data)
+
+
 class TestEvents:
     @pytest.mark.parametrize(
-        ("name", "data", "expected"),
+        ("data", "expected"),
         [
             (
-                "message_delta",
                 b'{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":3},"base_resp":{}}',
                 b'{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":3}}',
             ),
             (
-                "message_delta",
                 b'{"delta":5,"usage":null}',
                 b'{"delta":{"stop_reason":null,"stop_sequence":null},"usage":{"output_tokens":0},"type":"message_delta"}',
             ),
             (
-                "message_delta",
                 b"{}",
                 b'{"type":"message_delta","delta":{"stop_reason":null,"stop_sequence":null},"usage":{"output_tokens":0}}',
             ),
-            ("message_start", b'{"type":"message_start","message":5}', b'{"type":"message_start","message":5}'),
-            ("message_start", b"{}", b"{}"),
-            ("content_block_start", b'{"index":0}', b'{"index":0}'),
-            ("content_block_stop", b'{"x":0}', b'{"x":0}'),
-            ("error", b'"x"', b'{"type":"error","error":"x"}'),
         ],
     )
-    def test_data(self, name: str, data: bytes, expected: bytes) -> None:
-        assert reply().event(name.encode(), data) == expected
+    def test_message_delta(self, data: bytes, expected: bytes) -> None:
+        assert reply().delta(data, fields(data), "") == expected
+
+    def test_a_reason_that_is_known_is_supplied(self) -> None:
+        for data in (b"{}", b'{"delta":{"stop_reason":null}}', b'{"delta":{"stop_reason":7}}'):
+            assert json.loads(reply().delta(data, fields(data), "x"))["delta"]["stop_reason"] == "x"
+        data = b'{"delta":{"stop_reason":"y"}}'
+        assert json.loads(reply().delta(data, fields(data), "x"))["delta"]["stop_reason"] == "y"
 
     def test_message_start(self) -> None:
-        data = b'{"message":' + RIGHT.replace(b"claude-x", b"kimi") + b',"type":"message_start"}'
+        right = RIGHT.replace(b'[ {"type":"text", "text":"a"} ]', b"[ ]")
+        data = b'{"message":' + right.replace(b"claude-x", b"kimi") + b',"type":"message_start"}'
+        begun = shaped(b"{}") | {"stop_reason": None}
 
-        assert reply().event(b"message_start", data) == data.replace(b"kimi", b"claude-x")
-        assert json.loads(reply().event(b"message_start", b'{"message":{"provider":"x"},"x":1}')) == {
-            "type": "message_start",
-            "message": shaped(b"{}"),
-        }
+        assert reply().start(data, fields(data)) == (data.replace(b"kimi", b"claude-x"), [])
+        for data in (b'{"message":{"provider":"x"},"x":1}', b'{"message":null}', b'{"message":5}', b"{}"):
+            told, held = reply().start(data, fields(data))
+            assert json.loads(told) == {"type": "message_start", "message": begun} and held == []
 
-    def test_a_delta_without_a_count_does_not_take_back_that_of_the_start(self) -> None:
+    def test_blocks_of_a_message_start_come_after_it(self) -> None:
+        data = b'{"message":{"content":[{"type":"text","text":"a"}, 5]}}'
+        told, held = reply().start(data, fields(data))
+
+        assert json.loads(told)["message"]["content"] == [] and held == [b'{"type":"text","text":"a"}', b"5"]
+
+    def test_a_delta_without_a_count_does_not_take_back_that_of_an_earlier_event(self) -> None:
         answer = reply()
-        answer.event(b"message_start", b'{"message":{"usage":{"output_tokens":9}}}')
+        started = b'{"message":{"usage":{"output_tokens":9}}}'
+        answer.start(started, fields(started))
 
-        assert json.loads(answer.event(b"message_delta", b'{"usage":{}}'))["usage"] == {"output_tokens": 9}
+        assert json.loads(answer.delta(b'{"usage":{}}', fields(b'{"usage":{}}'), ""))["usage"] == {"output_tokens": 9}
+        counted = b'{"usage":{"output_tokens":12}}'
+        answer.delta(counted, fields(counted), "")
+        assert json.loads(answer.delta(b"{}", {}, ""))["usage"] == {"output_tokens": 12}
 
-    @pytest.mark.parametrize("name", [b"message_delta", b"message_start", b"content_block_start"])
-    def test_what_is_right_is_the_same_object(self, name: bytes) -> None:
-        data = {
-            b"message_delta": b'{"type":"message_delta", "delta":{"stop_reason":null,"stop_sequence":null},'
-            b' "usage":{"output_tokens":1,"input_tokens":null}, "context_management":{}}',
-            b"message_start": b'{"type":"message_start", "message": ' + RIGHT + b"}",
-            b"content_block_start": b'{"index":0, "content_block":{"type":"tool_use","id":"a-1"}, "x":1}',
-        }[name]
-
-        assert reply().event(name, data) is data
-
-
-def frame(name: str, data: bytes, end: bytes = b"\n") -> bytes:
-    return b"event: " + name.encode() + end + b"data: " + data + end + end
-
-
-ANSWER = [
-    ("message_start", b'{"type":"message_start","message":{"id":"1","model":"kimi"},"x":1}'),
-    (
-        "content_block_start",
-        b'{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"functions.Bash:0"}}',
-    ),
-    ("content_block_delta", b'{ "type":"content_block_delta","delta":{"type":"tool_use","id":"a.b"}}'),
-    ("content_block_stop", b'{ "type":"content_block_stop" }'),
-    ("ping", b"{}"),
-    ("unheard_of", b'{"id":"a.b"}'),
-    ("message_delta", b'{"type":"message_delta","delta":{"stop_reason":"tool_use"},"base_resp":{}}'),
-    ("error", b'"odd"'),
-    ("message_stop", b'{ "type":"message_stop"}'),
-]
-
-
-class TestStream:
-    @given(cuts, st.sampled_from([b"\n", b"\r\n", b"\r"]))
-    def test_the_same_bytes_however_it_is_cut(self, cuts: list[int], end: bytes) -> None:
-        source = b"".join(frame(name, data, end) for name, data in ANSWER)
-        shape = reply()
-        expected = b"".join(
-            frame(name, shape.event(name.encode(), data), b"\n" if name == "error" else end) for name, data in ANSWER
+    def test_what_is_right_is_the_same_object(self) -> None:
+        delta = (
+            b'{"type":"message_delta", "delta":{"stop_reason":null,"stop_sequence":null},'
+            b' "usage":{"output_tokens":1,"input_tokens":null}, "context_management":{}}'
         )
-        once = play(MessageStream("claude-x", reply()), pieces(source, cuts))
+        start = b'{"type":"message_start", "message": ' + RIGHT.replace(b'{"type":"text", "text":"a"}', b"") + b"}"
+        block = b'{"type":"tool_use","id":"a-1", "name":"x", "input" : {}, "y":1}'
+        begun = reply().block(block)
 
-        assert once == expected and b"functions_Bash_0" in once and b"kimi" not in once and b"base_resp" not in once
+        assert reply().delta(delta, fields(delta), "") is delta
+        assert reply().start(start, fields(start))[0] is start
+        assert begun is not None and begun.block is block
 
-    @given(st.binary(max_size=200) | streams, cuts)
-    def test_garbage_does_not_raise_and_the_cuts_do_not_matter(self, data: bytes, cuts: list[int]) -> None:
-        assert play(MessageStream("m", reply()), pieces(data, cuts)) == play(MessageStream("m", reply()), [data])
-
-    def test_an_error_without_data_gets_some(self) -> None:
-        assert MessageStream("m", reply()).relay(b"event: error\n\n") == [
-            frame("error", b'{"type":"error","error":""}')
-        ]
-
-    def test_deltas_pass_without_a_look(self) -> None:
-        delta = frame(*ANSWER[2])
-
-        assert MessageStream("m", reply()).relay(delta)[0] is delta
-
-    def test_the_facts_are_those_of_the_provider(self) -> None:
-        stream = MessageStream("m", reply())
-        stream.relay(frame("message_delta", b'{"usage":{"input_tokens":4}}') + frame("error", b'"odd"'))
-
-        assert (stream.usage, stream.failure, stream.ended) == ({"input_tokens": 4}, b'"odd"', True)
+    @pytest.mark.parametrize("raw", [b"5", b"null", b"[]", b"{}", b'{"type":null}', b'{"type":["text"]}', b"", b"{"])
+    def test_what_is_no_block(self, raw: bytes) -> None:
+        assert reply().block(raw) is None
 
 
 keys = st.sampled_from(
@@ -281,9 +287,14 @@ def test_twice_is_once_and_nothing_raises(value: Any, indent: int | None) -> Non
     body = json.dumps(value, indent=indent).encode()
     once = reply().message(body)
     assert reply().message(once) is once
-    for name in (b"message_start", b"message_delta", b"content_block_start"):
-        once = reply().event(name, body)
-        assert reply().event(name, once) is once
+    if (members := top_level(body)) is not None:
+        told, _ = reply().start(body, members)
+        assert reply().start(told, fields(told))[0] is told
+        told = reply().delta(body, members, "")
+        assert reply().delta(told, fields(told), "") is told
+    if (begun := reply().block(body)) is not None:
+        again = reply().block(begun.block)
+        assert again is not None and again.block is begun.block and not again.deltas and not again.given
 
 
 @given(st.lists(st.text(max_size=4), max_size=4))

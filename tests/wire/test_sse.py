@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.wire.sse import Event, EventSplitter, event_name, parse_event
+from turnout.wire.sse import Event, EventSplitter, parse_event
 
 BOM = b"\xef\xbb\xbf"
 
@@ -158,19 +158,3 @@ FRAMES = [
 @pytest.mark.parametrize(("frame", "event"), FRAMES)
 def test_parse_event(frame: bytes, event: Event | None) -> None:
     assert parse_event(frame) == event
-
-
-@pytest.mark.parametrize(("frame", "event"), [pair for pair in FRAMES if b"\xff" not in pair[0]])
-def test_event_name(frame: bytes, event: Event | None) -> None:
-    assert event_name(frame) == (event.name.encode() if event else b"")
-
-
-def test_event_name_keeps_bytes_that_are_no_text() -> None:
-    assert event_name(b"event: p\xffng\n\n") == b"p\xffng"
-
-
-@given(streams)
-def test_the_short_way_to_the_name_agrees_with_the_whole_parse(stream: bytes) -> None:
-    for frame in [*frames_of(stream), stream]:
-        event = parse_event(frame)
-        assert event_name(frame).decode() == (event.name if event else "")

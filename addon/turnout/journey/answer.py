@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from turnout.errors import error_event
+from turnout.health.fault import read_fault
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.journey.deadlines import deadlines
 from turnout.journey.expectation import Expectation
@@ -20,11 +21,12 @@ from turnout.settings.model import Limits, Provider, Timeouts
 from turnout.wire.compression import Unpacker, Unreadable, unpacker
 from turnout.wire.conversion import as_events, as_message, begins_like_events, begins_like_json
 from turnout.wire.headers import lowered
-from turnout.wire.messages import MessageStream, Peek, read_usage, reply_model
+from turnout.wire.messages import MessageStream, Peek, reply_model
 from turnout.wire.refusal import Refusal, of_history
 from turnout.wire.reply import ForeignReply
 from turnout.wire.signatures import minted
 from turnout.wire.splice import top_level
+from turnout.wire.usage import read_usage
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 """Byte for byte what the official gateway writes into silent streams."""
@@ -33,6 +35,9 @@ PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 KEPT = 32 * 10**6
 """Bytes of a streamed answer that are kept to be shown and saved; answers of the Messages API are far smaller."""
 
+
+END_WITHIN = 5.0
+"""Seconds in which an answer that has stopped for a reason has to end. Servers send both in one breath."""
 
 _NOT_THERE = (404, 405, 407)
 """What servers answer on paths that they do not have, and proxies to those that they do not know."""
@@ -56,7 +61,7 @@ class AnswerMonitor:
         chosen = provider.timeouts.over(timeouts)
         limit = deadlines(chosen, stream=expected.stream, size=expected.size, others=expected.others)
         self.answer_within, self.sign_within, self.start_within = limit.answer, limit.sign, limit.start
-        self.content_within, self.word_within, self.idle_within = limit.content, limit.word, limit.idle
+        self.content_within, self.word_within, self._idle_within = limit.content, limit.word, limit.idle
         self.held_ping_after = limit.ping_after
         self.ping_after = None if provider.pings else limit.ping_after
         self.largest = limits.answer
@@ -74,7 +79,8 @@ class AnswerMonitor:
                 partial(shaped_event, provider),
                 safeguard_results=expected.safeguard_results,
             )
-        self._stream = MessageStream(expected.reply_model, self._shape)
+        self._stream = MessageStream(expected.reply_model, self._shape, _is_fault)
+        self._rest: list[bytes] | None = None
         self.begun = False
         self._on_begin = on_begin
         self._on_first_event = on_first_event
@@ -115,7 +121,15 @@ class AnswerMonitor:
     @property
     def complete(self) -> bool:
         """A streamed answer came to its proper end."""
-        return self._stream.ended and not self._stream.failure
+        return self._stream.ended and not self._stream.failure and not self._stream.torn
+
+    @property
+    def idle_within(self) -> float:
+        return min(self._idle_within, END_WITHIN) if self._stream.whole else self._idle_within
+
+    @property
+    def over(self) -> bool:
+        return self._stream.ended or self.interruption != ""
 
     @property
     def broken(self) -> Judgement | None:
@@ -155,7 +169,7 @@ class AnswerMonitor:
             self._on_first_event()
             return True
         words = "an error without words" if self.begun else "the stream does not begin with a Messages event"
-        self.judgement = self._judge_failed(self._stream.failure, self._unreadable or words)
+        self.judgement = self._misform(self._stream.failure, self._unreadable or words)
         return False
 
     def _take_json(self, data: bytes) -> Peek | None:
@@ -194,20 +208,24 @@ class AnswerMonitor:
         if self._unreadable:
             return [words] if (words := self.interrupted(self._unreadable)) else []
         chunks = self._stream.relay(data)
-        if self._stream.ended and not self._minted_told:
-            self.tell_minted()
-        return chunks
+        return self._with_end(chunks) if self._stream.ended else chunks
 
     def finish(self) -> list[bytes]:
-        whole = self._stream.at_boundary
+        if self._rest is not None:
+            return self._rest
+        if self.interruption:
+            return []
         chunks = self._stream.finish()
+        if not self._stream.ended:
+            chunks.append(self._last_words("the provider ended its stream before message_stop"))
+        return self._with_end(chunks)
+
+    def _with_end(self, chunks: list[bytes]) -> list[bytes]:
+        """What goes out last; with the reason where the answer turned out to be none."""
         self.tell_minted()
-        if self._stream.ended or self.interruption:
-            return chunks if self._stream.ended else []
-        if whole and not self._stream.at_boundary:
-            chunks = []  # half a frame; closed by our error event it would be read as a broken event
-        gap = b"" if whole else b"\n\n"
-        return [*chunks, gap + self._last_words("the provider ended its stream before message_stop")]
+        if self._stream.torn and not self.interruption:
+            chunks.append(self._last_words(self._stream.torn))
+        return chunks
 
     def tell_minted(self) -> None:
         """Report the thinking blocks of a streamed answer, as far as it has come.
@@ -306,12 +324,12 @@ class AnswerMonitor:
         events = b"".join([*self.relay(b""), *self.finish()])
         named_stream = is_event_stream(self._headers)
         told = events if self._expected.stream else as_message(events)
-        if seen in (Peek.WAITING, Peek.FAILED):
-            words = "does not begin with a Messages event" if seen is Peek.FAILED else "ended before its first event"
-            self.judgement = self._judge_failed(self._stream.failure, f"the stream {words}")
+        if seen is not Peek.VALID:
+            words = "does not begin with a Messages event" if seen is Peek.FAILED else "ended before its first content"
+            self.judgement = self._misform(self._stream.failure, f"the stream {words}")
         elif not self.complete and not (named_stream and self._expected.stream):
             # Nobody has seen anything of it: another target may answer.
-            self.judgement = self._judge_failed(self._stream.failure, self.interruption)
+            self.judgement = self._misform(self._stream.failure, self.interruption)
         elif told is None:
             self.judgement = self._judge(b"", "a tool use in the stream is no JSON")
         else:
@@ -334,31 +352,41 @@ class AnswerMonitor:
         return PING if self._stream.at_boundary else b""
 
     def interrupted(self, reason: str) -> bytes:
-        self.tell_minted()
-        if self._stream.ended or self.interruption:
+        if self.interruption:
             return b""
-        # A frame of which a part has been sent is ended first, or the client would read the error as its data.
-        gap = b"" if self._stream.at_boundary else b"\n\n"
-        return gap + self._last_words(reason)
+        rest = self._stream.finish() if not self._stream.ended else []
+        if self._stream.ended:
+            self._rest = self._with_end(rest)
+            return b""
+        self.tell_minted()
+        return b"".join([*rest, self._last_words(reason)])
 
     def _last_words(self, reason: str) -> bytes:
         self.interruption = reason
-        return error_event("anthropic", "api_error", f"{self._provider.name}: {reason}")
+        # A frame of which a part has been sent is ended first, or the client would read the error as its data.
+        gap = b"" if self._stream.at_boundary else b"\n\n"
+        return gap + error_event("anthropic", "api_error", f"{self._provider.name}: {reason}")
 
     def failed(self, reason: str) -> Judgement:
         """What the failure of this attempt means. `reason` is the stream's; empty when the answer itself was one."""
         if self.judgement is None:
+            is_page = not self._stream.looks_like_events
             self._stream.finish()
             # A JSON error that came under the name of an event stream says more than "empty stream".
-            told = self._stream.failure or bytes(self._instead)
-            self.judgement = self._judge_failed(told, reason or "no answer")
+            told, words = self._stream.failure or bytes(self._instead), reason or "no answer"
+            self.judgement = self._misform(told, words) if told or is_page else self._judge(b"", words)
         return self.judgement
 
-    def _judge_failed(self, body: bytes, error: str) -> Judgement:
-        """What it means that this is no answer. JSON that tells of no fault, such as a message under the name of an
-        event stream, makes it none either."""
+    def _misform(self, body: bytes, error: str) -> Judgement:
+        """What it means that something else came in the place of an answer.
+
+        An error that it tells of counts; else the same request would bring the same form again.
+        """
         judgement = self._judge(body, error)
-        return judgement if judgement.verdict is not Verdict.OK else self._judge(b"", error)
+        if body and judgement.verdict is not Verdict.OK:
+            return judgement
+        judgement = self._judge(b"", error)
+        return judgement if self._stream.reports else replace(judgement, retryable=False)
 
     def _judge(self, body: bytes, error: str | None) -> Judgement:
         if body or error is None:
@@ -377,3 +405,5 @@ class AnswerMonitor:
         return replace(judgement, reason=reason, asked=self._expected.asked)
 
 
+def _is_fault(data: bytes) -> bool:
+    return read_fault(data, failed=False) is not None

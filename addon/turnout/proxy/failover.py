@@ -224,4 +224,3 @@ def _declared(response: http.Response) -> int:
     """The length that an answer announces; 0 for none, or none that can be."""
     length = response.headers.get("content-length", "")
     return int(length) if length.isdecimal() and len(length) <= 18 else 0
-

@@ -19,6 +19,7 @@ from mitmproxy.proxy.layers.http import (
 )
 
 from turnout.proxy.dialling import dialling
+from turnout.proxy.epilogue import give_way
 from turnout.proxy.modes import is_accepted
 from turnout.proxy.pages import gate_closed, local_error
 from turnout.proxy.shaping import through_proxy
@@ -94,6 +95,7 @@ class GatedStream(SteeredStream):
         if self._is_gated and (self._monitor is None or self._steering.address != address):
             yield from self._refuse()
             return False
+        yield from give_way(self._parent)
         self._forget_upstream()
         self._upstream_id = next(_upstream_ids)
         self._parent.streams[self._upstream_id] = self

@@ -14,6 +14,7 @@ from typing import Any
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http import ResponseData, ResponseEndOfMessage, ResponseHeaders, SendHttp
 
+from turnout.proxy.epilogue import Epilogue, ends
 from turnout.proxy.pages import as_last_event
 from turnout.proxy.patience import Overdue
 from turnout.proxy.steered import Commands
@@ -47,7 +48,10 @@ class HeldStream(TimedStream):
             if said:
                 yield from self._begin_stream()
                 yield from self._relay(monitor.relay(b""))
-                yield from self._tick_sooner(now, monitor)
+                if monitor.over:
+                    yield from self._end()
+                else:
+                    yield from self._tick_sooner(now, monitor)
             elif said is False:
                 yield from self._abandon("")
             elif event.data and monitor.alive:
@@ -78,8 +82,21 @@ class HeldStream(TimedStream):
             if not event.data:
                 return  # an empty HTTP/2 frame; to a stream's callable b"" would mean the end
         yield from super().state_stream_response_body(event)
-        if self.flow.request.is_http2 and self._streaming and self._pieces_held > MOST_HELD:
+        if isinstance(event, ResponseData) and self._streaming and self._monitor is not None and self._monitor.over:
+            yield from self._end()
+        elif self.flow.request.is_http2 and self._streaming and self._pieces_held > MOST_HELD:
             yield from self._give_up(Overdue("client", "the client reads too little"))
+
+    def _end(self) -> Commands:
+        """The answer is over, so the client is done; it does not wait for the end of the provider's connection."""
+        upstream_id = self._upstream_id
+        if upstream_id is not None:
+            self._forget_upstream()
+            if not any(ends(event, upstream_id) for event in self._paused_event_queue):
+                epilogue = Epilogue(self._parent, self.context.server, upstream_id)
+                yield from epilogue.begin(self._tick, self._tick_due)
+                self._tick = None
+        yield from self.state_stream_response_body(ResponseEndOfMessage(self.stream_id))
 
     def _relay(self, chunks: list[bytes]) -> Commands:
         for chunk in chunks:

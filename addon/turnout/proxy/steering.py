@@ -33,8 +33,6 @@ class AttemptMonitor(Protocol):
     """Longest silence of an answer that has begun, before something of it may go to the client."""
     word_within: float
     """How long after its beginning that may be, however little silence there is."""
-    idle_within: float
-    """Longest silence inside a stream."""
     ping_after: float | None
     """Silence towards the client of a stream after which `ping` is asked for; None: never."""
     held_ping_after: float
@@ -47,6 +45,14 @@ class AttemptMonitor(Protocol):
     @property
     def alive(self) -> bool:
         """What has come of a stream is a sign of life."""
+
+    @property
+    def idle_within(self) -> float:
+        """Longest silence inside a stream."""
+
+    @property
+    def over(self) -> bool:
+        """A stream has come to its end, whatever its provider may still send."""
 
     def peek(self, data: bytes) -> bool | None:
         """First bytes of a stream, before any of them goes to the client: None undecided, True something is said, False

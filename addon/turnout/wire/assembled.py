@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.wire.messages import MESSAGE_EVENTS
+from turnout.wire.events import MESSAGE_EVENTS
 from turnout.wire.splice import json_object
 from turnout.wire.sse import EventSplitter, parse_event
 

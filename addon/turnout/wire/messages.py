@@ -1,23 +1,35 @@
-"""Anthropic Messages on the wire: the model name in a body, the token counts, and an answer that is relayed live.
+"""Anthropic Messages on the wire: the model name in a body, and an answer that is relayed live.
 
 Nothing here looks at more of a body than it has to: a request of megabytes is decoded at its top level only, and of an
-answer's stream only the few frames that carry the model, the usage or the end are decoded.
+answer's stream the deltas, nearly all of it, are decoded once and not copied.
 """
 
 from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import islice
-from typing import Any
 
 import msgspec
 
-from turnout.wire.content import is_error, says_something
-from turnout.wire.reply import ForeignReply, is_count, with_data
-from turnout.wire.splice import UNREADABLE, replace_value, text_of, top_level
-from turnout.wire.sse import EventSplitter, event_name, parse_event
+from turnout.wire.completion import Completion
+from turnout.wire.content import says_something
+from turnout.wire.events import (
+    MESSAGE_EVENTS,
+    STOP_FRAME,
+    Recognised,
+    frame_of,
+    names_error,
+    recognise,
+    usual_delta,
+)
+from turnout.wire.reply import ForeignReply
+from turnout.wire.splice import replace_value, text_of, top_level
+from turnout.wire.sse import EventSplitter
+from turnout.wire.usage import MOST_COUNTS, counts_of, facts_of
+from turnout.wire.verbatim import Verbatim
 
 
 def replace_model(body: bytes, fields: Mapping[str, msgspec.Raw], model: str) -> bytes:
@@ -49,46 +61,6 @@ def estimate_tokens(body: bytes) -> int:
     return len(body) // 4
 
 
-class _Facts(msgspec.Struct):
-    """What is read of an event's data or of a whole message; all else is skipped. Foreign, so of any type."""
-
-    type: Any = None
-    message: Any = None
-    delta: Any = None
-    usage: Any = None
-
-
-_FACTS = msgspec.json.Decoder(_Facts)
-
-
-def _facts(data: bytes) -> _Facts | None:
-    try:
-        return _FACTS.decode(data)
-    except UNREADABLE:
-        return None
-
-
-def read_usage(body: bytes) -> dict[str, int]:
-    """The token counts of a complete JSON message, named as in `MessageStream.usage`; {} for anything else."""
-    facts = _facts(body)
-    return _counts(facts.usage) if facts is not None and facts.type == "message" else {}
-
-
-MOST_COUNTS = 40
-_LONGEST_COUNT_NAME = 80
-
-
-def _counts(usage: object) -> dict[str, int]:
-    """Anthropic has about ten counts; there is no end to the names that others may invent."""
-    counts: dict[str, int] = {}
-    if isinstance(usage, dict):
-        for name, value in usage.items():
-            members = {f"{name}.{inner}": count for inner, count in value.items()} if isinstance(value, dict) else {}
-            counts |= {key: count for key, count in (members or {name: value}).items() if is_count(count)}
-    short = ((name, count) for name, count in counts.items() if len(name) <= _LONGEST_COUNT_NAME)
-    return dict(islice(short, MOST_COUNTS))
-
-
 class Peek(enum.Enum):
     """What the beginning of an answer says about it."""
 
@@ -100,32 +72,16 @@ class Peek(enum.Enum):
     FAILED = "failed"
 
 
-MESSAGE_EVENTS = frozenset(
-    (
-        "message_start",
-        "content_block_start",
-        "content_block_delta",
-        "content_block_stop",
-        "message_delta",
-        "message_stop",
-    )
-)
-"""Events of which an answer consists; pings and errors come between them."""
-_NOTHING_TO_FOLLOW = (b"event: content_block_", b"event:content_block_", b"event: ping", b"event:ping")
-_NOTHING_TO_SHAPE = (
-    b"event: content_block_delta",
-    b"event:content_block_delta",
-    b"event: content_block_stop",
-    b"event:content_block_stop",
-    b"event: ping",
-    b"event:ping",
-)
-
 HOLD_LIMIT = 1 << 20
 """Bytes of an unfinished frame, or of an answer without a meaningful event, that are held back."""
+LONGEST_COMPLETED = 16 << 20
+"""The same for a frame of a provider whose events are completed, so that it has to be read whole."""
 FOREIGN_LIMIT = 1 << 16
 """Bytes after which an answer that does not begin like server-sent events is taken for something else."""
 
+_MEANINGFUL = MESSAGE_EVENTS | {"error", ""}
+_OTHER_APIS = "response."
+"""How the names of all events of OpenAI's Responses API begin."""
 _BEGINS_LIKE_EVENTS = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*(?::|(?:event|data|id|retry)[:\r\n])")
 
 
@@ -133,25 +89,38 @@ class MessageStream:
     """Follows an Anthropic SSE answer while it is relayed: is it valid, has it ended, what did it cost.
 
     First `peek` is called with what arrives, until it has decided (VALID or FAILED); then `relay(b"")` gives what was
-    held, `relay` what follows, and `finish` the rest. Only whole frames are passed on, byte for byte. With `model`, the
-    model name that the provider gives in message_start is replaced by this one; with `shape`, this changes all events
-    that need it, the model among the rest. No input makes it raise.
+    held, `relay` what follows, and `finish` the rest. Only whole frames are passed on, byte for byte, without those
+    that no client can read; frames without an event line get one. With `model`, the model name that the provider gives
+    in message_start is replaced by this one; with `shape`, the events are completed as well. `is_fault` tells whether
+    JSON that is no event is an error. No input makes it raise.
     """
 
-    def __init__(self, model: str | None = None, shape: ForeignReply | None = None) -> None:
+    def __init__(
+        self,
+        model: str | None = None,
+        shape: ForeignReply | None = None,
+        is_fault: Callable[[bytes], bool] = names_error,
+    ) -> None:
         self.failure = b""
         """The JSON that tells why the answer failed (an error event, or what came in place of events), or b""."""
+        self.torn = ""
+        """Why an answer that had begun is none, where its provider does not say so."""
         self.at_boundary = True
         """A frame of our own may be inserted now: no unfinished frame has been passed on in part."""
         self.ended = False
-        """message_stop or an error event has been relayed."""
+        """message_stop or an error event has been relayed, or the answer is torn: what follows is passed over."""
+        self.whole = False
+        """All has been relayed but message_stop."""
+        self.reports = False
+        """The failure is an error that the provider reports itself."""
         self.usage: dict[str, int] = {}
         """Token counts so far, under the names of the wire; those of nested objects as `cache_creation.…`."""
         self.stop_reason: str | None = None
-        self._model = model
         self._shape = shape
-        self._unseen = _NOTHING_TO_FOLLOW if shape is None else _NOTHING_TO_SHAPE
-        """How the frames begin that are passed on without a look inside."""
+        self._is_fault = is_fault
+        start = partial(_start_with_model, model=model) if model is not None else None
+        self._way: Completion | Verbatim = Verbatim(start) if shape is None else Completion(shape)
+        self._longest = None if shape is None else LONGEST_COMPLETED
         self._splitter = EventSplitter()
         self._held: list[bytes] = []
         self._held_size = 0
@@ -162,11 +131,12 @@ class MessageStream:
     def peek(self, data: bytes) -> Peek:
         """Takes bytes that arrive before anything is passed on. The first meaningful events decide.
 
-        Pings, comments and unknown events leave the question open. An answer begins with the start of a message; it
-        has failed with any other event of one, with an error, with an event that has no name or no JSON, and when it is
-        too long for what it shows. One that has begun may still fail with an error, until something of it has been
-        said or more has come than is held. When the stream ends before the decision, `finish` leaves a JSON object that
-        came instead of events in `failure`.
+        Pings, comments and unknown events leave the question open. An answer begins with the start of a message, that
+        of a provider that is not first party with a block or a text as well; it has failed with any other event of
+        one, with an error, with an event that has no type or no JSON, with one of another API, and when it is too long
+        for what it shows. One that has begun may still fail with an error, until something of it has been said or more
+        has come than is held. When the stream ends before the decision, `finish` leaves a JSON object that came instead
+        of events in `failure`.
         """
         self._held_size += len(data)
         for frame in self._splitter.feed(data):
@@ -186,30 +156,36 @@ class MessageStream:
         """Before there is an event to judge by."""
         if self.alive and self._held_size <= FOREIGN_LIMIT:
             return
-        beginning = next((frame for frame in self._held if frame.strip()), None) or self._splitter.tail
-        like_events = bool(_BEGINS_LIKE_EVENTS.match(beginning))
-        self.alive = self.alive or like_events or (self._held_size > 0 and not beginning.strip())
-        if self._held_size > FOREIGN_LIMIT and (self._held_size > HOLD_LIMIT or not like_events):
+        like_events = self.looks_like_events
+        self.alive = self.alive or (self._held_size > 0 and like_events)
+        if self._held_size > (HOLD_LIMIT if like_events else FOREIGN_LIMIT):
             self._seen = Peek.FAILED
 
+    @property
+    def looks_like_events(self) -> bool:
+        """Whether what has been held begins like server-sent events, whatever they are about; also when there is
+        nothing."""
+        beginning = next((frame for frame in self._held if frame.strip()), None) or self._splitter.tail
+        return not beginning.strip() or _BEGINS_LIKE_EVENTS.match(beginning) is not None
+
     def _judge(self, frame: bytes) -> Peek:
-        event = parse_event(frame)
-        if event is None or (event.name and event.name != "error" and event.name not in MESSAGE_EVENTS):
+        event = recognise(frame, self._is_fault)
+        if event is None or (event.kind not in _MEANINGFUL and not event.kind.startswith(_OTHER_APIS)):
             return Peek.WAITING
-        facts = _facts(event.data)
-        if event.name == "message_start" and facts is not None and isinstance(facts.message, dict):
-            return Peek.BEGUN
-        if event.name == "error" or facts is not None:
+        if self._way.begins(event):
+            return Peek.VALID if says_something(event) else Peek.BEGUN
+        self.reports = event.kind == "error"
+        if self.reports or event.fields is not None:
             self.failure = event.data
         return Peek.FAILED
 
     def _judge_further(self, frame: bytes) -> Peek:
         """What a frame says of an answer that has begun."""
-        event = parse_event(frame)
+        event = recognise(frame, self._is_fault)
         if event is None:
             return Peek.BEGUN
-        if is_error(event):
-            self.failure = event.data
+        if event.kind == "error":
+            self.failure, self.reports = event.data, True
             return Peek.FAILED
         return Peek.VALID if says_something(event) else Peek.BEGUN
 
@@ -218,8 +194,12 @@ class MessageStream:
 
         A frame of more than HOLD_LIMIT is passed on as it comes, from then to its end.
         """
-        if data.startswith(self._unseen) and not self._held and self.at_boundary and self._splitter.passes(data):
-            return [data]
+        if self.ended:
+            return []
+        if not self._held and self.at_boundary and not self._splitter.pending:
+            delta = usual_delta(data)
+            if delta is not None and self._way.takes(delta):
+                return [data]
         frames = self._splitter.feed(data)
         if self._held:
             frames = self._held + frames
@@ -228,10 +208,8 @@ class MessageStream:
         if frames and not self.at_boundary:
             begun = 1
             self.at_boundary = True
-        for index in range(begun, len(frames)):
-            if not frames[index].startswith(self._unseen):
-                frames[index] = self._follow(frames[index])
-        if not self.at_boundary or self._splitter.pending > HOLD_LIMIT:
+        frames = frames[:begun] + self._passed(frames[begun:]) if begun else self._passed(frames)
+        if not self.at_boundary or (not self.ended and self._splitter.pending > (self._longest or HOLD_LIMIT)):
             rest = self._splitter.flush()
             if rest:
                 frames.append(rest)
@@ -239,60 +217,85 @@ class MessageStream:
         chunk = b"".join(frames)
         return [chunk] if chunk else []
 
-    def finish(self) -> list[bytes]:
-        """What is still held at the end of upstream, an unfinished frame included.
+    def _passed(self, frames: list[bytes]) -> list[bytes]:
+        """What is passed on for whole frames, up to the end of the answer."""
+        for index, frame in enumerate(frames):
+            delta = usual_delta(frame)
+            if delta is None or not self._way.takes(delta):
+                frames[index] = self._follow(frame)
+                if self.ended:
+                    return frames[: index + 1]
+        return frames
 
-        Such a frame leaves `at_boundary` False. Closed by a blank line it would be read as half an event, so it
-        is better left out when an error event of our own is to follow.
+    def finish(self) -> list[bytes]:
+        """What is left to send at the end of upstream: what is still held, and the end of an answer that lacks it.
+
+        Half a frame is left out: closed by a blank line it would be read as half an event. If a part of it has been
+        passed on already, `at_boundary` is False. A frame that lacks its blank line alone is whole.
         """
         rest = b"".join(self.relay(b""))
         tail = self._splitter.flush()
-        if tail == b"\r" or tail.endswith((b"\r\r", b"\n\r")):
-            tail = self._follow(tail)
-        elif tail:
-            self.at_boundary = False
-        if self._seen is Peek.WAITING and _facts(rest + tail) is not None:
+        if self._seen is Peek.WAITING and facts_of(rest + tail) is not None:
             self.failure = rest + tail
-        return [rest + tail] if rest or tail else []
+        if self.ended:
+            return [rest] if rest else []
+        if tail and self.at_boundary:
+            rest += self._last(tail)
+        if not self.ended and self.whole and self.at_boundary:
+            rest += self._way.end()
+            self.ended = True
+        return [rest] if rest else []
+
+    def _last(self, tail: bytes) -> bytes:
+        """What is passed on for the frame that the end of upstream has cut off, or left without its blank line."""
+        if tail == b"\r" or tail.endswith((b"\r\r", b"\n\r")):
+            return self._follow(tail)
+        event = recognise(tail, self._is_fault)
+        end = b"\n" if tail.endswith(b"\n") else b"\n\n"
+        return self._follow(tail + end) if event is not None and event.fields is not None else b""
 
     def _follow(self, frame: bytes) -> bytes:
-        """Notes what the frame tells, and returns it as it is to be passed on."""
-        name = event_name(frame)
-        if name == b"message_stop":
-            self.ended = True
-        if name not in (b"message_start", b"message_delta", b"error") and (
-            self._shape is None or name != b"content_block_start"
-        ):
+        """Notes what the frame tells, and returns what is to be passed on in its place."""
+        event = recognise(frame, self._is_fault)
+        if event is None:
             return frame
-        event = parse_event(frame)
-        data = event.data if event else b""
-        if name == b"error":
-            self.ended = True
-            self.failure = data
-        elif name != b"content_block_start":
-            self._note(data)
-        return self._shaped(frame, name, data)
+        if event.kind == "error":
+            return self._fail(event)
+        if event.is_lost:
+            if event.kind != "message_stop":
+                return self._lose(event)
+            event = recognise(STOP_FRAME)
+            assert event is not None
+        if event.kind in ("message_start", "message_delta"):
+            self._note(event.data)
+        out = self._way.take(event)
+        self.torn, self.whole = self._way.torn, self._way.whole
+        self.ended = event.kind == "message_stop" or self.torn != ""
+        return out
 
-    def _shaped(self, frame: bytes, name: bytes, data: bytes) -> bytes:
-        if self._shape is not None:
-            new = self._shape.event(name, data)
-        elif self._model is not None and name == b"message_start":
-            new = _start_with_model(data, self._model)
-        else:
-            return frame
-        if new == data:
-            return frame
+    def _fail(self, event: Recognised) -> bytes:
+        self.ended = True
+        self.failure = event.data
+        new = self._shape.error(event.data) if self._shape is not None else event.data
         # An error may come without any data. It is the last event, so nothing of its frame is worth keeping.
-        return b"event: error\ndata: " + new + b"\n\n" if name == b"error" else with_data(frame, data, new)
+        return event.frame if new == event.data else frame_of("error", new)
+
+    def _lose(self, event: Recognised) -> bytes:
+        """Leaves out what no client can read; not where it may be a piece of a tool call."""
+        piece = event.kind == "content_block_delta" or (not event.kind and event.data.startswith(b"{"))
+        if piece and self._way.calling:
+            self.torn = "a piece of a tool call cannot be read"
+            self.ended = True
+        return b""
 
     def _note(self, data: bytes) -> None:
-        facts = _facts(data)
+        facts = facts_of(data)
         if facts is None:
             return
         message = facts.message if isinstance(facts.message, dict) else {}
         # The counts of message_delta are cumulative: one that is present replaces the earlier one
         # (https://docs.claude.com/en/docs/build-with-claude/streaming).
-        told = self.usage | _counts(message.get("usage")) | _counts(facts.usage)
+        told = self.usage | counts_of(message.get("usage")) | counts_of(facts.usage)
         self.usage = dict(islice(told.items(), MOST_COUNTS))
         delta = facts.delta if isinstance(facts.delta, dict) else message
         reason = delta.get("stop_reason")

@@ -1,7 +1,8 @@
-"""Exchanging one value of a JSON object, every other byte kept, at the cost of looking at its top level only."""
+"""Exchanging values of a JSON object, every other byte kept, at the cost of looking at its top level only."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -45,6 +46,34 @@ def text_of(data: bytes | msgspec.Raw) -> str | None:
         return None
 
 
+def any_top_level(data: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw] | None:
+    """As `top_level`, also of JSON with halves of surrogate pairs, which msgspec refuses and clients read.
+
+    Servers that cut a text into pieces may cut between the two.
+    """
+    found = top_level(data)
+    if found is not None:
+        return found
+    value = _any_json(data)
+    if not isinstance(value, dict):
+        return None
+    return {name: msgspec.Raw(json.dumps(member).encode()) for name, member in value.items()}
+
+
+def any_text_of(data: bytes | msgspec.Raw) -> str | None:
+    """As `text_of`, likewise."""
+    found = text_of(data)
+    value = _any_json(data) if found is None else found
+    return value if isinstance(value, str) else None
+
+
+def _any_json(data: bytes | msgspec.Raw) -> Any:
+    try:
+        return json.loads(bytes(data))
+    except UNREADABLE:
+        return None
+
+
 def replace_value(body: bytes, fields: Mapping[str, msgspec.Raw], key: str, new: bytes) -> bytes:
     """The body with the value of a top-level key exchanged for the JSON `new`.
 
@@ -56,6 +85,26 @@ def replace_value(body: bytes, fields: Mapping[str, msgspec.Raw], key: str, new:
         return msgspec.json.encode({**fields, key: msgspec.Raw(new)})
     view = memoryview(body)
     return b"".join((view[: span[0]], new, view[span[1] :]))
+
+
+def changed(
+    body: bytes, fields: Mapping[str, msgspec.Raw], new: Mapping[str, bytes], keep: frozenset[str] | None = None
+) -> bytes:
+    """A JSON object with new values, and with no other keys than those of `keep` (None: all).
+
+    `fields` is the top-level decode of exactly this body. Only where keys come or go is it written anew, from the
+    values as they are. With nothing to change it is the same object.
+    """
+    values = {
+        name: msgspec.Raw(value) for name, value in new.items() if name not in fields or bytes(fields[name]) != value
+    }
+    kept = {name: value for name, value in fields.items() if keep is None or name in keep}
+    if len(kept) < len(fields) or not values.keys() <= fields.keys():
+        return msgspec.json.encode({**kept, **values})
+    for name, value in values.items():
+        body = replace_value(body, kept, name, bytes(value))
+        kept[name] = value
+    return body
 
 
 def _value_span(body: bytes, fields: Mapping[str, msgspec.Raw], key: str) -> tuple[int, int] | None:

@@ -16,6 +16,7 @@ _LF = 0x0A
 # A CR ends a line by itself only when the next byte is known not to be LF. The atomic group keeps CR LF whole.
 _BLANK = re.compile(rb"\r\n|\n|\r(?=[^\n])")
 _FRAME_END = re.compile(rb"(?>\r\n|\n|\r)(?:\r\n|\n|\r(?=[^\n]))")
+_DATA_LINE = re.compile(rb"(?:\xef\xbb\xbf)?data[:\r\n]")
 _OPEN_END = 2
 """How many bytes at the end of an unfinished frame matter for finding its end: the last of a line end, and a CR."""
 
@@ -122,16 +123,6 @@ def parse_event(frame: bytes) -> Event | None:
     return Event((name or b"").decode("utf-8", "replace"), b"\n".join(data))
 
 
-def event_name(frame: bytes) -> bytes:
-    """The name of the frame's event, b"" when it has none."""
-    if frame.startswith(b"event:") and b"\r" not in frame:
-        end = frame.find(b"\n")
-        # With a second event line the last one counts.
-        if end > 0 and frame.find(b"\nevent", end) < 0:
-            return frame[7:end] if frame.startswith(b" ", 6) else frame[6:end]
-    return _read(frame)[0] or b""
-
-
 def _read(frame: bytes) -> tuple[bytes | None, list[bytes]]:
     """The value of the last event line, None when there is none, and the values of all data lines.
 
@@ -148,3 +139,19 @@ def _read(frame: bytes) -> tuple[bytes | None, list[bytes]]:
         elif field == b"event":
             name = value
     return name, data
+
+
+def with_data(frame: bytes, old: bytes, new: bytes) -> bytes:
+    """The frame of an event with other data, every other byte kept. `old` is its data as it was read."""
+    if frame.count(old) == 1:
+        return frame.replace(old, new)
+    # The data is spread over several lines: it takes the place of the first of them.
+    fresh = b"data: " + new.replace(b"\n", b"\ndata: ") + b"\n"
+    kept: list[bytes] = []
+    for line in frame.splitlines(keepends=True):
+        if not _DATA_LINE.match(line):
+            kept.append(line)
+        elif fresh:
+            kept.append(fresh)
+            fresh = b""
+    return b"".join(kept)
