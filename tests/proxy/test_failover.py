@@ -249,11 +249,22 @@ async def test_death_in_mid_stream_is_an_error_event_and_no_second_provider(
     nothing_held(running)
 
 
-async def test_a_stream_that_ends_without_message_stop_is_told(proxy: StartProxy, client: httpx.AsyncClient) -> None:
-    async with ScriptedProvider(replies.truncated(), accepts="key-1") as first, ScriptedProvider() as second:
+async def test_a_stream_that_ends_before_it_has_stopped_is_told(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    cut = replies.truncated(events.stream_of()[:-2])
+    async with ScriptedProvider(cut, accepts="key-1") as first, ScriptedProvider() as second:
         running = await proxy(pair(first, second))
         answer = await ask(client, running.url)
     assert "event: error" in answer.text and "before message_stop" in answer.text and not second.requests
+
+
+async def test_a_stream_that_lacks_only_message_stop_gets_it(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    """S11."""
+    async with ScriptedProvider(replies.truncated(), accepts="key-1") as first, ScriptedProvider() as second:
+        running = await proxy(pair(first, second))
+        answer = await ask(client, running.url)
+        (flow,) = await running.finished()
+    assert answer.text.endswith('event: message_stop\ndata: {"type":"message_stop"}\n\n')
+    assert "event: error" not in answer.text and not second.requests and flow.metadata["turnout.verdict"] == "ok"
 
 
 async def test_silence_in_mid_stream_ends_it(proxy: StartProxy, client: httpx.AsyncClient) -> None:

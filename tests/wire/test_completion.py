@@ -169,6 +169,35 @@ def test_deltas_in_their_place_pass_without_a_look() -> None:
     assert all(stream.relay(each)[0] is each for each in frames)
 
 
+@given(
+    st.lists(st.text(max_size=4) | st.sampled_from(['"', "\\", "\n", '","text":"', "}}", "é"]), min_size=1, max_size=5),
+    st.sampled_from([("text_delta", "text"), ("thinking_delta", "thinking")]),
+    st.booleans(),
+    st.sampled_from([b'"', b"\\x", b"\x01", b"\xff", b'"}}', b"}}", b'",', b"\\"]),
+)
+def test_frames_that_look_alike_are_alike(texts: list[str], kind: tuple[str, str], tight: bool, bad: bytes) -> None:
+    """A delta that begins like the one before it is passed on undecoded only if clients can read it."""
+    block = TEXT if kind[1] == "text" else THINKING
+    sent = [delta(0, type=kind[0], **{kind[1]: text}) for text in texts]
+    if tight:
+        sent = [each.replace(b'": ', b'":') for each in sent]
+    broken = sent[0].replace(b'"}}\n\n', bad + b'"}}\n\n')
+    for shape in (ForeignReply("claude-x"), None):
+        stream = MessageStream(shape=shape)
+        stream.relay(START + begun(0, **block) + sent[0])
+        for each in sent:
+            assert stream.relay(each) == [each] and stream.relay(each + each) == [each + each]
+        expected = broken if _is_json(broken.partition(b"data: ")[2]) else b""
+        assert b"".join(stream.relay(broken)) == expected and b"".join(stream.relay(sent[0])) == sent[0]
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        return isinstance(json.loads(data), dict)
+    except ValueError:
+        return False
+
+
 # --- the message ---
 
 

@@ -134,6 +134,10 @@ class Completion:
             live.pieces.append(delta.delta.partial_json)
         return True
 
+    def keeps(self, delta: UsualDelta) -> bool:
+        """Whether all deltas of this type have to be taken, for what they bring."""
+        return type(delta.delta) is InputDelta
+
     def take(self, event: Recognised) -> bytes:
         """What is passed on for this event: frames, or nothing."""
         if event.kind not in MESSAGE_EVENTS:

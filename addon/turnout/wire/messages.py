@@ -18,9 +18,12 @@ from turnout.wire.completion import Completion
 from turnout.wire.content import says_something
 from turnout.wire.events import (
     MESSAGE_EVENTS,
+    NO_LIKENESS,
     STOP_FRAME,
     Recognised,
     frame_of,
+    is_like,
+    likeness,
     names_error,
     recognise,
     usual_delta,
@@ -122,6 +125,10 @@ class MessageStream:
         self._way: Completion | Verbatim = Verbatim(start) if shape is None else Completion(shape)
         self._longest = None if shape is None else LONGEST_COMPLETED
         self._splitter = EventSplitter()
+        self._between = False
+        """Nothing is held or unfinished: what comes next begins a frame."""
+        self._usual = NO_LIKENESS
+        """How the deltas begin that may be passed on, as long as nothing else has come."""
         self._held: list[bytes] = []
         self._held_size = 0
         self._seen = Peek.WAITING
@@ -196,10 +203,8 @@ class MessageStream:
         """
         if self.ended:
             return []
-        if not self._held and self.at_boundary and not self._splitter.pending:
-            delta = usual_delta(data)
-            if delta is not None and self._way.takes(delta):
-                return [data]
+        if self._between and (is_like(data, self._usual) or self._passes(data)):
+            return [data]
         frames = self._splitter.feed(data)
         if self._held:
             frames = self._held + frames
@@ -214,14 +219,22 @@ class MessageStream:
             if rest:
                 frames.append(rest)
                 self.at_boundary = False
+        self._between = self.at_boundary and not self._splitter.pending
         chunk = b"".join(frames)
         return [chunk] if chunk else []
+
+    def _passes(self, frame: bytes) -> bool:
+        """Whether this is a delta that may be passed on without a further look."""
+        delta = usual_delta(frame)
+        if delta is None or not self._way.takes(delta):
+            return False
+        self._usual = NO_LIKENESS if self._way.keeps(delta) else likeness(frame)
+        return True
 
     def _passed(self, frames: list[bytes]) -> list[bytes]:
         """What is passed on for whole frames, up to the end of the answer."""
         for index, frame in enumerate(frames):
-            delta = usual_delta(frame)
-            if delta is None or not self._way.takes(delta):
+            if not is_like(frame, self._usual) and not self._passes(frame):
                 frames[index] = self._follow(frame)
                 if self.ended:
                     return frames[: index + 1]
@@ -259,6 +272,7 @@ class MessageStream:
         event = recognise(frame, self._is_fault)
         if event is None:
             return frame
+        self._usual = NO_LIKENESS
         if event.kind == "error":
             return self._fail(event)
         if event.is_lost:

@@ -68,12 +68,6 @@ class EventSplitter:
             start = end
         return frames
 
-    def passes(self, data: bytes) -> bool:
-        """Whether `data` is exactly one frame and nothing is pending: the usual case, recognised without cutting."""
-        if self._tail or self._any_line_end or data.find(b"\n\n") != len(data) - 2:
-            return False
-        return data[0] != _LF and b"\r" not in data
-
     def _end(self, buffer: bytes | bytearray, start: int, scan: int) -> int:
         """Where the frame that begins at `start` ends, -1 when it is unfinished; before `scan` no end is looked for."""
         if self._any_line_end:

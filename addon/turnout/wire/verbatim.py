@@ -43,6 +43,10 @@ class Verbatim:
         """Whether a delta may be passed on without a further look."""
         return not self._finished
 
+    def keeps(self, delta: UsualDelta) -> bool:
+        """Whether all deltas of this type have to be taken, for what they bring."""
+        return False
+
     def take(self, event: Recognised) -> bytes:
         """What is passed on for this event."""
         if event.fields is None:
