@@ -84,7 +84,7 @@ def completed(chunks: Iterable[bytes]) -> tuple[bytes, MessageStream]:
     out: list[bytes] = []
     seen = Peek.WAITING
     for chunk in chunks:
-        if seen is Peek.WAITING:
+        if seen in (Peek.WAITING, Peek.BEGUN):
             seen = stream.peek(chunk)
             chunk = b""
         if seen is Peek.VALID:

@@ -745,11 +745,11 @@ class TestPeek:
     @pytest.mark.parametrize(
         ("data", "seen"),
         [
-            (b'data: {"type":"message_start","message":{}}\n\n', (Peek.VALID, Peek.VALID)),
+            (b'data: {"type":"message_start","message":{}}\n\n', (Peek.BEGUN, Peek.BEGUN)),
             (b'data: {"type":"ping"}\n\n', (Peek.WAITING, Peek.WAITING)),
-            (b'event: message_start\ndata: {"message":null}\n\n', (Peek.FAILED, Peek.VALID)),
-            (b"event: message_start\ndata: {}\n\n", (Peek.FAILED, Peek.VALID)),
-            (BEGUN, (Peek.FAILED, Peek.VALID)),
+            (b'event: message_start\ndata: {"message":null}\n\n', (Peek.FAILED, Peek.BEGUN)),
+            (b"event: message_start\ndata: {}\n\n", (Peek.FAILED, Peek.BEGUN)),
+            (BEGUN, (Peek.FAILED, Peek.BEGUN)),
             (DELTA, (Peek.FAILED, Peek.VALID)),
             (event("content_block_delta", index=0, delta={"type": "input_json_delta"}), (Peek.FAILED, Peek.FAILED)),
             (event("content_block_delta", index=0, delta=None), (Peek.FAILED, Peek.FAILED)),
