@@ -108,6 +108,10 @@ TEXT = (
     b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
     b'"content_block":{"type":"text","text":""}}\n\n'
 )
+SAID = TEXT + (
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+    b'"delta":{"type":"text_delta","text":"Hi"}}\n\n'
+)
 STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 CALL = TEXT.replace(b'"text","text":""', b'"tool_use","id":"toolu_1","name":"Bash","input":{}')
 
@@ -380,7 +384,7 @@ def test_an_error_without_its_event_line(data: bytes, verdict: Verdict, said: st
     """In mid-stream, and in the place of an answer."""
     late, early = (Watched(model="claude-x", error_codes={"1002": "throttle"}) for _ in range(2))
     late.begin(), early.begin()
-    sent = late.play([encoded(message_start("m")), b"data: " + data + b"\n\n"])
+    sent = late.play([encoded(message_start("m")) + SAID, b"data: " + data + b"\n\n"])
     name, _, told = sent.rpartition(b"event: ")[2].partition(b"\ndata: ")
     assert name == b"error" and json.loads(told)["type"] == "error" and json.loads(told)["error"]["type"] == said
     assert late.monitor.broken is not None and late.monitor.broken.verdict is verdict and late.monitor.over
@@ -442,7 +446,7 @@ def test_an_error_event_of_the_provider_is_the_end() -> None:
 def test_last_words_inside_a_stream() -> None:
     watched = Watched()
     watched.begin()
-    watched.play([encoded(message_start("m")), b"event: content_block_del"])
+    watched.play([encoded(message_start("m")) + SAID, b"event: content_block_del"])
     words = watched.monitor.interrupted("silent for 180 s")
     assert words.startswith(b"event: error\ndata: ") and b"minimax: silent for 180 s" in words
     assert watched.monitor.interruption == "silent for 180 s"
@@ -515,8 +519,8 @@ def test_members_of_gzip_one_after_another() -> None:
     watched = Watched()
     watched.begin({**SSE, "content-encoding": "gzip"})
     frames = [frame + b"\n\n" for frame in WHOLE.split(b"\n\n")[:-1]]
-    assert watched.play([gzip.compress(frames[0])]) == frames[0]
-    for frame in frames[1:]:
+    assert watched.play(map(gzip.compress, frames[:4])) == b"".join(frames[:4])
+    for frame in frames[4:]:
         assert b"".join(watched.monitor.relay(gzip.compress(frame))) == frame
     assert watched.monitor.complete and watched.monitor.finish() == []
 
@@ -543,7 +547,7 @@ def test_a_compressed_stream_that_is_not_one_is_told() -> None:
 def test_data_that_breaks_in_the_middle_is_told_at_once_and_once(encoding: str) -> None:
     watched = Watched()
     watched.begin({**SSE, "content-encoding": encoding})
-    first = WHOLE.split(b"\n\n")[0] + b"\n\n"
+    first = encoded(message_start("m")) + SAID
     packed = flushed(first, encoding)
     assert watched.play([packed]) == first
     [words] = watched.monitor.relay(b"\xff" * 400)
@@ -556,7 +560,7 @@ def test_data_that_breaks_in_the_middle_is_told_at_once_and_once(encoding: str) 
 def test_a_compressed_stream_that_ends_early_is_told(encoding: str) -> None:
     watched = Watched()
     watched.begin({**SSE, "content-encoding": encoding})
-    watched.play([flushed(WHOLE[: WHOLE.rindex(b"event: message_stop")], encoding)])
+    watched.play([flushed(encoded(message_start("m")) + SAID, encoding)])
     assert b"ended its stream before message_stop" in b"".join(watched.monitor.finish())
 
 
@@ -650,7 +654,8 @@ def test_a_stream_for_a_client_that_wants_a_message(headers: dict[str, str]) -> 
     response.headers["content-type"] = headers["content-type"]
     assert not watched.begin() and watched.monitor.accepts(response)
     told = json.loads(response.content or b"")
-    assert told["content"][0] == {**THINKING, "thinking": ""} and told["model"] == "claude-x"
+    assert [block["type"] for block in told["content"]] == ["text", "thinking"]
+    assert told["content"][1] == {**THINKING, "thinking": ""} and told["model"] == "claude-x"
     assert told["usage"]["output_tokens"] == watched.monitor.usage["output_tokens"] == 15
     assert response.headers["content-type"] == "application/json"
     assert response.headers["content-length"] == str(len(response.raw_content or b""))
@@ -795,7 +800,7 @@ def test_a_whole_stream_that_failed(content: bytes, verdict: Verdict, said: str)
 
 
 def test_a_whole_stream_that_breaks_off() -> None:
-    response = reply(encoded(message_start("m"), message_delta()), headers=SSE)
+    response = reply(encoded(message_start("m")) + SAID, headers=SSE)
     watched = Watched()
     assert watched.monitor.accepts(response) and b"event: error" in (response.content or b"")
     assert watched.monitor.interruption and encoded(message_stop()) not in (response.content or b"")

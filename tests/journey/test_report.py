@@ -13,8 +13,8 @@ from turnout.journey.dispatch import Dispatcher
 from turnout.journey.report import MOST_LISTED, snapshot
 from turnout.journey.state import Setup
 from turnout.settings.model import Settings
-from turnout.wire.messages import read_usage
 from turnout.wire.refusal import Lesson
+from turnout.wire.usage import read_usage
 
 LONG = "m" * 250
 

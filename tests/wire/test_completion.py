@@ -219,7 +219,8 @@ def test_a_message_start_is_supplied(first: bytes) -> None:
 
 @pytest.mark.parametrize("first", [closed(0), last(), STOP, piece(0, "{}"), text(0, ""), text(0, None), frame("ping")])
 def test_nothing_is_made_of_what_says_nothing(first: bytes) -> None:
-    assert completed([first + START])[0] == (first + START if b"ping" in first else b"")
+    said = first + START + begun(0, **TEXT) + text(0, "a")
+    assert completed([said])[0] == (said if b"ping" in first else b"")
 
 
 def test_what_a_message_start_holds_comes_after_it() -> None:

@@ -43,6 +43,13 @@ _NOT_THERE = (404, 405, 407)
 """What servers answer on paths that they do not have, and proxies to those that they do not know."""
 
 
+_UNDECIDED = {
+    Peek.FAILED: "the stream does not begin with a Messages event",
+    Peek.WAITING: "the stream ended before its first event",
+    Peek.BEGUN: "the stream ended before its first content",
+}
+
+
 class AnswerMonitor:
     """One attempt's answer, from its headers to its end."""
 
@@ -325,8 +332,7 @@ class AnswerMonitor:
         named_stream = is_event_stream(self._headers)
         told = events if self._expected.stream else as_message(events)
         if seen is not Peek.VALID:
-            words = "does not begin with a Messages event" if seen is Peek.FAILED else "ended before its first content"
-            self.judgement = self._misform(self._stream.failure, f"the stream {words}")
+            self.judgement = self._misform(self._stream.failure, _UNDECIDED[seen])
         elif not self.complete and not (named_stream and self._expected.stream):
             # Nobody has seen anything of it: another target may answer.
             self.judgement = self._misform(self._stream.failure, self.interruption)
