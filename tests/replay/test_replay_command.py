@@ -124,7 +124,7 @@ def test_a_stream_that_broke_off_breaks_off_again(
 ) -> None:
     """The recording holds the provider's bytes, the client of the replay gets the words of Turnout as well."""
     half_an_event = [*stream_of()[:3], b"event: content_block_delta\ndata: {"]
-    for ending in (replies.close_after(4), replies.truncated(), replies.close_after(4, half_an_event)):
+    for ending in (replies.close_after(4), replies.truncated(stream_of()[:-2]), replies.close_after(4, half_an_event)):
         with ScriptedProviderThread(ending, accepts=KEYS["FIRST_KEY"]) as provider:
             recording = tmp_path / f"{provider.port}.mitm"
             process = mitmdump(config({"first": provider.url}), "-w", str(recording), environment=KEYS)
