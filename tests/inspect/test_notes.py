@@ -66,6 +66,13 @@ def test_what_was_rewritten_and_learned_is_told_but_for_the_model() -> None:
     assert told["turnout.body"] == "rewritten: model, system_role, betas"
 
 
+def test_an_answer_in_another_form_is_told() -> None:
+    made = exchange(attempt(verdict="ok"), converted="JSON")
+    assert comment(made) == "opus → anthropic 200 · converted from JSON"
+    assert metadata(made)["turnout.answer"] == "converted from JSON"
+    assert "turnout.answer" not in metadata(exchange(attempt(verdict="ok")))
+
+
 def test_metadata_is_flat_text_of_what_is_known() -> None:
     assert metadata(exchange()) == {
         "turnout.exchange": "abc",

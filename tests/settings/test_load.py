@@ -198,6 +198,7 @@ def test_a_configuration_with_a_key_that_others_can_read_is_warned_about(
     ("config", "key", "told"),
     [
         ("[listen]\nprot = 1", "listen.prot", "unknown key. Did you mean port?"),
+        ('reply_model = "both"', "reply_model", "is not supported; known: asked or served"),
         ("zzz = 1", "zzz", "unknown key. Known keys: listen, access, providers, routes, models, reply_model, retry"),
         ("environment = {}", "environment", "unknown key. Known keys: listen"),
         ('file = "x"', "file", "unknown key. Known keys: listen"),
