@@ -57,6 +57,18 @@ def test_comments(attempts: list[Attempt], ending: str, line: str) -> None:
     assert comment(exchange(*attempts), ending) == line
 
 
+def test_a_connection_that_was_dialled_again_is_told() -> None:
+    made = exchange(attempt(dialled_again=True, **FAILED), attempt(2, "bedrock", verdict="ok", dialled_again=True))
+    line = "opus → anthropic (dialled again) 429 quota → bedrock (dialled again) 200 · 2 tries"
+    assert comment(made) == line
+    assert attempt_comment(made, made.attempts[0]) == "attempt 1/2 · anthropic · 429 quota, dialled again"
+
+
+def test_another_ones_head_is_told() -> None:
+    made = exchange(attempt(**FAILED), attempt(2, "bedrock", verdict="ok"), head_of="anthropic")
+    assert comment(made).endswith("bedrock 200 · 2 tries · in the stream that anthropic had begun")
+
+
 def test_what_was_rewritten_and_learned_is_told_but_for_the_model() -> None:
     line = 'rewrite.drop = ["metadata"]'
     found = exchange(attempt(verdict="ok"), rules=("model", "system_role", "betas"), learned=(line,))

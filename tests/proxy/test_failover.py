@@ -123,7 +123,10 @@ async def test_no_connection(proxy: StartProxy, client: httpx.AsyncClient, what:
         running.errors.clear()  # mitmproxy tells of the failed TLS handshake in its own words
 
 
-async def test_connect_that_hangs_is_given_up(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize(("general", "own"), [("200ms", ""), ("1h", 'timeouts.connect = "200ms"\n')])
+async def test_connect_that_hangs_is_given_up(
+    proxy: StartProxy, client: httpx.AsyncClient, general: str, own: str
+) -> None:
     """A listener whose queue is full accepts nothing: the connect hangs until our own deadline."""
     import socket
 
@@ -138,8 +141,8 @@ async def test_connect_that_hangs_is_given_up(proxy: StartProxy, client: httpx.A
             each.connect_ex(listener.getsockname())
         async with ScriptedProvider(accepts="key-2") as second:
             config = (
-                f'{QUICK}[timeouts]\nconnect = "200ms"\n'
-                f'[providers.first]\nbase_url = "http://127.0.0.1:{listener.getsockname()[1]}"\nauth = "none"\n'
+                f'{QUICK}[timeouts]\nconnect = "{general}"\n'
+                f'[providers.first]\nbase_url = "http://127.0.0.1:{listener.getsockname()[1]}"\nauth = "none"\n{own}'
             )
             running = await proxy(config + provider_table("second", second, key="key-2") + route("first", "second"))
             answer = await ask(client, running.url)
