@@ -50,7 +50,7 @@ def deadlines(timeouts: Timeouts, *, stream: bool, size: int, others: bool) -> D
     hurry = others and stream
     answer, sign, content = first if stream else whole, max(first, idle), max(first, idle)
     if hurry:
-        answer, sign = min(first, MOST_HASTE, HASTE + size * HASTE_PER_BYTE), NEXT_SIGN
+        answer, sign = min(first, MOST_HASTE, float(round(HASTE + size * HASTE_PER_BYTE))), NEXT_SIGN
         content = min(idle, max(NEXT_SIGN, answer))
     if "first_event" in given and stream:
         answer, sign, content = first, first, max(first, content)
