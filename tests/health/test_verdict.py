@@ -518,7 +518,15 @@ def test_network_faults(status: int | None, error: str | None, reason: str, time
         ("[Errno -3] Temporary failure in name resolution", "name not known"),
         ("[Errno -5] No address associated with hostname", "name not known"),
         ("[Errno 11001] getaddrinfo failed", "name not known"),
-        ("Certificate verify failed: self-signed certificate", "TLS certificate not trusted"),
+        (
+            "Certificate verify failed: self-signed certificate in certificate chain",
+            "TLS certificate not trusted; name its authority in SSL_CERT_FILE or tls.ca",
+        ),
+        ("Certificate verify failed: hostname mismatch", "TLS certificate not trusted: hostname mismatch"),
+        (
+            "Upstream proxy 10.0.0.1:3128 refused HTTP CONNECT request: 407 Proxy Authentication Required",
+            "CONNECT refused with 407 Proxy Authentication Required",
+        ),
         ("OpenSSL Error([('SSL routines', '', 'certificate verify failed')])", "TLS certificate not trusted"),
         ("OpenSSL Error([('SSL routines', '', 'sslv3 alert handshake failure')])", "TLS handshake failed"),
         ("The remote server does not speak TLS.", "TLS handshake failed"),
@@ -533,9 +541,13 @@ def test_network_faults(status: int | None, error: str | None, reason: str, time
         ("server closed connection", "connection closed"),
         ("connection closed", "connection closed"),
         ("HTTP/2 connection closed: <ConnectionTerminated error_code:0>", "connection closed"),
+        (
+            f"through the proxy http://p:1: [Errno {errno.ECONNREFUSED}] Connect call failed ('10.0.0.1', 443)",
+            "connection refused through the proxy http://p:1",
+        ),
         ("[Errno 113] Connect call failed ('10.0.0.1', 443)", "[Errno 113] Connect call failed ('10.0.0.1', 443)"),
         ("HTTP/1 protocol error: illegal chunk header", "HTTP/1 protocol error: illegal chunk header"),
-        ("several\r\nlines\u2028long " + "x" * 500, "several lines long " + "x" * 61),
+        ("several\r\nlines\u2028long " + "x" * 500, "several lines long " + "x" * 141),
     ],
 )  # fmt: skip
 def test_faults_of_the_connection_in_plain_words(before: str, error: str, reason: str) -> None:

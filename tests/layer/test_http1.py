@@ -314,6 +314,63 @@ def test_trailers_that_come_in_pieces() -> None:
     assert is_ended(wire.answer)
 
 
+# --- interim answers ---
+
+INTERIM = (
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+    b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\ncontent-length: 5\r\n\r\nHTTP/1.1 199\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+def test_interim_answers_are_read_over(stream: bool, version: bytes) -> None:
+    """Nothing of them reaches the client, and none of them is the answer."""
+    addon = Addon(same_port=True)
+    wire = addon.wire()
+    wire.client_sends(REQUEST.replace(b"HTTP/1.1", b"HTTP/" + version, 1))
+    wire.server_sends(INTERIM + (STREAM_HEAD if stream else JSON_HEAD) + chunk(b"ok") + TRAILERS)
+    assert wire.answer.count(b"HTTP/1.") == 1 and b"200 OK" in wire.answer and b"ok" in wire.answer
+    assert addon.attempts == 1 and addon.events == ["response"]
+
+
+def test_interim_answers_that_come_in_pieces() -> None:
+    addon = Addon()
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    for byte in INTERIM + STREAM_HEAD + chunk(b"ok"):
+        wire.server_sends(bytes([byte]))
+    assert body_of(wire.answer) == b"ok" and addon.attempts == 1
+
+
+def test_interim_answers_without_end_are_no_answer() -> None:
+    addon = Addon()
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    for _ in range(ours.MAX_INTERIM):
+        wire.server_sends(b"HTTP/1.1 102 Processing\r\n\r\n")
+    assert addon.attempts == 1
+    wire.server_sends(b"HTTP/1.1 102 Processing\r\n\r\n")
+    assert addon.attempts == 2 and "interim" in addon.failures[0]
+
+
+def test_each_request_has_its_own_interim_answers() -> None:
+    addon = Addon(same_port=True)
+    wire = addon.wire()
+    for _ in range(2):
+        wire.client_sends(REQUEST)
+        wire.server_sends(b"HTTP/1.1 102 Processing\r\n\r\n" * ours.MAX_INTERIM + STREAM_HEAD + chunk(b"ok") + END)
+    assert addon.events == ["response"] * 2 and len(wire.servers) == 1
+
+
+def test_another_protocol_is_no_interim_answer() -> None:
+    addon = Addon()
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n\r\n")
+    assert addon.attempts == 2 and "changes the protocol" in addon.failures[0]
+
+
 # --- answers before their request has come ---
 
 

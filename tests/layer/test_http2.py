@@ -128,6 +128,15 @@ def test_trailers_end_an_answer(kind: str) -> None:
     assert wire.client in wire.closed, "which is how an answer of unknown length ends"
 
 
+def test_interim_answers_are_read_over() -> None:
+    addon = Addon(2, same_port=True)
+    wire, provider = wire_with_http2(addon)
+    for status in ("100", "103"):
+        provider.connection.send_headers(provider.requests[-1], [(":status", status), ("link", "</x>")])
+    provider.answer(200, "text/event-stream", b"ok")
+    assert body_of(wire.answer) == b"ok" and wire.answer.count(b"HTTP/1.1 ") == 1 and addon.attempts == 1
+
+
 class Http2Client:
     """The client's end of a Wire."""
 

@@ -53,6 +53,9 @@ class BoundedBuffer(ReceiveBuffer):
                 raise TooLarge(f"more than {MAX_BLANK_LINES} empty lines before a head")
             super().maybe_extract_lines()
 
+    def begins_with(self, pattern: re.Pattern[bytes]) -> bool:
+        return pattern.match(self._data) is not None
+
     def maybe_extract_lines(self) -> list[bytearray] | None:
         if not self._starts_blank():
             # The search goes on where the last one ended, or heads that come byte by byte would cost their square.

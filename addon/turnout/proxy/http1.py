@@ -3,6 +3,7 @@
 What differs from mitmproxy/proxy/layers/http/_http1.py:
 - heads, chunk lines and trailers are bounded (`bounds`); a head may take a limited time;
 - trailers end a message and are dropped (RFC 9110 §6.5.1), where mitmproxy raises NotImplementedError;
+- interim answers (RFC 9110 §15.2) are read over, where mitmproxy takes the first for the answer;
 - what cannot be read as HTTP is answered in the API's error shape, where mitmproxy sends a page or just closes;
 - an answer that is given before its request has come closes the connection, in the way of RFC 9112 §9.6.
 """
@@ -10,6 +11,7 @@ What differs from mitmproxy/proxy/layers/http/_http1.py:
 from __future__ import annotations
 
 import abc
+import re
 import time
 from collections.abc import Callable, Generator
 from typing import Any
@@ -47,6 +49,12 @@ LINGER_BYTES = 64 * 1024 * 1024
 
 MAX_AHEAD = 1024 * 1024
 """Bytes that a client may send ahead while its last request is answered. mitmproxy has no pipelining and keeps them."""
+
+MAX_INTERIM = 64
+"""Interim answers to one request. At one every 10 s, as a sign of life, they last for ten minutes."""
+
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}[ \r\n]")
+_SWITCHING = re.compile(rb"HTTP/1\.[01] 101[ \r\n]")
 
 _SERVED = ("HTTP/1.1", "HTTP/1.0")
 
@@ -93,13 +101,30 @@ class BoundedClient(_Bounded, Http1Client):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.buf = BoundedBuffer()
+        self._interim = 0
+
+    def _skip_interim(self) -> None:
+        """Drop the heads before the answer's own. What they say (102, 103) is of no use to a client of the API, and one
+        that speaks HTTP/1.0 must not get them."""
+        while self.buf.begins_with(_INTERIM) and self.buf.maybe_extract_lines() is not None:
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                raise TooLarge(f"more than {MAX_INTERIM} interim answers")
+            self.buf.skip_blank_lines()
+        if self.buf.begins_with(_SWITCHING):
+            raise h11.RemoteProtocolError("it changes the protocol, which nobody has asked for")
+
+    def mark_done(self, *, request: bool = False, response: bool = False) -> Commands:
+        self._interim = 0 if response else self._interim
+        yield from super().mark_done(request=request, response=response)
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         try:
             if self.request is not None and isinstance(event, events.DataReceived):
                 self.buf.skip_blank_lines()
+                self._skip_interim()
             yield from super().read_headers(event)
-        except TooLarge as error:
+        except h11.RemoteProtocolError as error:
             yield from self._broken(f"the head of the answer is refused: {error}")
 
     def _broken(self, message: str) -> Commands:
