@@ -116,7 +116,7 @@ class Conductor:
             fields=fields,
             headers=headers,
             path=path,
-            chunks=request.http_version != "HTTP/1.0",
+            chunks=request.http_version == "HTTP/1.1",
             said=said,
             recorded=recorded,
         )

@@ -29,7 +29,7 @@ class Passage:
     """The same, by lower-case name."""
     path: str
     chunks: bool
-    """The client understands chunked answers (HTTP/1.1 and later)."""
+    """The client is told the end of an answer by chunks (HTTP/1.1): not yet in HTTP/1.0, no more in HTTP/2."""
     said: frozenset[Secret]
     """What of the request stood where credentials stand."""
     recorded: Recorded

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from mitmproxy import certs
 
@@ -122,6 +123,12 @@ class ForwardProxy:
         await asyncio.gather(_pipe(reader, onwards), _pipe(there, writer))
 
 
+class Server(Protocol):
+    port: int
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None: ...
+
+
 async def _pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     with contextlib.suppress(ConnectionError):
         while data := await source.read(65536):
@@ -131,7 +138,7 @@ async def _pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 @contextlib.asynccontextmanager
-async def listening(server: Provider | ForwardProxy, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
+async def listening(server: Server, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
     """Serve on a free port, which `server.port` tells."""
     listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
     server.port = listener.sockets[0].getsockname()[1]

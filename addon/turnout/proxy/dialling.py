@@ -20,6 +20,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectHook
 
 from turnout.proxy.compat import stock
 from turnout.proxy.modes import accept, is_reverse
+from turnout.proxy.protocols import offers
 from turnout.proxy.trusting import trusting
 from turnout.settings.certificates import PUBLIC
 from turnout.settings.ways import DIRECT, Way
@@ -95,10 +96,12 @@ class GuardedConnectionHandler(ProxyConnectionHandler):
 
     async def handle_hook(self, hook: commands.StartHook) -> None:
         """After the hook before a connection mitmproxy dials what stands in it then, if it holds no error. In the one
-        before a TLS handshake it decides whose certificates are trusted."""
+        before a TLS handshake it is decided here whose certificates are trusted, and what is offered to be spoken."""
         if isinstance(hook, TlsStartServerHook) and is_reverse(self.client):
             assert isinstance(hook.data.conn, Server)
             errand = errand_to(self.client, hook.data.conn.address)
+            if errand is not None and errand.address == hook.data.conn.address and not self.client.alpn_offers:
+                hook.data.conn.alpn_offers = offers(errand.address)
             with trusting(errand.way.trust if errand is not None else PUBLIC):
                 await super().handle_hook(hook)
             return

@@ -16,12 +16,15 @@ from mitmproxy.proxy.layers.http import (
     HttpResponseHeadersHook,
     RequestData,
     RequestHeaders,
+    SendHttp,
 )
 
+from turnout.proxy.compat import abandoned
 from turnout.proxy.dialling import dialling
 from turnout.proxy.epilogue import give_way
 from turnout.proxy.modes import is_accepted
 from turnout.proxy.pages import gate_closed, local_error
+from turnout.proxy.protocols import may_want_http2, note
 from turnout.proxy.shaping import through_proxy
 from turnout.proxy.steered import Commands, SteeredStream
 from turnout.proxy.steering import address_of, disengage
@@ -104,14 +107,32 @@ class GatedStream(SteeredStream):
             connected: bool = yield from super().make_server_connection()
         return connected
 
-    def _before_connection(self, command: GetHttpConnection) -> None:
-        proxy = self._steering.way.proxy
-        if not self._is_gated or proxy is None:
-            command.via = command.via if not self._is_gated else None
-        elif command.tls:
+    def _connect(self, command: GetHttpConnection) -> Generator[commands.Command, Any, Any]:
+        if not self._is_gated:
+            return (yield command)
+        proxy, provider, secure = self._steering.way.proxy, command.address, command.tls
+        command.via = None
+        if proxy is not None and secure:
             command.via = (proxy.scheme, (proxy.host, proxy.port))
-        else:
-            command.address, command.tls, command.via = (proxy.host, proxy.port), proxy.scheme == "https", None
+        elif proxy is not None:
+            command.address, command.tls = (proxy.host, proxy.port), proxy.scheme == "https"
+        reply = connection, error = yield command
+        alpn = connection.alpn if connection is not None else None
+        if not secure or self.context.client.alpn_offers or not may_want_http2(provider, alpn, error):
+            return reply
+        if connection is not None:
+            yield SendHttp(abandoned(self._upstream_id or self.stream_id), connection)
+        note(provider, http2=True)
+        reply = connection, error = yield self._anew(command)
+        note(provider, http2=connection is not None and connection.alpn == b"h2")
+        return reply if error is None else (yield self._anew(command))
+
+    def _anew(self, command: GetHttpConnection) -> GetHttpConnection:
+        """The same once more. mitmproxy remembers a failed connect, and would not dial again."""
+        for connection in self._parent.connections:
+            if connection is not self.context.client:
+                connection.error = None
+        return GetHttpConnection(command.address, command.tls, command.via, command.transport_protocol)
 
     def _before_server(self, event: Any) -> None:
         proxy = self._steering.way.proxy

@@ -59,7 +59,7 @@ def frame_stream(response: http.Response, *, chunks: bool) -> None:
     announced = response.headers.pop("content-length", None) is not None
     if not chunks:
         response.headers.pop("transfer-encoding", None)
-    elif announced:
+    elif announced or "transfer-encoding" not in response.headers:  # HTTP/2 tells the end by its frames
         response.headers["transfer-encoding"] = "chunked"
 
 

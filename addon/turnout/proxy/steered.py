@@ -77,8 +77,6 @@ class SteeredStream(HttpStream):
                     self._before_server(command.event)
                 elif isinstance(command, SendHttp):
                     yield from self._before_client(command)
-                elif isinstance(command, GetHttpConnection):
-                    self._before_connection(command)
             except StopIteration:
                 return
             except Exception as error:
@@ -89,7 +87,7 @@ class SteeredStream(HttpStream):
                 continue
             if isinstance(command, DropStream):
                 self._drop()
-            reply = yield command
+            reply = (yield from self._connect(command)) if isinstance(command, GetHttpConnection) else (yield command)
 
     def _before_hook(self, hook: commands.StartHook) -> None:
         self._cover()
@@ -110,8 +108,9 @@ class SteeredStream(HttpStream):
         if hasattr(self, "flow"):
             release(self.flow)
 
-    def _before_connection(self, command: GetHttpConnection) -> None:
-        """A connection to the provider is asked for."""
+    def _connect(self, command: GetHttpConnection) -> Generator[commands.Command, Any, Any]:
+        """A connection to the provider is asked for. Returns it, or why there is none."""
+        return (yield command)
 
     def _before_server(self, event: Any) -> None:
         """An event of the request leaves."""
