@@ -160,6 +160,8 @@ class World:
         headers = [("x-api-key", account), ("anthropic-beta", ",".join(done.betas))]
         request = RecordedRequest("POST", "/v1/messages", headers, done.body)
         mint.check(request)
+        reasons = {each["reason"] for each in mint.transformations(request)}
+        assert self.forgotten or not reasons, "it was left to the server to drop what does not fit"
         return request, shaping.bound_to
 
     def check_grown(self, target: tuple[str, str], request: RecordedRequest) -> None:

@@ -10,6 +10,7 @@ from turnout.journey.knowledge import Knowledge
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import Rewrite
 from turnout.wire.refusal import Lesson
+from turnout.wire.signatures import REFUSED, fingerprint
 
 DROP = Lesson("drop", "metadata")
 LIMIT = Lesson("max_tokens", 8192)
@@ -191,3 +192,53 @@ def test_what_was_learned_last_is_kept_when_the_loop_is_gone(tmp_path: Path) -> 
     later.keep_in(tmp_path / "state", signatures=True)
     assert later.known(mine, "messages", "m") == (DROP,)
     assert later.signatures.minted_by("a" * 16) == "mine"
+
+
+# --- bound thinking ---
+
+BINDS = "claude-opus-5-5"
+
+
+def test_what_an_attempt_binds_its_thinking_to() -> None:
+    """The account and what is done to the conversation; nothing for a model that binds nothing."""
+    plain, edited = provider(first_party=True), provider(first_party=True, rewrite=Rewrite(prepend_system="a"))
+    knowledge = knowing(plain)
+    ours = knowledge.shaping(plain, BINDS, account="one").bound_to
+    others = [
+        knowledge.shaping(plain, BINDS, account="two"),
+        knowledge.shaping(plain, BINDS, (Lesson("refused_blocks", "document"),), account="one"),
+        knowing(edited).shaping(edited, BINDS, account="one"),
+    ]
+    assert ours and ours not in [shaping.bound_to for shaping in others]
+    for harmless in (LIMIT, DROP):
+        assert knowledge.shaping(plain, BINDS, (harmless,), account="one").bound_to == ours
+    assert knowledge.shaping(plain, BINDS, account="one", only_own=True, output_limit=9).bound_to == ours
+    assert knowledge.shaping(plain, "claude-opus-5", account="one").bound_to == ""
+
+
+def test_the_ledger_is_not_asked_while_all_thinking_is_of_one_account() -> None:
+    first = provider(first_party=True)
+    knowledge = knowing(first, provider("other"))
+    for account, asked in (("one", False), ("two", True)):
+        knowledge.minted(first, [account[0] * 16], mark=knowledge.shaping(first, BINDS, account=account).bound_to)
+        assert (knowledge.shaping(first, BINDS, account="one").minted_by is not None) is asked
+    assert knowledge.shaping(first, "claude-opus-5", account="one").minted_by is None
+
+
+def test_whose_thinking_is_to_blame_for_a_refusal() -> None:
+    first, other = provider(first_party=True), provider("other")
+    knowledge = knowing(first, other)
+    one, two = (knowledge.shaping(first, BINDS, account=account).bound_to for account in ("one", "two"))
+    names = {"own": one, "elsewhere": two, "foreign": "other"}
+    for name, mark in names.items():
+        knowledge.minted(other if mark == "other" else first, [fingerprint(name, "")], mark=mark)
+
+    def refused(*blocks: str, bound: bool = False) -> list[str]:
+        content = [{"type": "thinking", "thinking": "", "signature": name} for name in blocks]
+        body = json.dumps({"messages": [{"role": "assistant", "content": content}]}).encode()
+        knowledge.refused_thoughts(first, body, one, bound=bound)
+        return [name for name in blocks if knowledge.signatures.minted_by(fingerprint(name, "")) == REFUSED]
+
+    assert refused("own", "elsewhere", "foreign", "unknown") == ["unknown"]
+    assert refused("own", "elsewhere", "foreign", "another", bound=True) == ["own", "another"]
+    assert refused("elsewhere", "foreign") == []

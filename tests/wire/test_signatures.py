@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.wire.test_sse import streams
-from turnout.wire.signatures import FINGERPRINT_LENGTH, fingerprint, minted
+from turnout.wire.signatures import FINGERPRINT_LENGTH, fingerprint, minted, thoughts_of
 
 
 def sse(name: str, **data: Any) -> bytes:
@@ -135,3 +136,18 @@ def test_a_type_that_is_no_text_is_passed_over(type: object) -> None:
     assert minted(json.dumps({"content": [block]}).encode()) == []
     start = {"type": "content_block_start", "index": 0, "content_block": block}
     assert minted(b"event: content_block_start\ndata: " + json.dumps(start).encode() + b"\n\n") == []
+
+
+def test_what_a_request_gives_back() -> None:
+    """As a client writes it; what is no block is passed over."""
+    thoughts = [
+        {"type": "thinking", "thinking": "hm", "signature": "a"},
+        {"type": "thinking", "thinking": "hm", "signature": None},
+        {"type": "redacted_thinking", "data": "b"},
+        {"type": "text", "text": "hm"},
+        "hm",
+    ]
+    messages = [{"role": "user", "content": "hm"}, 7, {"role": "assistant", "content": thoughts}]
+    found = thoughts_of(msgspec.json.encode({"messages": messages}))
+    assert found == [fingerprint("a", ""), fingerprint("", "hm"), fingerprint("b", "")]
+    assert thoughts_of(b"{") == thoughts_of(b'{"messages": 7}') == []
