@@ -217,3 +217,13 @@ def test_whatever_a_provider_has_left_anthropic_takes_it(messages: list[Message]
     longer = {**body, "messages": [*messages, assistant("done"), ON]}
     grown = json.loads(rewritten(json.dumps(longer).encode(), None, CLAUDE).body)
     assert grown["messages"][: len(after["messages"])] == after["messages"]
+
+
+def test_a_client_that_writes_the_role_last() -> None:
+    """Its order is kept as well."""
+    said_empty = {"content": [said("")], "role": "assistant"}
+    turns = [{"content": "a", "role": "user"}, said_empty, {"content": "b", "role": "user"}]
+    assert mended(*turns) == [user(said("a"), said("b"))]
+    sound = [turns[0], {"content": [said("x")], "role": "assistant"}, turns[2]]
+    sent = json.dumps({"model": CLAUDE.model, "messages": sound}).encode()
+    assert rewritten(sent, None, CLAUDE).body is sent

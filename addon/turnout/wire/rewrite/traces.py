@@ -21,8 +21,6 @@ _PLAIN = re.compile(
 )
 _SIGNED = re.compile(rb'"signature"\s*:\s*"[^"]')
 _NO_CONTENT = re.compile(rb'"assistant"\s*,\s*"content"\s*:\s*(?:null|\[\s*\]|' + _BLANK + rb")")
-_OPENING = 200
-"""Bytes of a turn in which its content begins."""
 _NOTHING = re.compile(rb'"(?:input|id|name|thinking|signature|data)"\s*:\s*null')
 
 
@@ -41,9 +39,14 @@ def traces(body: bytes) -> Traces:
 
     Costs a search or two through all of it, and a few more through the turns of the assistant.
     """
+    first = body.find(_ASSISTANT)
+    if first < 0:
+        return Traces()
+    if not _puts_role_first(body, first):
+        return Traces(foreign=True, unsigned=True)  # a client that writes as few do: all of it is looked at
     foreign = unsigned = False
     calls: list[bytes] = []
-    for said in _turns(body):
+    for said in _turns(body, first):
         blocks = _PLAIN.findall(said)
         calls += [call for _, call in blocks if call]
         foreign = foreign or len(blocks) != said.count(_TYPE) or _lacks_something(said)
@@ -55,18 +58,16 @@ def traces(body: bytes) -> Traces:
 
 
 def _lacks_something(said: bytes) -> bool:
-    return _NO_CONTENT.search(said, 0, _OPENING) is not None or (b"null" in said and _NOTHING.search(said) is not None)
+    return _NO_CONTENT.match(said) is not None or (b"null" in said and _NOTHING.search(said) is not None)
 
 
-def _turns(body: bytes) -> Iterator[bytes]:
-    """The turns of the assistant. Of a client that writes the role behind the content, all of the body."""
-    at = body.find(_ASSISTANT)
-    if at < 0:
-        return
-    key = body.rfind(_ROLE, 0, at)
-    if key < 0 or not body[max(0, key - 20) : key].rstrip().endswith(b"{"):
-        yield body
-        return
+def _puts_role_first(body: bytes, turn: int) -> bool:
+    key = body.rfind(_ROLE, 0, turn)
+    return key >= 0 and body[max(0, key - 20) : key].rstrip().endswith(b"{")
+
+
+def _turns(body: bytes, at: int) -> Iterator[bytes]:
+    """The turns of the assistant, from their role on. The first one's is `at`."""
     while at >= 0:
         end = body.find(_ROLE, at)
         yield body[at : end if end >= 0 else len(body)]
