@@ -12,7 +12,15 @@ import httpx
 import pytest
 
 from tests.proxy.support import BODY, HEADERS, QUICK, anthropic_table, ask, route, text_of
-from turnout.testing.events import message_delta, message_start, message_stop, text_block, thinking_block
+from turnout.testing.events import (
+    folded,
+    message_delta,
+    message_start,
+    message_stop,
+    text_block,
+    thinking_block,
+    tool_turn,
+)
 from turnout.testing.fixtures import StartProxy
 from turnout.testing.provider import API_KEY, ScriptedProvider
 from turnout.testing.replies import Reply, error, sse
@@ -526,3 +534,22 @@ async def test_what_a_provider_ran_itself_does_not_spoil_the_conversation(
             assert (await client.post(url, json=body, headers=HEADERS)).status_code == 200
     told = [{"type": "text", "text": text} for text in ('[analyze_image: {"q":"cat?"}]', "a cat", "It is a cat.")]
     assert [request.json["messages"][1]["content"] for request in anthropic.requests] == [told, told]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_tool_with_a_long_name_is_called_by_it(
+    proxy: StartProxy, client: httpx.AsyncClient, stream: bool
+) -> None:
+    name = "mcp__a_server_with_a_long_name__a_tool_with_a_name_that_goes_on_and_on"
+
+    def calling(request: RecordedRequest) -> Reply:
+        turn = tool_turn(request.json["tools"][0]["name"], {})
+        return sse(turn) if stream else json_reply(200, folded(turn, "m"))
+
+    tools = [{"name": name, "description": "d", "input_schema": {"type": "object"}}]
+    async with ScriptedProvider(calling, strict="lmstudio") as upstream:
+        running = await proxy(own("mine", upstream) + route("mine"))
+        answer = await ask(client, running.url, {"tools": tools, "stream": stream})
+        (request,) = upstream.messages
+    assert len(request.json["tools"][0]["name"]) == 64
+    assert f'"name":"{name}"' in answer.text.replace('": "', '":"')

@@ -85,6 +85,7 @@ class AnswerMonitor:
                 expected.reply_model,
                 partial(shaped_event, provider),
                 safeguard_results=expected.safeguard_results,
+                tool_names=expected.tool_names,
             )
         self._stream = MessageStream(expected.reply_model, self._shape, _is_fault)
         self._rest: list[bytes] | None = None

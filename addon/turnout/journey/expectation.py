@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from turnout.exchange import Endpoint, Outgoing
 from turnout.journey.state import Journey
@@ -25,6 +26,8 @@ class Expectation:
     """Bytes of the request."""
     others: bool = False
     """Another target can answer if this one does not in time."""
+    tool_names: Mapping[str, str] = field(default_factory=dict)
+    """Which name of a tool stands for which of the client's."""
     asked: str = ""
     """The address that the request goes to, without its query, and the proxy that it goes through."""
 
@@ -40,6 +43,7 @@ def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
         safeguard_results=NO_VERDICT if unasked else b"",
         size=len(outgoing.body),
         others=journey.others,
+        tool_names=exchange.tool_names,
         asked=_address(journey, outgoing),
     )
 

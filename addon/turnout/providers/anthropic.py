@@ -64,6 +64,7 @@ class AnthropicKind:
         # The body was decompressed to be read, and goes on as it was read.
         edits = ["content-encoding"] if "content-encoding" in request.headers else []
         exchange.rules = (*edits, *rewritten.rules)
+        exchange.tool_names = rewritten.tool_names
         headers = credential.headers()
         needed = _with_needed(rewritten.betas, wanted.long_context, provider, credential)
         if needed and needed != betas:

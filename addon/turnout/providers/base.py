@@ -33,5 +33,5 @@ class ProviderKind(Protocol):
     ) -> Outgoing:
         """The attempt as it goes on the wire. `model` is the name to send.
 
-        Sets `exchange.rules` to what was changed.
+        Sets `exchange.rules` to what was changed, `exchange.tool_names` to the names that the answer will not know.
         """

@@ -123,6 +123,10 @@ class Rewrite(BaseModel):
 
     tool_fields: Words | None = None
     """The fields of a client tool it takes. None: all."""
+    tool_name_length: int | None = Field(default=None, ge=16)
+    """The longest name of a tool; longer ones are shortened, and put back in the answer. None: any length."""
+    flat_schemas: bool = False
+    """It takes no anyOf, oneOf or allOf at the top of an `input_schema`: these become one object."""
     server_tools: Words | None = None
     """Globs on the types of those of Anthropic's tools that it has; others are removed. None: all."""
     refused_tools: Words = ()

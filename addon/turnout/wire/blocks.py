@@ -49,11 +49,13 @@ class Begun(NamedTuple):
 class Blocks:
     """The blocks of one answer. No input makes it raise.
 
-    `seed` is part of the ids that are invented where the provider gives none.
+    `seed` is part of the ids that are invented where the provider gives none. `tool_names` tells which name of a tool
+    stands for which of the client's.
     """
 
-    def __init__(self, seed: str) -> None:
+    def __init__(self, seed: str, tool_names: Mapping[str, str]) -> None:
         self._seed = seed
+        self._tool_names = tool_names
         self._invented = 0
 
     def completed(self, raw: bytes) -> bytes | None:
@@ -105,6 +107,9 @@ class Blocks:
         for name in _TEXTS.get(kind, ()):
             if name not in fields or any_text_of(fields[name]) is None:
                 new[name] = _NOTHING
+        if kind in CALLS and self._tool_names and "name" in fields:
+            known = self._tool_names.get(text_of(fields["name"]) or "")
+            new |= {"name": msgspec.json.encode(known)} if known is not None else {}
         return kind, new | self._ids(kind, fields)
 
     def _ids(self, kind: str, fields: Fields) -> dict[str, bytes]:

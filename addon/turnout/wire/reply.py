@@ -56,6 +56,7 @@ class ForeignReply:
     `model` is the name that the client asked for. `error` makes an error of the provider one of Anthropic's, in JSON.
     `seed` is part of the ids that are invented where the provider gives none; it differs from reply to reply.
     `safeguard_results` is the JSON of those that a reply without any is given; empty: none.
+    `tool_names` tells which name of a tool stands for which of the client's.
     """
 
     def __init__(
@@ -64,12 +65,13 @@ class ForeignReply:
         error: Callable[[bytes], bytes] = lambda data: data,
         seed: str = "",
         safeguard_results: bytes = b"",
+        tool_names: Mapping[str, str] | None = None,
     ) -> None:
+        self.error = error
         self._model = model
         self._results = {RESULTS: safeguard_results} if safeguard_results else {}
-        self.error = error
         self._seed = seed or secrets.token_hex(12)
-        self._blocks = Blocks(self._seed)
+        self._blocks = Blocks(self._seed, tool_names or {})
         self._output_tokens = 0
         """As told so far, for a message_delta that tells none: its count would replace the earlier one."""
 

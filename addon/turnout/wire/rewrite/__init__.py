@@ -12,7 +12,18 @@ import msgspec
 
 from turnout.errors import InvalidRequest
 from turnout.settings.rewriting import Rewrite
-from turnout.wire.rewrite import blocks, caching, fields, moving, system, thinking, thoughts, tool_changes, tools
+from turnout.wire.rewrite import (
+    blocks,
+    caching,
+    fields,
+    moving,
+    system,
+    thinking,
+    thoughts,
+    tool_changes,
+    tool_shapes,
+    tools,
+)
 from turnout.wire.rewrite.betas import fit_betas, refused_pairs
 from turnout.wire.rewrite.binding import give_up_changed, is_bound
 from turnout.wire.rewrite.breakpoints import limit_markers
@@ -40,9 +51,11 @@ def rewrite(body: bytes, members: Mapping[str, msgspec.Raw], rules: Rewrite, sub
             document.put("model", subject.model)
             document.note("model")
         betas = _apply(document, rules, subject, traces(body) if subject.others_answer else Traces())
+        tool_shapes.flatten_schemas(document, rules)
+        tool_names = tool_shapes.shorten_names(document, rules)
         if rules.cache_markers is not None and body.count(_MARKER) > rules.cache_markers:
             limit_markers(document, rules.cache_markers)
-        return Rewritten(document.encoded(body), betas, tuple(document.rules), document.left_out)
+        return Rewritten(document.encoded(body), betas, tuple(document.rules), document.left_out, tool_names)
     except UNREADABLE as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
 

@@ -37,10 +37,12 @@ def refused_pairs(betas: tuple[str, ...], rules: Rewrite) -> tuple[Pair, ...]:
 
 def taken_fields(betas: tuple[str, ...], rules: Rewrite) -> frozenset[str]:
     """The fields of all other pairs: where a list says what is taken, they are as well."""
-    return _taken(refused_pairs(betas, rules))
+    return _taken(betas, rules.keep_betas, rules.drop_betas)
 
 
-def _taken(refused: tuple[Pair, ...]) -> frozenset[str]:
+@lru_cache(maxsize=256)
+def _taken(betas: tuple[str, ...], keep: tuple[str, ...] | None, drop: tuple[str, ...]) -> frozenset[str]:
+    refused = _refused(betas, keep, drop)
     taken = (pair for pair in pairs() if not _is_among(pair, refused))
     return frozenset(path for pair in taken for path in (*pair.fields, *pair.values))
 

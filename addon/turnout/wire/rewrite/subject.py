@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Effort = Literal["low", "medium", "high"]
@@ -45,3 +45,5 @@ class Rewritten:
     """Names of the rules that changed something."""
     left_out: frozenset[str] = frozenset()
     """Top-level fields that the client sent and the target does not get."""
+    tool_names: Mapping[str, str] = field(default_factory=dict)
+    """Which name of a tool stands for which in the request, and therefore in its answer."""
