@@ -108,6 +108,8 @@ def test_a_name_of_suffixes_alone_costs_no_time() -> None:
         ("us.anthropic.claude-opus-4-6-v1:0", ["opus"], True),
         ("claude-3-opus-20240229", ["opus"], True),
         ("claude-sonnet-5", ["opus"], False),
+        ("claude-fable-5-2", ["fable"], True),
+        ("my-fable", ["fable"], False),
         ("some-opus-tune", ["opus"], False),
         ("opus-4", ["opus"], False),
         ("claude-opus-4-6[1m]", ["claude-opus-4-6"], True),
@@ -185,4 +187,4 @@ def test_the_name_a_provider_knows(model: str, sent: str) -> None:
 
 
 def test_families() -> None:
-    assert FAMILIES == ("opus", "sonnet", "haiku")
+    assert FAMILIES == ("opus", "sonnet", "haiku", "fable")

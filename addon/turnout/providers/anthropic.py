@@ -105,8 +105,9 @@ def _private(headers: Iterable[str], provider: Provider) -> frozenset[str]:
     """The client's headers that are nobody's business but a first party's."""
     if provider.first_party:
         return frozenset()
-    taken = (*foreign_headers(), *(glob.lower() for glob in provider.headers))
-    return frozenset(name for name in headers if not any(fnmatchcase(name, glob) for glob in taken))
+    private = frozenset(headers) - foreign_headers()
+    needed = [glob.lower() for glob in provider.headers]
+    return frozenset(name for name in private if not any(fnmatchcase(name, glob) for glob in needed))
 
 
 def _with_needed(

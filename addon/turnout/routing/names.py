@@ -10,7 +10,7 @@ from typing import cast
 
 from turnout.wire.rewrite.subject import Effort
 
-FAMILIES = ("opus", "sonnet", "haiku")
+FAMILIES = ("opus", "sonnet", "haiku", "fable")
 
 _OFFICIAL = "[1m]"  # Claude Code has been seen to double it
 _PRIVATE_LONG_CONTEXT = "-1m"
@@ -59,7 +59,8 @@ def _is_claude(name: str) -> bool:
 def matches(model: str, patterns: Iterable[str]) -> bool:
     """Whether a model name fits one of the globs, without regard to case.
 
-    A bare family name (opus, sonnet, haiku) also fits every Claude model of that family, whatever form its id has.
+    A bare family name (opus, sonnet, haiku, fable) also fits every Claude model of that family, whatever form its id
+    has.
     Suffixes take no part unless a pattern asks for them: one that ends in `[1m]` fits what asks for the long context.
     """
     name, suffixes = _split(model.lower())

@@ -191,7 +191,7 @@ class Provider(_Table):
     long_context_beta: str = ""
     """The beta that stands for a `[1m]` suffix of a model name."""
     aliases: dict[str, str] = Field(default_factory=dict)
-    """Model names of the provider for the short names opus, sonnet, haiku."""
+    """Model names of the provider for the short names opus, sonnet, haiku, fable."""
     models: Names = ()
     """Model ids listed in `/v1/models`."""
     error_codes: dict[str, Meaning] = Field(default_factory=dict)

@@ -203,9 +203,9 @@ def profiles() -> dict[str, dict[str, Any]]:
 
 
 @cache
-def foreign_headers() -> tuple[str, ...]:
-    """Globs on the names of the client's headers that go to providers that are not first party."""
-    return tuple(_table()["headers"]["foreign"])
+def foreign_headers() -> frozenset[str]:
+    """Names of the client's headers that go to every provider, not only to a first party."""
+    return frozenset(_table()["headers"]["foreign"])
 
 
 @cache
