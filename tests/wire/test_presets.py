@@ -58,6 +58,7 @@ CASES = [
 ]
 TAKEN_AS_SENT = {
     *((name, each.name) for name in ("openrouter", "litellm", "vercel", "vllm") for each in SHAPES),
+    *((name, f"web search, {family}") for name in ("ollama", "ollama-cloud") for family in ("opus", "haiku")),
 }
 """What vendors may take as it is."""
 
