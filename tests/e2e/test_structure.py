@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.e2e.scenarios import SCENARIOS
+from tests.e2e.shape import RECORDED
 from tests.e2e.structure import differences, structure_of
 from tests.e2e.turns import asked_twice, texts, tool_outputs
+from tests.e2e.versions import LADDER, PINNED, package
 from turnout.testing.wire import RecordedRequest
 
 ENDPOINT = "POST /v1/messages?beta=true"
@@ -74,3 +77,11 @@ def test_what_tools_said_is_without_reminders() -> None:
     reminded = request(result("42\n\n<system-reminder>\nmany tokens left\n</system-reminder>"), user("on"))
     assert tool_outputs(reminded) == ["42"]
     assert texts(reminded) == ["on"]
+
+
+def test_what_was_recorded_is_of_the_pinned_version() -> None:
+    recorded = json.loads(RECORDED.read_text())
+    assert recorded["version"] == PINNED
+    assert set(recorded["scenarios"]) == set(SCENARIOS)
+    assert all(each["difference"] and each["reason"] for each in recorded["explained"])
+    assert package().startswith("@anthropic-ai/claude-code-") and len(LADDER) == 5
