@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.claude]
 
 TRACE, PICTURE, SCOUT = "Leave a trace please.", "Look at the picture please.", "Send a scout please."
 SCOUTED = "The scout saw nothing."
+YES = r"❯ (\d\. )?Yes"
+"""The answer that is chosen; where nobody has judged the call, "No" is at first."""
+
 AWAY = error(529, "overloaded_error", "Overloaded")
 
 
@@ -153,6 +157,9 @@ def test_a_vendor_in_auto_mode_leads_to_a_question(opened: OpenHouse, claude_hom
         screen.type(TRACE)
         asked = screen.shows("Do you want|gateway")
         assert "gateway" not in asked, asked
+        if not re.search(YES, asked):
+            screen.press("Down")
+        screen.shows(YES)
         screen.press("Enter")
         assert "auto mode on" in screen.shows(done(TRACE))
     assert session.trace.is_file()
