@@ -214,7 +214,7 @@ def test_turnout_starts_anew_in_the_middle_of_a_conversation(opened: OpenHouse, 
         assert thoughts(way.anthropic.messages[-1]) == own.blocks[:2]
     else:
         assert refused and all(re.fullmatch(FORGOTTEN, message) for message in refused)
-        assert thoughts(house.tap.messages[-1]) == [], "Claude Code tried again without any"
+        assert [] in [thoughts(request) for request in house.tap.messages], "Claude Code tried again without any"
 
 
 def test_anthropic_may_be_asked_again_without_foreign_thoughts(opened: OpenHouse, claude_home: Path) -> None:
