@@ -41,7 +41,6 @@ def test_a_search_goes_where_it_can_be_made(opened: OpenHouse, claude_home: Path
     assert PAGE in tool_outputs(anthropic.messages[-1])[-1]
 
 
-@pytest.mark.xfail(reason="a vendor that cannot search is asked all the same", strict=True)
 def test_a_search_that_nobody_can_make_is_told(opened: OpenHouse, claude_home: Path) -> None:
     """A10: a vendor that cannot search would make something up; the model hears that the tool failed, and goes on."""
     other = vendor("generic")

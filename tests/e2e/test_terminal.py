@@ -144,7 +144,6 @@ def test_a_session_goes_on_while_providers_come_and_go(opened: OpenHouse, claude
     }  # fmt: skip
 
 
-@pytest.mark.xfail(reason="an answer of a vendor says nothing of safeguards yet", strict=True)
 def test_a_vendor_in_auto_mode_leads_to_a_question(opened: OpenHouse, claude_home: Path, session: Session) -> None:
     """A10: nobody has judged the call, so a person is asked about this one, and the session stays in auto mode."""
     judged_by_the_server()
