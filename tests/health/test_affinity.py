@@ -58,6 +58,19 @@ def test_it_moves_on_failover(affinity: Affinity) -> None:
     assert affinity.prefer("s", "opus", PLAN) == (SECOND, FIRST, THIRD)
 
 
+def test_what_stands_beside_a_conversation_does_not_move_it(affinity: Affinity, clock: Clock) -> None:
+    """A search in the middle of a turn is served at home: the turn itself goes on where it is."""
+    affinity.served("s", "opus", FIRST, aside=True)
+    affinity.served("s", "opus", THIRD, aside=True)
+    assert affinity.prefer("s", "opus", PLAN)[0] == THIRD
+    affinity.served("s", "opus", SECOND)
+    affinity.served("s", "opus", FIRST, aside=True)
+    assert affinity.prefer("s", "opus", PLAN)[0] == SECOND
+    clock.now += 3601
+    affinity.served("s", "opus", THIRD, aside=True)
+    assert affinity.prefer("s", "opus", PLAN)[0] == THIRD
+
+
 def test_sessions_and_routes_do_not_disturb_each_other(affinity: Affinity) -> None:
     affinity.served("s", "haiku", SECOND)
     assert affinity.prefer("s", "opus", PLAN) == PLAN

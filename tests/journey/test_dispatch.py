@@ -704,6 +704,15 @@ async def test_counting_and_refused_requests_move_no_session(scene: Scene, statu
     assert scene.open(session="s").exchange.plan[0] == Target("first")
 
 
+async def test_a_title_moves_no_session(scene: Scene) -> None:
+    """It is asked for in the middle of a turn, and may be served at home: the turn goes on where it is."""
+    scene.configure(FIRST, SECOND)
+    bash = [{"name": "Bash"}]
+    await _served_by_the_second(scene, session="s", tools=bash)
+    assert await _ask(scene, False, session="s") == "first/key"
+    assert scene.open(session="s", tools=bash, messages=RESULT).exchange.plan[0] == Target("second")
+
+
 async def test_a_detour_to_a_tool_moves_no_session(scene: Scene) -> None:
     without = provider("first", rewrite={"server_tools": []})
     scene.configure(without, SECOND)

@@ -148,6 +148,25 @@ def test_tools_without_which_an_answer_would_be_made_up(fields: dict[str, Any], 
     assert facts(**fields).needed_tools == needed
 
 
+@pytest.mark.parametrize(
+    ("fields", "aside"),
+    [
+        ({}, True),
+        ({"tools": []}, True),
+        ({"tools": None}, True),
+        ({"tools": [SEARCH]}, True),
+        ({"tools": [SEARCH, FETCH]}, True),
+        ({"tools": [BASH]}, False),
+        ({"tools": [SEARCH, BASH]}, False),
+        ({"tools": [SEARCH, BASH], "tool_choice": {"type": "tool", "name": "web_search"}}, False),
+        ({"tools": "x"}, False),
+    ],
+)
+def test_what_stands_beside_the_conversation(fields: dict[str, Any], aside: bool) -> None:
+    """Titles and searches of Claude Code, under the session of the turn that goes on meanwhile."""
+    assert facts(**fields).is_aside is aside
+
+
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": "x"}]}
 CALL = {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}]}
 REMINDER = {"role": "system", "content": [], "output_config": {"effort": "medium"}}

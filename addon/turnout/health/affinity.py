@@ -20,6 +20,7 @@ class _Served:
     target: Target
     at: float
     prompt: str
+    aside: bool
 
 
 class Affinity:
@@ -61,11 +62,19 @@ class Affinity:
             return plan
         return (known.target, *(other for other in plan if other != known.target))
 
-    def served(self, session: str | None, route: str, target: Target, *, prompt: str = "") -> None:
-        """Remember who served. Called only then, so that a failed attempt moves nothing."""
+    def served(
+        self, session: str | None, route: str, target: Target, *, prompt: str = "", aside: bool = False
+    ) -> None:
+        """Remember who served. Called only then, so that a failed attempt moves nothing.
+
+        `aside`: the request stood beside the conversation of its session, whose turn goes on where it is.
+        """
         if session is None:
             return
-        self._served[session, route] = _Served(target, self._clock(), prompt)
+        known = self._served.get((session, route))
+        if aside and known is not None and not known.aside and self._clock() - known.at <= self._ttl:
+            return
+        self._served[session, route] = _Served(target, self._clock(), prompt, aside)
         self._served.move_to_end((session, route))
         if len(self._served) > self._limit:
             self._served.popitem(last=False)

@@ -92,6 +92,7 @@ class Dispatcher:
             setup=setup,
             route=plan.route,
             prompt=facts.prompt,
+            aside=facts.is_aside,
             detour=detour,
             needed_tools=needed,
         )
@@ -335,7 +336,13 @@ class Dispatcher:
         attempt.reason = attempt.reason or (f"{status}" if status >= 400 else "")
         self._recent[candidate.provider.name].append(status)
         if attempt.verdict == Verdict.OK and journey.exchange.endpoint == "messages" and not journey.detour:
-            self.affinity.served(journey.exchange.session, journey.route, candidate.target, prompt=journey.prompt)
+            self.affinity.served(
+                journey.exchange.session,
+                journey.route,
+                candidate.target,
+                prompt=journey.prompt,
+                aside=journey.aside,
+            )
 
     def close(self, journey: Journey, outcome: str) -> None:
         """The exchange is over. `outcome` is `served` or `failed`, for the counters. Nothing is held afterwards.

@@ -103,6 +103,8 @@ class Journey:
     """A signature was refused: thinking goes only to who is known to have signed it."""
     too_long_for: int | None = None
     """Tokens that were too many: only models that take more are tried from now on."""
+    aside: bool = False
+    """It stands beside the conversation of its session."""
     detour: bool = False
     """The plan was ordered by what this request alone needs: it says nothing about the rest of the session."""
     needed_tools: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ _RUN_BY_PROVIDER = re.compile(rb'"(?:web_search|web_fetch|code_execution)_\d{8}"
 
 _IMAGE = re.compile(rb'"type"\s*:\s*"image"')
 
+_NO_TOOLS = (b"", b"[]", b"null")
 _LONGEST_PROMPT_ID = 64
 _NONE = msgspec.Raw(b"[]")
 
@@ -106,6 +107,14 @@ class Facts:
         forced = choice.get("name") if isinstance(choice, Mapping) and choice.get("type") == "tool" else None
         needed = run if len(run) == len(tools) else [tool for tool in run if tool.get("name") == forced]
         return tuple(dict.fromkeys(tool["type"] for tool in needed))
+
+    @cached_property
+    def is_aside(self) -> bool:
+        """It offers no tool that the client runs: a title, a search, a check beside the conversation of its session."""
+        if self._raw("tools").strip() in _NO_TOOLS:
+            return True
+        needed = self.needed_tools
+        return bool(needed) and all(tool.get("type") in needed for tool in self._decode("tools"))
 
     @cached_property
     def begins_turn(self) -> bool:
