@@ -84,6 +84,7 @@ async def test_another_answer_comes_in_the_stream_that_was_begun(proxy: StartPro
         running = await proxy(pair(first, second, PINGS))
         async with client.stream("POST", f"{running.url}/v1/messages", json=BODY, headers=HEADERS) as answer:
             assert answer.status_code == 200 and answer.headers["x-of"] == "first"
+            assert "x-turnout-served-by" not in answer.headers, "it is not known yet"
             text = await until_pinged(answer, gate)
         failed, final = await running.finished(2)
         assert text.count("event: message_start") == 1 and "event: error" not in text and "message_stop" in text

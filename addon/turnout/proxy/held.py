@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mitmproxy import http
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http import ResponseData, ResponseEndOfMessage, ResponseHeaders, SendHttp
 
@@ -108,6 +109,7 @@ class HeldStream(TimedStream):
             self._steering.head_sent = True
             head = ResponseHeaders(self.stream_id, self.flow.response, end_stream=False)
             put_in(self.flow, head)
+            head.response = _nobodys(head.response)
             yield SendHttp(head, self.context.client)
         yield from self._relay([ping] if (ping := monitor.ping()) else [])
 
@@ -128,3 +130,11 @@ class HeldStream(TimedStream):
     def _failed(self, reason: str) -> Commands:
         """The attempt is over without an answer."""
         yield from ()
+
+
+def _nobodys(head: http.Response) -> http.Response:
+    """A head under which another provider may answer: nothing in it says who does."""
+    told = head.copy()
+    for name in [name for name in told.headers if name.lower().startswith("x-turnout-")]:
+        del told.headers[name]
+    return told
