@@ -122,8 +122,8 @@ def served_by(name: str, script: Any) -> ScriptedProvider:
 
 
 def two(first: ScriptedProvider, second: ScriptedProvider, retry: str = "max_elapsed = 0", extra: str = "") -> str:
-    tables = provider_table("first", first, key=KEYS["first"], extra=extra)
-    tables += provider_table("second", second, key=KEYS["second"])
+    tables = provider_table("first", first, key=KEYS["first"], extra=f'headers = ["x-debug"]\n{extra}')
+    tables += provider_table("second", second, key=KEYS["second"], extra='headers = ["x-debug"]')
     return f"[retry]\n{retry}\n" + tables + route("first", "second")
 
 

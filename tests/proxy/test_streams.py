@@ -100,7 +100,7 @@ async def test_half_a_call_is_an_error(proxy: StartProxy, client: httpx.AsyncCli
 
 
 async def test_an_error_without_its_event_line(proxy: StartProxy, client: httpx.AsyncClient) -> None:
-    body = b"".join(EVENTS[:3]) + b'data: {"error":{"code":429,"message":"slow down"}}\n\n' + b"".join(EVENTS[3:])
+    body = b"".join(EVENTS[:4]) + b'data: {"error":{"code":429,"message":"slow down"}}\n\n' + b"".join(EVENTS[4:])
     async with ScriptedProvider(sent(body), accepts="key-1") as first:
         running = await proxy(provider_table("first", first, key="key-1") + route("first"))
         answer = await ask(client, running.url)

@@ -10,6 +10,7 @@ import pytest
 
 from turnout.wire.reply import ForeignReply
 from turnout.wire.safeguards import NO_VERDICT, RESULTS, asks_about_tool_use
+from turnout.wire.splice import top_level
 
 OWN = [{"type": "dangerous_tool_use", "status": {"type": "unsupported"}}]
 
@@ -31,6 +32,13 @@ def test_what_a_request_asks_about(asked: bytes | None, about_tool_use: bool) ->
     assert asks_about_tool_use(None if asked is None else msgspec.Raw(asked)) is about_tool_use
 
 
+def _delta(reply: ForeignReply, delta: dict[str, Any]) -> dict[str, Any]:
+    """The delta of a message_delta that came with this one."""
+    sent = json.dumps({"type": "message_delta", "delta": delta}).encode()
+    told: dict[str, Any] = json.loads(reply.delta(sent, top_level(sent) or {}, ""))["delta"]
+    return told
+
+
 @pytest.mark.parametrize(
     ("delta", "given"),
     [
@@ -43,10 +51,9 @@ def test_what_a_request_asks_about(asked: bytes | None, about_tool_use: bool) ->
 )
 def test_the_results_come_with_the_reason_to_stop(delta: dict[str, Any], given: Any) -> None:
     reply = ForeignReply("m", safeguard_results=NO_VERDICT)
-    start = reply.event(b"message_start", b'{"type":"message_start","message":{}}')
+    start, _ = reply.start(b"{}", {})
     assert RESULTS not in json.loads(start)["message"]
-    told = json.loads(reply.event(b"message_delta", json.dumps({"type": "message_delta", "delta": delta}).encode()))
-    assert told["delta"].get(RESULTS) == given
+    assert _delta(reply, delta).get(RESULTS) == given
 
 
 @pytest.mark.parametrize(("message", "given"), [({}, json.loads(NO_VERDICT)), ({RESULTS: OWN}, OWN)])
@@ -56,5 +63,5 @@ def test_the_results_of_a_whole_message(message: dict[str, Any], given: Any) -> 
 
 
 def test_who_was_asked_is_not_answered_for() -> None:
-    told = json.loads(ForeignReply("m").event(b"message_delta", b'{"delta":{"stop_reason":"end_turn"}}'))
-    assert RESULTS not in told["delta"] and RESULTS not in json.loads(ForeignReply("m").message(b"{}"))
+    assert RESULTS not in _delta(ForeignReply("m"), {"stop_reason": "end_turn"})
+    assert RESULTS not in json.loads(ForeignReply("m").message(b"{}"))

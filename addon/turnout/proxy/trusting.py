@@ -44,7 +44,7 @@ def server_context(**arguments: Any) -> SSL.Context:
     return _with(trust, _state_of(trust), **arguments)
 
 
-vars(server_context)[STOCK] = tls.create_proxy_server_context
+vars(server_context)[STOCK] = stock(tls, "create_proxy_server_context")
 
 
 def _state_of(trust: Trust) -> tuple[int, ...]:

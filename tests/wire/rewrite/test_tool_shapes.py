@@ -63,13 +63,13 @@ def test_different_names_stay_different(names: list[str]) -> None:
 def test_the_answer_names_the_tool_as_the_client_does() -> None:
     reply = ForeignReply("m", tool_names={"short": LONG})
     use = {"type": "tool_use", "id": "toolu_1", "name": "short", "input": {"name": "short"}}
-    start = {"type": "content_block_start", "index": 0, "content_block": use}
-    streamed = json.loads(reply.event(b"content_block_start", json.dumps(start).encode()))
+    streamed = reply.block(json.dumps({**use, "input": {}}).encode())
     whole = json.loads(reply.message(json.dumps({"content": [use]}).encode()))
-    for block in (streamed["content_block"], whole["content"][0]):
-        assert block == {**use, "name": LONG}
-    other = json.dumps({**start, "content_block": {**use, "name": "Bash"}}).encode()
-    assert reply.event(b"content_block_start", other) is other
+    assert streamed is not None and json.loads(streamed.block) == {**use, "name": LONG, "input": {}}
+    assert whole["content"][0] == {**use, "name": LONG}
+    other = json.dumps({**use, "name": "Bash", "input": {}}).encode()
+    same = reply.block(other)
+    assert same is not None and same.block is other
 
 
 @pytest.mark.parametrize(
