@@ -42,7 +42,7 @@ async def test_a_404_of_the_path_tells_the_address(
     message = answer.json()["error"]["message"]
     assert f"{first.url}/v1/messages" in message and "404" in message and "beta" not in message
     flow = (await running.finished(1))[-1]
-    assert f"404 not_found_error at {second.url}/v1/messages" in flow.comment
+    assert f'404 line of text ("404 page not found") at {second.url}/v1/messages' in flow.comment
 
 
 async def test_a_404_of_the_model_is_about_the_model(

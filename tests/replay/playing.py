@@ -65,6 +65,8 @@ class Playback:
         """Every request with the name of the provider, in the order in which they came."""
         self.unknown: list[str] = []
         """Providers that were asked when no answer of theirs was left."""
+        self._lost: dict[str, tuple[bytes, HTTPFlow]] = {}
+        """What was asked last, where the answer is a lost connection: it may be dialled again, which no recording tells."""
         self._waiting: defaultdict[str, deque[HTTPFlow]] = defaultdict(deque)
 
     def expect(self, attempts: Sequence[tuple[str, HTTPFlow]]) -> None:
@@ -78,9 +80,15 @@ class Playback:
 
     def reply(self, name: str, request: RecordedRequest) -> Reply:
         """The script of a provider."""
+        body, lost = self._lost.pop(name, (b"", None))
+        if lost is not None and body == request.body:
+            return RecordedReply(lost)
         self.asked.append((name, request))
         for waiting in (self._waiting[name], self._waiting[""]):
             if waiting:
-                return RecordedReply(waiting.popleft())
+                flow = waiting.popleft()
+                if flow.response is None:
+                    self._lost[name] = request.body, flow
+                return RecordedReply(flow)
         self.unknown.append(name)
         return replies.error(500, "api_error", "no answer of this provider was recorded")

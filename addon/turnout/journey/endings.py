@@ -133,8 +133,9 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure], asked_path: str) -> 
     judgement, candidate = primary.judgement, primary.candidate
     if judgement.page is not None:
         kind = judgement.error_type if judgement.error_type in _SAID_BY_PAGES else "api_error"
+        who = judgement.asked or candidate.provider.host
         message = (
-            f"{judgement.asked or candidate.provider.host} answered {judgement.status} with a {judgement.page}, not as an API does. "
+            f"{who} answered {judgement.status} with a {judgement.page}, not as an API does. "
             "Something on the way (a proxy, a firewall, a login page) has answered, or base_url leads elsewhere"
         )
     elif judgement.location:
