@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from weakref import WeakSet
 
+from turnout.health.judgement import USED_UP, WAITING_HELPS, Judgement, Verdict
 from turnout.health.limits import LONGEST_THROTTLE
-from turnout.health.verdict import Judgement, Verdict
 from turnout.health.waiting import LONGEST_ASKED
 
 QUOTA_DEFAULT = 300.0
@@ -39,9 +39,8 @@ _JITTER = 0.1
 _LONGEST_JITTER = 5.0
 
 _WHOLE_CREDENTIAL = frozenset({Verdict.QUOTA, Verdict.CREDENTIAL})
-_LONG = frozenset({Verdict.QUOTA, Verdict.QUOTA_MODEL, Verdict.CREDENTIAL})
-_COOLS = _LONG | {Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT, Verdict.NOT_FOUND}
-_OVER_SOON = frozenset({Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT})
+_LONG = USED_UP | {Verdict.CREDENTIAL}
+_COOLS = _LONG | WAITING_HELPS | {Verdict.NOT_FOUND}
 
 Key = tuple[str, str, str]
 """Provider, credential label, model."""
@@ -79,7 +78,7 @@ class _Entry:
     @property
     def may_be_over(self) -> bool:
         """Nobody said that it lasts until then."""
-        return self.verdict in _OVER_SOON and not (self.told and self.verdict is Verdict.THROTTLE)
+        return self.verdict in WAITING_HELPS and not (self.told and self.verdict is Verdict.THROTTLE)
 
     @property
     def probing(self) -> bool:
@@ -114,7 +113,7 @@ def _told(judgement: Judgement, now: float) -> float:
 def _default(judgement: Judgement) -> float:
     if judgement.verdict in _LONG:
         return QUOTA_DEFAULT
-    return TRANSIENT_DEFAULT if judgement.verdict in _OVER_SOON else MISSING_DEFAULT
+    return TRANSIENT_DEFAULT if judgement.verdict in WAITING_HELPS else MISSING_DEFAULT
 
 
 def _keys(provider: str, credential: str, model: str) -> tuple[Key, ...]:

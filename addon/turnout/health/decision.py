@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from turnout.health.verdict import Judgement, Verdict
+from turnout.health.judgement import WAITING_HELPS, Judgement, Verdict
 from turnout.settings.model import Retry
 
 
@@ -22,8 +22,6 @@ _NEXT = Step("next")
 
 _ANSWERS = frozenset({Verdict.OK, Verdict.REQUEST, Verdict.CANCELLED})
 _ABOUT_THE_CREDENTIAL = frozenset({Verdict.CREDENTIAL, Verdict.NOT_FOUND})
-WAITING_HELPS = frozenset({Verdict.TRANSIENT, Verdict.OVERLOADED, Verdict.THROTTLE})
-"""Verdicts after which the same target may be tried again."""
 
 BRIEF = 1.0
 """Seconds for all tries at one target while another is ready, unless `retry.max_elapsed` says otherwise: what fails at

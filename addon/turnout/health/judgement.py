@@ -41,6 +41,12 @@ class Verdict(StrEnum):
     """The client left."""
 
 
+USED_UP = frozenset({Verdict.QUOTA, Verdict.QUOTA_MODEL})
+"""What may be used is used up; it is had again at a time, not after a while."""
+WAITING_HELPS = frozenset({Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT})
+"""What is over soon: the same target may be tried again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended, or began to answer."""

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from turnout.health.by_status import FORBIDDEN, OF_THE_WAY, REFUSING, TRANSIENT_4XX, by_code, by_status, error_type
 from turnout.health.fault import Fault, read_fault
-from turnout.health.judgement import LONGEST_MESSAGE, NOTHING, Judgement, Outcome, Verdict
+from turnout.health.judgement import LONGEST_MESSAGE, NOTHING, USED_UP, Judgement, Outcome, Verdict
 from turnout.health.limits import (
     LONGEST_THROTTLE,
     PlanLimit,
     key_limit_reset,
-    only_fast_pool_used_up,
     plan_limit,
     plausible_instant,
     retry_after,
@@ -31,20 +31,7 @@ _LONGEST_FAULT = 160
 
 # A deadline in the words of the connection and stream watchers; "ended before its first event" is not one.
 _DEADLINE = re.compile(r"\bno first event\b|\btime(?:d )?-?out\b|\bidle\b|\bdeadline\b|\bwithin \d", re.IGNORECASE)
-_BALANCE = re.compile(
-    r"insufficient[_ ](?:\w+ )?(?:quota|credits?|funds)|\bbalance\b|out of credits|spend(?:ing)?[_ ](?:limit|cap)",
-    re.IGNORECASE,
-)
-# Google writes "quota exceeded" for limits per minute too, so in a 429 the bare word is not enough.
-_QUOTA_429 = re.compile(r"exceeded your current quota|\busage limit", re.IGNORECASE)
-_QUOTA_403 = re.compile(r"\bquota\b|\busage limit|billing cycle", re.IGNORECASE)
 _REGAIN = re.compile(r"regain access on (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC")
-# OpenRouter: "Your chosen model requires moderation and your input was flagged".
-_MODERATION = re.compile(r"\bmoderation\b|\binput was flagged\b", re.IGNORECASE)
-# "Extra usage is required for long context requests." (anthropics/claude-code#42616)
-_THIS_REQUEST = re.compile(r"\blong[- ]context\b", re.IGNORECASE)
-
-_WORDS = frozenset(verdict.value for verdict in Verdict)
 
 # A 404 that names neither is about something the request refers to: "File not found: file_abc". OpenRouter's "No
 # endpoints found that support tool use" is about the request as well. OpenAI: "Invalid URL (POST /v1/x)".
@@ -54,20 +41,10 @@ _NAMES_MODEL_OR_ENDPOINT = re.compile(
 # What names nothing is about the address: Anthropic "Not Found", llama.cpp "File Not Found", Z.AI "404 NOT_FOUND".
 _NAMES_NOTHING = re.compile(r"(?:(?:404:? )?(?:(?:file|page|path|resource) )?not[ _]found\.?)?", re.IGNORECASE)
 
-_OVERLOADED = frozenset({498, 503, 529})
-_NO_SUCH_THING = frozenset({404, 501})
-# 434 is Z.AI's "no permission". Both may be about the model alone, unlike 401.
-_FORBIDDEN = frozenset({403, 434})
-_TRANSIENT_4XX = frozenset({408, 424, 425})
-# Said by something on the way: a wrong method, a proxy's login, another server, another protocol (RFC 9110, 15.5).
-_OF_THE_WAY = frozenset({405, 407, 421, 426})
 # The same where no error of an API tells more: no length, too long an address or head, firewalls, laws, nginx.
-_OF_THE_WAY_UNTOLD = _OF_THE_WAY | {411, 414, 416, 417, 418, 423, 431, 444, 451, 494, 495, 496, 497, 499}
+_OF_THE_WAY_UNTOLD = OF_THE_WAY | {411, 414, 416, 417, 418, 423, 431, 444, 451, 494, 495, 496, 497, 499}
 
-_REFUSING = frozenset({401, 429}) | _FORBIDDEN
-"""Statuses that say themselves what they are about."""
-
-_SOON_OVER = _TRANSIENT_4XX | {429}
+_SOON_OVER = TRANSIENT_4XX | {429}
 _PAGE_VERDICTS = {429: Verdict.THROTTLE, 404: Verdict.NOT_FOUND, 410: Verdict.NOT_FOUND, 501: Verdict.NOT_FOUND}
 # Where a refusal may come of the account or of the model, in words alone.
 _IN_WORDS = {
@@ -79,26 +56,6 @@ _REASON_IN_WORDS = {"quota": "quota", "account": "account refused", "model": "no
 _STATUS_IN_WORDS = {"quota": 402, "model": 404}
 
 _NEVER_OVERFLOW = frozenset({401, 402, 403, 429})
-
-_ERROR_TYPE = {
-    Verdict.QUOTA: "rate_limit_error",
-    Verdict.QUOTA_MODEL: "rate_limit_error",
-    Verdict.THROTTLE: "rate_limit_error",
-    Verdict.THROTTLE_REQUEST: "rate_limit_error",
-    Verdict.OVERLOADED: "overloaded_error",
-    Verdict.CREDENTIAL: "authentication_error",
-    Verdict.NOT_FOUND: "not_found_error",
-    Verdict.REQUEST: "invalid_request_error",
-}
-_ERROR_TYPE_OF_STATUS = {
-    (Verdict.CREDENTIAL, 403): "permission_error",
-    (Verdict.CREDENTIAL, 434): "permission_error",
-    (Verdict.NOT_FOUND, 501): "not_supported",
-    (Verdict.REQUEST, 409): "conflict_error",
-    (Verdict.REQUEST, 413): "request_too_large",
-    (Verdict.TRANSIENT, 408): "timeout_error",
-    (Verdict.TRANSIENT, 504): "timeout_error",
-}
 
 
 def judge(outcome: Outcome, *, error_codes: Mapping[str, str] = NOTHING, now: float) -> Judgement:
@@ -148,16 +105,16 @@ def _no_api(outcome: Outcome, status: int, page: Page, now: float) -> Judgement:
 
     It says nothing about the request or its credential. With 5xx and 429 it is over soon; else it comes again.
     """
-    verdict, error_type = Verdict.TRANSIENT, "api_error"
+    verdict, kind = Verdict.TRANSIENT, "api_error"
     if status in _PAGE_VERDICTS or status >= 500:
-        verdict = _PAGE_VERDICTS.get(status) or _by_status(status, Fault(), outcome.headers, None)
-        error_type = _error_type(verdict, status, Fault())
+        verdict = _PAGE_VERDICTS.get(status) or by_status(status, Fault(), outcome.headers, None)
+        kind = error_type(verdict, status, Fault())
     wait = retry_after(outcome.headers, now)
     return Judgement(
         verdict,
         _one_line(f"{status} {page}"),
         retry_after=min(wait, LONGEST_THROTTLE) if wait is not None else None,
-        error_type="request_too_large" if status == 413 else error_type,
+        error_type="request_too_large" if status == 413 else kind,
         retryable=should_retry(outcome.headers) if status >= 500 or status in _SOON_OVER else False,
         cools=status != 413,  # others are smaller
         status=status,
@@ -177,13 +134,13 @@ def _failure(
     plan = plan_limit(headers, now) if status == 429 else None
     if plan is not None and outcome.status != 429 and not plan.rejected:
         plan = None  # an ordinary 200 carries these headers too
-    verdict = _by_code(fault, error_codes)
+    verdict = by_code(fault, error_codes)
     if verdict is Verdict.REQUEST and status >= 500:
         status = 400  # MiniMax refuses with a code inside a 200, which stands for no status of its own
     refusal = read_refusal(status, outcome.body)
     if verdict is None:
         too_long = isinstance(refusal, Overflow) and status not in _NEVER_OVERFLOW
-        verdict = Verdict.REQUEST if too_long else _by_status(status, fault, headers, plan)
+        verdict = Verdict.REQUEST if too_long else by_status(status, fault, headers, plan)
     if told is None and status in _OF_THE_WAY_UNTOLD:
         verdict = Verdict.TRANSIENT
     word = _told_in_words(verdict, status, fault) if refusal is None else None
@@ -202,14 +159,14 @@ def _failure(
         reason=_reason(outcome, verdict, status, fault, plan, word),
         until=until,
         retry_after=wait,
-        error_type="billing_error" if word == "quota" else _error_type(verdict, status, fault),
+        error_type="billing_error" if word == "quota" else error_type(verdict, status, fault),
         message=fault.message[:LONGEST_MESSAGE],
         retryable=should_retry(headers),
         cools=verdict is not Verdict.NOT_FOUND or word == "model" or _is_missing_for_all(status, told),
-        model_only=verdict is Verdict.CREDENTIAL and (status in _FORBIDDEN or (fault.inner and word is None)),
+        model_only=verdict is Verdict.CREDENTIAL and (status in FORBIDDEN or (fault.inner and word is None)),
         refusal=refusal if verdict is Verdict.REQUEST else None,
         status=_STATUS_IN_WORDS.get(word, status) if word is not None else status,
-        of_account=word == "account" and status not in _REFUSING,
+        of_account=word == "account" and status not in REFUSING,
     )
 
 
@@ -229,7 +186,7 @@ def _told_in_words(verdict: Verdict, status: int, fault: Fault) -> About | None:
 
 def _is_confirmed(verdict: Verdict, plan: PlanLimit | None) -> bool:
     """A quota is used up, and the headers of the plan, if there are any, say so too: that may last for days."""
-    return verdict in (Verdict.QUOTA, Verdict.QUOTA_MODEL) and (plan is None or plan.is_used_up)
+    return verdict in USED_UP and (plan is None or plan.is_used_up)
 
 
 def _is_missing_for_all(status: int, told: Fault | None) -> bool:
@@ -239,52 +196,10 @@ def _is_missing_for_all(status: int, told: Fault | None) -> bool:
     return bool(_NAMES_NOTHING.fullmatch(told.message) or _NAMES_MODEL_OR_ENDPOINT.search(told.words))
 
 
-def _by_code(fault: Fault, error_codes: Mapping[str, str]) -> Verdict | None:
-    words = (error_codes.get(code) for code in (*fault.codes, fault.type))
-    return next((Verdict(word) for word in words if word in _WORDS), None)
-
-
-def _by_status(status: int, fault: Fault, headers: Mapping[str, str], plan: PlanLimit | None) -> Verdict:
-    if fault.type == "overloaded_error" or status in _OVERLOADED:
-        return Verdict.OVERLOADED
-    if status == 429:
-        return _too_many(fault, headers, plan)
-    if status == 402:
-        return Verdict.QUOTA
-    if status in _FORBIDDEN:
-        return _forbidden(fault)
-    if status == 401:
-        return Verdict.CREDENTIAL
-    # A redirect is no answer to an API call: the base URL is not where the endpoint is.
-    if status in _NO_SUCH_THING or 300 <= status <= 399:
-        return Verdict.NOT_FOUND
-    if 400 <= status <= 499 and status not in _TRANSIENT_4XX | _OF_THE_WAY:
-        return Verdict.REQUEST
-    return Verdict.TRANSIENT
-
-
-def _too_many(fault: Fault, headers: Mapping[str, str], plan: PlanLimit | None) -> Verdict:
-    if _THIS_REQUEST.search(fault.message) and not (plan and plan.rejected):
-        return Verdict.THROTTLE_REQUEST
-    if only_fast_pool_used_up(headers) and not (plan and (plan.rejected or plan.status == "rejected")):
-        return Verdict.THROTTLE_REQUEST
-    if plan is not None:
-        return Verdict.QUOTA_MODEL if plan.of_model else Verdict.QUOTA
-    if _BALANCE.search(fault.words) or _QUOTA_429.search(fault.words):
-        return Verdict.QUOTA
-    return Verdict.THROTTLE
-
-
-def _forbidden(fault: Fault) -> Verdict:
-    if _BALANCE.search(fault.words) or _QUOTA_403.search(fault.words):
-        return Verdict.QUOTA
-    return Verdict.REQUEST if _MODERATION.search(fault.message) else Verdict.CREDENTIAL
-
-
 def _until(
     verdict: Verdict, fault: Fault, headers: Mapping[str, str], plan: PlanLimit | None, now: float
 ) -> float | None:
-    if verdict not in (Verdict.QUOTA, Verdict.QUOTA_MODEL):
+    if verdict not in USED_UP:
         return None
     if plan is not None and plan.reset is not None:
         return plan.reset
@@ -298,18 +213,12 @@ def _until(
     return plausible_instant(until, now)
 
 
-def _error_type(verdict: Verdict, status: int, fault: Fault) -> str:
-    if verdict is Verdict.QUOTA and (status == 402 or fault.type == "billing_error" or _BALANCE.search(fault.words)):
-        return "billing_error"
-    return _ERROR_TYPE_OF_STATUS.get((verdict, status)) or _ERROR_TYPE.get(verdict, "api_error")
-
-
 def _reason(
     outcome: Outcome, verdict: Verdict, status: int, fault: Fault, plan: PlanLimit | None, word: About | None
 ) -> str:
     if outcome.status is not None and 200 <= outcome.status <= 299:
         return _one_line(f"{outcome.status} with {fault.label}")
-    if verdict in (Verdict.QUOTA, Verdict.QUOTA_MODEL):
+    if verdict in USED_UP:
         detail = plan.claim if plan is not None else next((code for code in fault.codes if code != str(status)), "")
         return _one_line(f"{status} quota ({detail})" if detail else f"{status} quota")
     if verdict is Verdict.THROTTLE_REQUEST:
@@ -318,7 +227,7 @@ def _reason(
         return f"{status} {verdict}"
     if word is not None:
         return f"{status} {_REASON_IN_WORDS[word]}"
-    return _one_line(f"{status} {fault.type or _error_type(verdict, status, fault)}")
+    return _one_line(f"{status} {fault.type or error_type(verdict, status, fault)}")
 
 
 def _one_line(text: str, longest: int = _LONGEST_REASON) -> str:

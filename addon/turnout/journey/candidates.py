@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from turnout.credentials.chain import Credential
 from turnout.exchange import Exchange, Target
 from turnout.health.cooldown import Cooldowns
+from turnout.health.judgement import USED_UP
 from turnout.health.slots import Slots
-from turnout.health.verdict import Verdict
 from turnout.health.waiting import Wait
 from turnout.journey.state import Blocked, Candidate, Journey
 from turnout.routing.names import upstream_name
@@ -154,7 +154,7 @@ class Candidates:
             return None
         if state.probing:
             return Wait(BUSY_RETRY, told=True)  # then it is known how it goes
-        quota = state.verdict in (Verdict.QUOTA, Verdict.QUOTA_MODEL)
+        quota = state.verdict in USED_UP
         return Wait(max(0.0, state.until - time.time()), state.told, quota)
 
 

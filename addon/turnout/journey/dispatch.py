@@ -16,7 +16,8 @@ from turnout.errors import InvalidRequest
 from turnout.exchange import Attempt, ClientRequest, Endpoint, Exchange, LocalAnswer, Outgoing
 from turnout.health.affinity import Affinity
 from turnout.health.cooldown import Claim, Cooldowns
-from turnout.health.decision import WAITING_HELPS, decide
+from turnout.health.decision import decide
+from turnout.health.judgement import WAITING_HELPS
 from turnout.health.slots import Slots
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.health.waiting import Wait

@@ -16,8 +16,8 @@ from turnout.errors import (
     error_body,
 )
 from turnout.exchange import Exchange, LocalAnswer
+from turnout.health.judgement import USED_UP, WAITING_HELPS, Judgement, Verdict
 from turnout.health.limits import told_wait
-from turnout.health.verdict import Judgement, Verdict
 from turnout.health.waiting import LONGEST_ASKED, Wait, asked, soonest
 from turnout.journey.candidates import BUSY_RETRY
 from turnout.journey.foreign import shaped_error, too_long_words, whole_message
@@ -25,11 +25,8 @@ from turnout.journey.moved import moved_words
 from turnout.journey.served import SERVED_BY
 from turnout.journey.state import Blocked, Failure
 
-_WAITING_HELPS = {Verdict.THROTTLE, Verdict.OVERLOADED, Verdict.TRANSIENT}
-_QUOTA_VERDICTS = {Verdict.QUOTA, Verdict.QUOTA_MODEL}
-
-_QUOTAS = {str(verdict) for verdict in (*_QUOTA_VERDICTS, Verdict.THROTTLE)}
-_OVER_SOON = {*map(str, _WAITING_HELPS), "busy", "probing"}
+_QUOTAS = {str(verdict) for verdict in (*USED_UP, Verdict.THROTTLE)}
+_OVER_SOON = {*map(str, WAITING_HELPS), "busy", "probing"}
 
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "set-cookie"}
 
@@ -88,7 +85,7 @@ def _tell_of_plan(headers: dict[str, str], judgement: Judgement, waits: Sequence
 def _tell_of_target(headers: dict[str, str], judgement: Judgement) -> None:
     """The client's own credential at its only target: what that one says stands."""
     if judgement.retry_after is not None and not _WAITS & headers.keys():
-        own = Wait(judgement.retry_after, told=True, quota=judgement.verdict in _QUOTA_VERDICTS)
+        own = Wait(judgement.retry_after, told=True, quota=judgement.verdict in USED_UP)
         headers["retry-after"] = str(asked((own,)))
 
 
@@ -97,7 +94,7 @@ def _helps(failures: Sequence[Failure], waits: Sequence[Wait]) -> bool:
     first = soonest(waits)
     soon = first is not None and first <= LONGEST_ASKED
     judged = [failure.judgement for failure in failures if failure.judgement.retryable is not False]
-    return bool(judged) and (soon or any(judgement.verdict in _WAITING_HELPS for judgement in judged))
+    return bool(judged) and (soon or any(judgement.verdict in WAITING_HELPS for judgement in judged))
 
 
 def _told_headers(headers: Mapping[str, str], believed: float | None) -> dict[str, str]:
