@@ -216,29 +216,3 @@ def error_event(dialect: Dialect, type: str, message: str) -> bytes:
     if dialect == "openai":
         return b"data: " + body + b"\n\n"
     return b"event: error\ndata: " + body + b"\n\n"
-
-
-class _Told(msgspec.Struct):
-    type: str
-    message: str
-
-
-class _ErrorAnswer(msgspec.Struct):
-    type: Literal["error"]
-    error: _Told
-
-
-_ERROR_ANSWER = msgspec.json.Decoder(_ErrorAnswer)
-
-
-def told_as_event(status: int, body: bytes) -> bytes:
-    """A complete error answer as the last event of a stream of Messages that has already begun.
-
-    What is no error in Anthropic's shape is told by its status.
-    """
-    try:
-        _ERROR_ANSWER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        kind = next((type for type, its in STATUS_OF_TYPE.items() if its == status), "api_error")
-        return error_event("anthropic", kind, f"The answer was an error with status {status}.")
-    return b"event: error\ndata: " + b" ".join(body.splitlines()) + b"\n\n"  # a line end would end its data

@@ -11,14 +11,13 @@ import msgspec
 
 from turnout.errors import STATUS_OF_TYPE
 from turnout.health.wrapped import KEYS, wrapped
+from turnout.wire.splice import UNREADABLE
 
 MOST_LAYERS = 4
 """Gateways behind gateways: that many of their envelopes are opened."""
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
-# A body is data from outside: deep nesting and lone surrogates raise errors of Python's own.
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 # Z.AI answers unknown paths with {"code":500,"msg":"404 NOT_FOUND"} in a 200: the message is right, not the code.
 _SAYS_404 = re.compile(r"\b404\b")
@@ -146,7 +145,7 @@ def _top_level(body: bytes) -> dict[str, msgspec.Raw]:
             items = _LIST.decode(body)
             return _FIELDS.decode(items[0]) if items else {}
         return _FIELDS.decode(body) if start.startswith(b"{") else {}
-    except _UNREADABLE:
+    except UNREADABLE:
         return {}
 
 
@@ -156,7 +155,7 @@ def _value(fields: dict[str, msgspec.Raw], name: str) -> Any:
         return None
     try:
         return msgspec.json.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 

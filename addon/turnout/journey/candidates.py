@@ -56,18 +56,38 @@ class Candidates:
             if obstacles.estimate:
                 return
 
-    async def has_other(self, journey: Journey, current: Candidate) -> bool:
+    async def another_can_answer(self, journey: Journey, current: Candidate) -> bool:
         """Whether a target that has not been tried can answer now, as far as is known."""
-        exchange, setup = journey.exchange, journey.setup
-        tried = {(provider, scope) for provider, _, scope in journey.tried}
+        exchange, tried = journey.exchange, {(provider, scope) for provider, _, scope in journey.tried}
         for target in exchange.plan:
-            provider = setup.settings.providers[target.provider]
-            model = model_of(target, provider, exchange.request.model)
-            if target == current.target or (provider.name, model) in tried or not _has_room(journey, target, provider):
+            provider = journey.setup.settings.providers[target.provider]
+            scope = _scope(exchange, model_of(target, provider, exchange.request.model))
+            if target == current.target or (provider.name, scope) in tried:
                 continue
-            for credential in await setup.chain.resolve(provider, exchange.request.headers):
-                if self._cooldowns.state(provider.name, credential.fingerprint, model) is None:
-                    return True
+            if await self._is_free(journey, target, provider):
+                return True
+        return False
+
+    async def another_is_ready(self, journey: Journey) -> bool:
+        """Whether a provider of the plan that has not been tried could be asked at once."""
+        tried = {provider for provider, _, _ in journey.tried}
+        for target in journey.exchange.plan:
+            provider = journey.setup.settings.providers[target.provider]
+            if provider.name in tried or not self._slots.has_room(provider.name):
+                continue
+            if await self._is_free(journey, target, provider):
+                return True
+        return False
+
+    async def _is_free(self, journey: Journey, target: Target, provider: Provider) -> bool:
+        """Whether the target takes a request of this length, with a credential that does not cool."""
+        exchange = journey.exchange
+        if not _has_room(journey, target, provider):
+            return False
+        scope = _scope(exchange, model_of(target, provider, exchange.request.model))
+        for credential in await journey.setup.chain.resolve(provider, exchange.request.headers):
+            if self._cooldowns.state(provider.name, credential.fingerprint, scope) is None:
+                return True
         return False
 
     async def _counting(
@@ -105,21 +125,6 @@ class Candidates:
             Candidate(target, provider, model, credential, scope, guarded=credential.owned or not alone)
             for credential in self._rotated(provider, credentials)
         ]
-
-    async def another_is_ready(self, journey: Journey) -> bool:
-        """Whether a provider of the plan that has not been tried could be asked at once."""
-        exchange, tried = journey.exchange, {provider for provider, _, _ in journey.tried}
-        for target in exchange.plan:
-            provider = journey.setup.settings.providers[target.provider]
-            if provider.name in tried or not _has_room(journey, target, provider):
-                continue
-            if not self._slots.has_room(provider.name):
-                continue
-            scope = _scope(exchange, model_of(target, provider, exchange.request.model))
-            for credential in await journey.setup.chain.resolve(provider, exchange.request.headers):
-                if self._cooldowns.state(provider.name, credential.fingerprint, scope) is None:
-                    return True
-        return False
 
     def _rotated(self, provider: Provider, credentials: list[Credential]) -> list[Credential]:
         if provider.rotate != "round-robin" or len(credentials) < 2:
@@ -209,7 +214,7 @@ def has_larger(journey: Journey, tokens: int) -> bool:
     return False
 
 
-def has_others(journey: Journey) -> bool:
+def has_untried_provider(journey: Journey) -> bool:
     """Whether the plan has a target of a provider that has not been tried."""
     tried = {provider for provider, _, _ in journey.tried}
     return any(target.provider not in tried for target in journey.exchange.plan)

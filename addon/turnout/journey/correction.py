@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from turnout.health.lessons import LIFETIME
-from turnout.journey.candidates import context_length, has_larger, has_others
+from turnout.journey.candidates import context_length, has_larger, has_untried_provider
 from turnout.journey.knowledge import Knowledge
 from turnout.journey.state import Candidate, Journey
 from turnout.wire.lesson import THOUGHTS, Lesson
@@ -41,7 +41,7 @@ def correct(journey: Journey, candidate: Candidate, refusal: Refusal, knowledge:
         body = journey.exchange.request.body
         knowledge.refused_thoughts(candidate.provider, body, journey.mark, bound=refusal.bound)
     elif journey.corrections >= MOST_CORRECTIONS or not _learn(journey, candidate, refusal.lessons, knowledge):
-        return "next" if _is_of_the_vendor(refusal) and has_others(journey) else "stop"
+        return "next" if _is_of_the_vendor(refusal) and has_untried_provider(journey) else "stop"
     journey.corrections += 1
     return "again"
 

@@ -9,24 +9,24 @@ import asyncio
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import replace
 
 from turnout.errors import InvalidRequest
 from turnout.exchange import Attempt, ClientRequest, Endpoint, Exchange, LocalAnswer, Outgoing
 from turnout.health.affinity import Affinity
-from turnout.health.cooldown import Claim, Cooldowns
+from turnout.health.cooldown import Cooldowns
 from turnout.health.decision import decide
 from turnout.health.judgement import WAITING_HELPS
 from turnout.health.slots import Slots
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.health.waiting import Wait
-from turnout.journey.candidates import Candidates, Obstacles, note_skipped
+from turnout.journey.candidates import Candidates
 from turnout.journey.correction import correct, described
 from turnout.journey.counting import estimated_count
 from turnout.journey.endings import nothing_to_try, own_error
 from turnout.journey.knowledge import Knowledge
 from turnout.journey.moved import followed, sent_to
+from turnout.journey.starting import Starting
 from turnout.journey.state import Blocked, Candidate, Failure, Journey, Setup
 from turnout.journey.tools import able
 from turnout.providers import KINDS
@@ -51,6 +51,7 @@ class Dispatcher:
         self.counts: Counter[str] = Counter()
         self._recent: defaultdict[str, deque[int | str]] = defaultdict(lambda: deque(maxlen=REMEMBERED_STATUSES))
         self._candidates = Candidates(self.cooldowns, self.slots)
+        self._starting = Starting(self._candidates, self.cooldowns, self.slots)
         self._providers: Mapping[str, Provider] = {}
 
     def configure(self, settings: Settings) -> None:
@@ -101,23 +102,19 @@ class Dispatcher:
     async def advance(self, journey: Journey) -> Outgoing | LocalAnswer:
         """The next attempt of the exchange, or its last answer when nothing is left to try."""
         candidate = journey.current if journey.repeat else None
-        if candidate is None or not await self._take_slot(journey, candidate):
+        if candidate is None or not await self._starting.take_slot(journey, candidate):
             if candidate is not None:
                 self._blame(journey, journey.failures[-1].judgement)
             self._settle(journey)
-            found = await self._next_candidate(journey)
+            found = await self._starting.next_candidate(journey)
             if isinstance(found, Blocked):
                 return await self._ending(journey, found)
             candidate = found
-            journey.retries, journey.arrived = 0, time.monotonic()
-            journey.output_limit = journey.moved = None
-            journey.moves = 0
-            journey.for_now = ()
-        journey.current, journey.repeat = candidate, False
-        journey.tried.add(candidate.key)
+            journey.turn_to(candidate, now=time.monotonic())
+        journey.repeat = False
         exchange = journey.exchange
         streams = exchange.endpoint == "messages" and Facts(exchange.request).stream
-        journey.others = streams and await self._candidates.has_other(journey, candidate)
+        journey.others = streams and await self._candidates.another_can_answer(journey, candidate)
         number = len(exchange.attempts) + 1
         exchange.attempts.append(Attempt(number, candidate.target, candidate.model, candidate.credential.label))
         known = self.knowledge.known(candidate.provider, exchange.endpoint, candidate.model)
@@ -137,72 +134,6 @@ class Dispatcher:
             outgoing = sent_to(journey.moved, outgoing)
         journey.sent = replace(outgoing, body=b"")
         return outgoing
-
-    async def _next_candidate(self, journey: Journey) -> Candidate | Blocked:
-        """The first candidate that is healthy and has a slot; else one that may be probed; else why there is none."""
-        obstacles = Obstacles()
-        later: list[Candidate] = []
-        async with aclosing(self._candidates.of(journey, obstacles)) as candidates:
-            async for candidate in candidates:
-                if candidate.target in journey.silent:
-                    later.append(candidate)
-                elif await self._may_start(journey, candidate, obstacles):
-                    return candidate
-                if journey.exchange.gone:
-                    break
-        for candidate in later:
-            if await self._may_start(journey, candidate, obstacles):
-                return candidate
-        for candidate in obstacles.cooling if not journey.exchange.attempts else ():
-            claim = self.cooldowns.probe_anyway(*candidate.key)
-            if claim is not None and await self._start(journey, candidate, claim):
-                return candidate
-        return self._candidates.blocked(obstacles)
-
-    async def _may_start(self, journey: Journey, candidate: Candidate, obstacles: Obstacles) -> bool:
-        """Whether a candidate has been claimed and has its slot; else why not is among the obstacles."""
-        if candidate.key in journey.tried or journey.exchange.gone:
-            return False
-        claim = self.cooldowns.claim(*candidate.key) if candidate.guarded else None
-        if candidate.guarded and claim is None:
-            self._candidates.cools(journey.exchange, candidate, obstacles)
-        elif await self._start(journey, candidate, claim):
-            return True
-        elif not journey.exchange.gone:
-            obstacles.counts["busy"] += 1
-            note_skipped(journey.exchange, f"{candidate.provider.name} busy")
-        return False
-
-    async def _start(self, journey: Journey, candidate: Candidate, claim: Claim | None) -> bool:
-        """Take a slot for a candidate that was just claimed; without one the claim is given back."""
-        journey.claim, journey.current = claim, candidate
-        if await self._take_slot(journey, candidate):
-            return True
-        self._settle(journey)
-        return False
-
-    async def _take_slot(self, journey: Journey, candidate: Candidate) -> bool:
-        """Wait for a slot of the provider, but not for a client that has gone."""
-        if journey.exchange.gone:
-            return False
-        journey.lease = self.slots.take(candidate.provider.name)
-        return journey.lease is not None or await self._wait_for_slot(journey, candidate)
-
-    async def _wait_for_slot(self, journey: Journey, candidate: Candidate) -> bool:
-        async def acquire() -> None:
-            # At once the journey's, which gives it back at its end: whoever waits here may be cancelled just now.
-            journey.lease = await self.slots.acquire(candidate.provider.name, candidate.provider.slot_wait)
-
-        waiting = asyncio.ensure_future(acquire())
-        leaving = asyncio.ensure_future(journey.left.wait())
-        try:
-            await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-            waiting.cancel()
-        if journey.exchange.gone:
-            journey.release_slot()
-        return journey.lease is not None
 
     # --- an attempt ends ---
 
@@ -280,11 +211,7 @@ class Dispatcher:
         self._settle(journey)
 
     def _settle(self, journey: Journey) -> None:
-        """Give back what the attempt holds: its slot, and its claim when no verdict has ended it."""
-        journey.release_slot()
-        if journey.claim is not None:
-            self.cooldowns.release(journey.claim)
-            journey.claim = None
+        self._starting.give_back(journey)
 
     def last_word(self, journey: Journey, blocked: Blocked | None = None) -> LocalAnswer:
         """The answer to an exchange whose attempts have all failed. `blocked`: what was passed over."""

@@ -20,7 +20,7 @@ from turnout.health.judgement import USED_UP, WAITING_HELPS, Judgement, Verdict
 from turnout.health.limits import told_wait
 from turnout.health.waiting import LONGEST_ASKED, Wait, asked, soonest
 from turnout.journey.candidates import BUSY_RETRY
-from turnout.journey.foreign import shaped_error, too_long_words, whole_message
+from turnout.journey.foreign import shaped_error, too_long_words, whole_message, with_address
 from turnout.journey.moved import moved_words
 from turnout.journey.served import SERVED_BY
 from turnout.journey.state import Blocked, Failure
@@ -143,9 +143,7 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure], asked_path: str) -> 
         message = f"{candidate.provider.name} refused the configured credential {candidate.credential.label}{said}"
     else:
         kind = judgement.error_type
-        message = judgement.message or judgement.reason
-        if judgement.asked and judgement.asked not in message:
-            message = f"{message} (asked for {judgement.asked})"
+        message = with_address(judgement.message or judgement.reason, judgement)
     if judgement.overflow is not None:
         return 400, error_body("anthropic", kind, too_long_words(message, judgement.overflow))
     told = dict.fromkeys(f"{failure.candidate.target}: {failure.judgement.reason}" for failure in failures)

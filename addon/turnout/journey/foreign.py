@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -12,6 +12,7 @@ from turnout.health.fault import read_fault
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.settings.model import Provider
 from turnout.wire.refusal import Overflow
+from turnout.wire.shaped import shaped_type
 from turnout.wire.splice import UNREADABLE
 
 # What clients of Anthropic have a meaning for: https://docs.claude.com/en/api/errors, 408 and 503 of its SDKs.
@@ -29,25 +30,9 @@ _DEEPEST = 6
 """Levels of lists and objects that are searched for messages."""
 
 
-class _Error(msgspec.Struct):
-    type: str
-    message: str
-
-
-class _Shaped(msgspec.Struct):
-    type: Literal["error"]
-    error: _Error
-
-
-_SHAPED = msgspec.json.Decoder(_Shaped)
-
-
 def is_shaped(body: bytes) -> bool:
     """Whether this is an error as Anthropic sends it."""
-    try:
-        return _SHAPED.decode(body).error.type != ""
-    except UNREADABLE:
-        return False
+    return bool(shaped_type(body))
 
 
 def _stands(body: bytes) -> bool:
@@ -82,9 +67,14 @@ def shaped_body(body: bytes, judgement: Judgement) -> bytes:
     if _stands(body):
         return body
     message = whole_message(body) or judgement.message or judgement.reason
-    if judgement.asked and judgement.asked not in message:
-        message = f"{message} (asked for {judgement.asked})"
+    message = with_address(message, judgement)
     return error_body("anthropic", judgement.error_type, message.encode(errors="replace").decode())
+
+
+def with_address(message: str, judgement: Judgement) -> str:
+    """The message, with the address that was asked where that may be the wrong one."""
+    asked = judgement.asked
+    return f"{message} (asked for {asked})" if asked and asked not in message else message
 
 
 def shaped_event(provider: Provider, data: bytes) -> bytes:

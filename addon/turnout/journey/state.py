@@ -114,6 +114,14 @@ class Journey:
     left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the client has gone."""
 
+    def turn_to(self, candidate: Candidate, now: float) -> None:
+        """Go on with another candidate, about which nothing has been shown yet. `now`: `time.monotonic`."""
+        self.current, self.arrived = candidate, now
+        self.tried.add(candidate.key)
+        self.retries = self.moves = 0
+        self.output_limit = self.moved = None
+        self.for_now = ()
+
     def leave(self) -> None:
         """The client has gone: end every wait at once."""
         self.exchange.gone = True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mitmproxy import http
 
-from turnout.errors import FAILED, dialect_of, error_body, told_as_event
+from turnout.errors import FAILED, dialect_of, error_body
+from turnout.wire.shaped import told_as_event
 
 GATE_CLOSED = "Turnout is not in charge of this request, so nothing was sent. Ask again, and see its log."
 
