@@ -469,7 +469,7 @@ def test_a_stream_that_ends_after_a_part_of_a_huge_frame() -> None:
 
 
 def test_of_an_endless_stream_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("turnout.journey.answer.KEPT", 1000)
+    monkeypatch.setattr("turnout.journey.arriving.KEPT", 1000)
     watched = Watched()
     watched.begin()
     more = encoded(message_delta())

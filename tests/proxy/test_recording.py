@@ -140,7 +140,7 @@ async def test_of_a_huge_answer_a_part_is_kept(
     proxy: StartProxy, provider: StartProvider, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = await proxy(anthropic_table(provider(replies.sse(stream_of("word " * 500, n_chunks=100)))))
-    monkeypatch.setattr(sys.modules["turnout.journey.answer"], "KEPT", 3000)
+    monkeypatch.setattr(sys.modules["turnout.journey.arriving"], "KEPT", 3000)
     answer = await ask(client, running.url)
     assert text_of(answer) == "word " * 500
     (flow,) = await running.finished()

@@ -5,43 +5,32 @@ Implements what `proxy.steering.AttemptMonitor` asks for, with the knowledge of 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from turnout.errors import error_event
 from turnout.health.fault import read_fault
-from turnout.health.verdict import Judgement, Outcome, Verdict, judge
+from turnout.health.verdict import Judgement, Verdict
+from turnout.journey.arriving import Arriving
 from turnout.journey.deadlines import deadlines
 from turnout.journey.expectation import Expectation
 from turnout.journey.foreign import shaped_error, shaped_event
-from turnout.journey.response import Response, is_event_stream, put_in_place
+from turnout.journey.judging import Judging
+from turnout.journey.response import Response, put_in_place
 from turnout.settings.model import Limits, Provider, Timeouts
-from turnout.wire.compression import Unpacker, Unreadable, unpacker
 from turnout.wire.conversion import as_events, as_message, begins_like_events, begins_like_json
-from turnout.wire.headers import lowered
 from turnout.wire.messages import MessageStream, Peek, reply_model
-from turnout.wire.refusal import Refusal, of_history
+from turnout.wire.refusal import Refusal
 from turnout.wire.reply import ForeignReply
 from turnout.wire.signatures import minted
-from turnout.wire.splice import top_level
 from turnout.wire.usage import read_usage
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 """Byte for byte what the official gateway writes into silent streams."""
 
 
-KEPT = 32 * 10**6
-"""Bytes of a streamed answer that are kept to be shown and saved; answers of the Messages API are far smaller."""
-
-
 END_WITHIN = 5.0
 """Seconds in which an answer that has stopped for a reason has to end. Servers send both in one breath."""
-
-_NOT_THERE = (404, 405, 407)
-"""What servers answer on paths that they do not have, and proxies to those that they do not know."""
-
 
 _UNDECIDED = {
     Peek.FAILED: "the stream does not begin with a Messages event",
@@ -94,15 +83,11 @@ class AnswerMonitor:
         self._on_first_event = on_first_event
         self._on_minted = on_minted
         self._minted_told = False
-        self._unpacker: Unpacker | None = None
-        self._unreadable = ""
-        self._status = 200
-        self._headers: Mapping[str, str] = {}
-        self._raw: list[bytes] = []
-        self._kept = 0
+        self._arriving = Arriving()
+        self._judging = Judging(provider, expected)
         self._instead = bytearray()
         """JSON that comes under the name of an event stream."""
-        self._no_json = False
+        self._json_ruled_out = False
         """Something else has come."""
         self._usage: dict[str, int] = {}
 
@@ -112,14 +97,8 @@ class AnswerMonitor:
 
     @property
     def refusal(self) -> Refusal | None:
-        """What of the request the provider named in refusing it, if anything is to be done about it.
-
-        At a first party that is only what came of earlier answers: the client need not know that others gave them.
-        """
-        found = self.judgement.refusal if self.judgement is not None else None
-        if found is None or self._provider.learns:
-            return found
-        return of_history(found) if self._provider.rewrite.learn is None else None
+        """What of the request the provider named in refusing it, if anything is to be done about it."""
+        return self._judging.refusal_in(self.judgement) if self.judgement is not None else None
 
     @property
     def alive(self) -> bool:
@@ -143,47 +122,45 @@ class AnswerMonitor:
     def broken(self) -> Judgement | None:
         """What it means that an answer broke off, or ended with an error event, after it had begun."""
         if self._stream.failure:
-            return self._judge(self._stream.failure, None)
-        return self._judge(b"", self.interruption) if self.interruption else None
+            return self._judging.judged(self._stream.failure)
+        return self._judging.judged(b"", self.interruption) if self.interruption else None
 
     @property
     def cut(self) -> bool:
         """More has come than is kept."""
-        return self._kept >= KEPT
+        return self._arriving.cut
 
     @property
     def received(self) -> bytes:
         """A streamed answer as the provider sent it, as much as is kept."""
-        return b"".join(self._raw)
+        return self._arriving.received
 
     def streams(self, response: Response) -> bool:
         """Whether this answer is relayed while it arrives. Called with its headers."""
-        self._status, self._headers = response.status_code, lowered(response.headers)
-        if not (self._expected.stream and 200 <= response.status_code < 300 and is_event_stream(self._headers)):
+        head = self._judging.head_of(response)
+        if not (self._expected.stream and head.succeeded and head.is_stream):
             return False
-        self._unpacker = unpacker(self._headers.get("content-encoding", ""))
-        return self._unpacker is not None
+        return self._arriving.opens(head.fields.get("content-encoding", ""))
 
     def peek(self, data: bytes) -> bool | None:
-        data = self._unpacked(data)
-        self._keep(data)
+        data = self._arriving.take(data)
         found = self._take_json(data) or self._stream.peek(data)
         if found in (Peek.BEGUN, Peek.VALID) and not self.begun:
             self.begun = True
             self._on_begin()
-        if found in (Peek.WAITING, Peek.BEGUN) and not self._unreadable:
+        if found in (Peek.WAITING, Peek.BEGUN) and not self._arriving.unreadable:
             return None
         if found is Peek.VALID:
             self._on_first_event()
             return True
         words = "an error without words" if self.begun else "the stream does not begin with a Messages event"
-        self.judgement = self._misform(self._stream.failure, self._unreadable or words)
+        self.judgement = self._misformed(self._stream.failure, self._arriving.unreadable or words)
         return False
 
     def _take_json(self, data: bytes) -> Peek | None:
         """Keep JSON that comes under the name of an event stream: it may be a whole message. None for anything else."""
-        if not self._instead and (self._no_json or not begins_like_json(data)):
-            self._no_json = self._no_json or data.strip() != b""
+        if not self._instead and (self._json_ruled_out or not begins_like_json(data)):
+            self._json_ruled_out = self._json_ruled_out or data.strip() != b""
             return None
         self._instead += data
         return Peek.WAITING if len(self._instead) <= self.largest else Peek.FAILED
@@ -199,22 +176,16 @@ class AnswerMonitor:
     def _as_events(self, content: bytes) -> bytes | None:
         """A message as JSON, for a client that wants a stream; None for what is no good answer in any form."""
         events = as_events(content) if self._expected.stream else None
-        if events is None or self._judge(content, None).verdict is not Verdict.OK:
+        if events is None or self._judging.judged(content).verdict is not Verdict.OK:
             return None
         self.converted = "JSON"
         return events
 
-    def _keep(self, data: bytes) -> None:
-        if self._kept < KEPT:
-            self._raw.append(data)
-            self._kept += len(data)
-
     def relay(self, data: bytes) -> list[bytes]:
         if data:
-            data = self._unpacked(data)
-            self._keep(data)
-        if self._unreadable:
-            return [words] if (words := self.interrupted(self._unreadable)) else []
+            data = self._arriving.take(data)
+        if unreadable := self._arriving.unreadable:
+            return [words] if (words := self.interrupted(unreadable)) else []
         chunks = self._stream.relay(data)
         return self._with_end(chunks) if self._stream.ended else chunks
 
@@ -255,28 +226,26 @@ class AnswerMonitor:
     def accepts(self, response: Response) -> bool:
         """Judge a complete answer, by what it is and not by what it is called. One that may go to the client is made
         what the client can read."""
-        self._status, self._headers = response.status_code, lowered(response.headers)
+        head = self._judging.head_of(response)
         content = response.get_content(strict=False) or b""
-        succeeded = 200 <= response.status_code < 300
-        named_stream = is_event_stream(self._headers)
-        if succeeded and (begins_like_events(content) or (named_stream and not begins_like_json(content))):
+        if head.succeeded and (begins_like_events(content) or (head.is_stream and not begins_like_json(content))):
             return self._accepts_whole_stream(response, content)
-        if succeeded and (events := self._as_events(content)) is not None:
+        if head.succeeded and (events := self._as_events(content)) is not None:
             return self._accepts_whole_stream(response, events)
-        self.judgement = self._judge(content, None)
-        if self.judgement.verdict is Verdict.OK and (fault := self._misfit(content)):
-            self.judgement = self._judge(b"", f"{response.status_code} {fault}")
+        self.judgement = self._judging.judged(content)
+        if self.judgement.verdict is Verdict.OK and (fault := self._judging.misfit(content)):
+            self.judgement = self._judging.judged(b"", f"{response.status_code} {fault}")
         if self.judgement.verdict is Verdict.OK:
             self._on_first_event()
             self._usage = read_usage(content)
             self._note_minted(content)
             told = self._reply(content)
-            if named_stream:
+            if head.is_stream:
                 put_in_place(response, told, "application/json")
             elif told is not content:
                 response.content = told
             return True
-        if self.judgement.verdict is Verdict.REQUEST and not succeeded and self.refusal is None:
+        if self.judgement.verdict is Verdict.REQUEST and not head.succeeded and self.refusal is None:
             self.shape_error(response)
             return True
         return False
@@ -299,46 +268,25 @@ class AnswerMonitor:
             response.content = body
             response.headers["content-type"] = "application/json"
 
-    def _misfit(self, content: bytes) -> str:
-        """Why a success is not the JSON answer that was asked for; empty when it is."""
-        fields = top_level(content)
-        if fields is None:
-            if encoding := self._headers.get("content-encoding"):
-                return f"answered with {encoding} data that cannot be read"
-            kind = self._headers.get("content-type", "nothing").partition(";")[0]
-            return f"answered with {kind} instead of JSON"
-        if self._expected.stream:
-            return "answered with JSON instead of a stream"
-        wanted = "content" if self._expected.endpoint == "messages" else "input_tokens"
-        return "" if wanted in fields else f"answered without {wanted}"
-
-    def _unpacked(self, data: bytes) -> bytes:
-        if self._unreadable:
-            return b""
-        try:
-            return self._unpacker(data) if self._unpacker is not None else data
-        except Unreadable:
-            self._unreadable = f"its {self._headers['content-encoding']} data cannot be read"
-            return b""
-
     def _accepts_whole_stream(self, response: Response, content: bytes) -> bool:
         """A stream in one piece: from a server replay, in an encoding that is not opened on the way, under another
         name, or made of JSON."""
         if self._expected.endpoint != "messages":
-            self.judgement = self._judge(b"", f"{response.status_code} answered with a stream that was not asked for")
+            words = f"{response.status_code} answered with a stream that was not asked for"
+            self.judgement = self._judging.judged(b"", words)
             return False
-        self._keep(content)
+        self._arriving.keep(content)
         seen = self._stream.peek(content)
         events = b"".join([*self.relay(b""), *self.finish()])
-        named_stream = is_event_stream(self._headers)
+        named_stream = self._judging.head.is_stream
         told = events if self._expected.stream else as_message(events)
         if seen is not Peek.VALID:
-            self.judgement = self._misform(self._stream.failure, _UNDECIDED[seen])
+            self.judgement = self._misformed(self._stream.failure, _UNDECIDED[seen])
         elif not self.complete and not (named_stream and self._expected.stream):
             # Nobody has seen anything of it: another target may answer.
-            self.judgement = self._misform(self._stream.failure, self.interruption)
+            self.judgement = self._misformed(self._stream.failure, self.interruption)
         elif told is None:
-            self.judgement = self._judge(b"", "a tool use in the stream is no JSON")
+            self.judgement = self._judging.judged(b"", "a tool use in the stream is no JSON")
         else:
             self._on_first_event()
             self._put(response, told, named_stream)
@@ -381,35 +329,11 @@ class AnswerMonitor:
             self._stream.finish()
             # A JSON error that came under the name of an event stream says more than "empty stream".
             told, words = self._stream.failure or bytes(self._instead), reason or "no answer"
-            self.judgement = self._misform(told, words) if told or is_page else self._judge(b"", words)
+            self.judgement = self._misformed(told, words) if told or is_page else self._judging.judged(b"", words)
         return self.judgement
 
-    def _misform(self, body: bytes, error: str) -> Judgement:
-        """What it means that something else came in the place of an answer.
-
-        An error that it tells of counts; else the same request would bring the same form again.
-        """
-        judgement = self._judge(body, error)
-        if body and judgement.verdict is not Verdict.OK:
-            return judgement
-        judgement = self._judge(b"", error)
-        return judgement if self._stream.reports else replace(judgement, retryable=False)
-
-    def _judge(self, body: bytes, error: str | None) -> Judgement:
-        if body or error is None:
-            outcome = Outcome(status=self._status, headers=self._headers, body=body)
-        else:
-            outcome = Outcome(error=error)
-        judgement = judge(outcome, error_codes=self._provider.error_codes, now=time.time())
-        return self._with_address(judgement) if outcome.status is not None else judgement
-
-    def _with_address(self, judgement: Judgement) -> Judgement:
-        """A refusal that may be of the address tells it: whoever wrote it into the configuration has to see it."""
-        of_the_way = self._status in _NOT_THERE or 300 <= self._status <= 399
-        if not (of_the_way and self._expected.asked) or "model" in judgement.message.lower():
-            return judgement
-        reason = f"{judgement.reason} at {self._expected.asked}"
-        return replace(judgement, reason=reason, asked=self._expected.asked)
+    def _misformed(self, body: bytes, error: str) -> Judgement:
+        return self._judging.misformed(body, error, reported=self._stream.reports)
 
 
 def _is_fault(data: bytes) -> bool:
