@@ -6,7 +6,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from weakref import ref
 
@@ -14,7 +13,7 @@ from mitmproxy import http
 
 from turnout import __version__
 from turnout.errors import FAILED, InternalError, RequestError, dialect_of, trace_of
-from turnout.exchange import ClientRequest, LocalAnswer, Outgoing
+from turnout.exchange import LocalAnswer, Outgoing
 from turnout.gate import local
 from turnout.gate.access import too_large
 from turnout.gate.paths import recognise
@@ -35,17 +34,15 @@ from turnout.journey.expectation import expectation
 from turnout.journey.report import report
 from turnout.journey.served import SERVED_BY, served_by
 from turnout.journey.state import Journey, Setup
-from turnout.passage import Passage, connect_within
+from turnout.passage import Passage, client_request, connect_within, is_users_doing, keep_received, note_way
 from turnout.proxy.publish import publish
 from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
 from turnout.proxy.steering import engage, steering
-from turnout.proxy.withholding import cover, request_as_sent, reveal_answer, withhold
+from turnout.proxy.withholding import cover, reveal_answer, withhold
 from turnout.settings.model import Settings, Timeouts
 from turnout.settings.places import state_directory
 from turnout.settings.secret import Secret, credentials_of, redact
-from turnout.wire.compression import decompress
 from turnout.wire.headers import lowered
-from turnout.wire.messages import replace_model
 
 logger = logging.getLogger("turnout")
 
@@ -154,16 +151,8 @@ class Conductor:
             flow.request.raw_content = passage.recorded.body
             cover(flow)
         passage.client = client_side(flow, passage.fields, self._masks(passage))
-        body = decompress(
-            request_as_sent(flow).raw_content or b"",
-            passage.headers.get("content-encoding", ""),
-            setup.settings.access.max_body,
-        )
-        request = ClientRequest(flow.request.method, passage.path, passage.headers, body)
-        recorded = passage.recorded
-        if recorded.model is not None:
-            request = replace(request, body=replace_model(body, request.fields, recorded.model))
-        passage.journey = self.dispatcher.open(request, passage.known.endpoint, setup, recorded.pinned)
+        request = client_request(passage, setup.settings.access.max_body)
+        passage.journey = self.dispatcher.open(request, passage.known.endpoint, setup, passage.recorded.pinned)
 
     def _send(self, passage: Passage, journey: Journey, outgoing: Outgoing) -> None:
         passage.monitor = AnswerMonitor(
@@ -208,10 +197,10 @@ class Conductor:
             flow.response.timestamp_end = flow.response.timestamp_end or time.time()
         judgement = passage.monitor.failed(redact(known_reason or guide.failure, journey.setup.chain.secrets()))
         monitor, passage.monitor = passage.monitor, None  # whatever ends the exchange now is not this attempt's doing
-        _note_way(flow, journey, failed=True)
+        note_way(flow, journey, failed=True)
         answer = answer_of(flow)
         guide.again = await self.dispatcher.failed(journey, judgement, answer, monitor.refusal)
-        _keep_received(flow, monitor)
+        keep_received(flow, monitor)
         withhold(flow, self._masks(passage))
         attempt = failed_attempt(flow, journey.exchange, passage.known_secrets)
         await publish(attempt)
@@ -245,7 +234,7 @@ class Conductor:
             with unharmed("an exchange broke off"):
                 if passage.monitor is not None:
                     passage.monitor.tell_minted()
-                _keep_received(flow, passage.monitor)
+                keep_received(flow, passage.monitor)
                 complete = passage.monitor is not None and passage.monitor.complete
                 ending = flow.error.msg if flow.error else "broken off"
                 self._end(passage, "" if complete else redact(ending), served=complete)
@@ -318,7 +307,7 @@ class Conductor:
         """The addon is unloaded: nothing stays held, no secret stays in a flow, and what hangs is told and recorded."""
         passages, self._passages = self._passages, {}
         for flow, passage in passages.items():
-            _keep_received(flow, passage.monitor)
+            keep_received(flow, passage.monitor)
             if passage.journey is not None:
                 passage.journey.leave()
                 self.dispatcher.close(passage.journey, "failed")
@@ -376,14 +365,14 @@ class Conductor:
         exchange = journey.exchange
         if passage.monitor is not None and exchange.attempts:
             exchange.usage, exchange.converted = passage.monitor.usage, passage.monitor.converted
-            _note_way(flow, journey)
+            note_way(flow, journey)
             if served and flow.response is not None:
                 self.dispatcher.served(journey, flow.response.status_code)
             elif broken := passage.monitor.broken:
                 self.dispatcher.broke(journey, broken)
                 ending = "broke off"  # why is told by its step
             elif not served:
-                self.dispatcher.cancelled(journey, "" if _is_users_doing(flow) else "internal error")
+                self.dispatcher.cancelled(journey, "" if is_users_doing(flow) else "internal error")
         self.dispatcher.close(journey, "served" if served else "failed")
         if passage.monitor is not None and exchange.attempts:
             self.usage.add(journey.provider.name, exchange.attempt.model, exchange.usage)
@@ -394,23 +383,3 @@ class Conductor:
         status = flow.response.status_code if flow.response is not None else 0
         if self._uncounted.is_news(exchange, status, served=served and bool(exchange.attempts)):
             logger.info(flow.comment)
-
-
-def _keep_received(flow: http.HTTPFlow, monitor: AnswerMonitor | None) -> None:
-    """mitmproxy keeps nothing of a stream."""
-    if flow.response is not None and monitor is not None and flow.response.raw_content is None:
-        flow.response.raw_content = monitor.received
-
-
-def _note_way(flow: http.HTTPFlow, journey: Journey, *, failed: bool = False) -> None:
-    """What the stream alone knows of the attempt."""
-    guide, exchange = steering(flow), journey.exchange
-    exchange.attempt.dialled_again = guide.dialled_again
-    if failed and guide.head_sent and not exchange.head_of:
-        exchange.head_of = journey.provider.name
-
-
-def _is_users_doing(flow: http.HTTPFlow) -> bool:
-    """The client left, or the user has killed the flow: the provider is not to blame."""
-    killed = flow.error is not None and flow.error.msg == flow.error.KILLED_MESSAGE
-    return killed or steering(flow).client_left

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mitmproxy import http
 
+from turnout.exchange import ClientRequest
 from turnout.gate.paths import Known
 from turnout.inspect.pristine import ClientSide
 from turnout.inspect.replayed import Recorded
 from turnout.journey.answer import AnswerMonitor
 from turnout.journey.state import Journey
 from turnout.proxy.steering import steering
+from turnout.proxy.withholding import request_as_sent
 from turnout.settings.secret import Secret
+from turnout.wire.compression import decompress
 from turnout.wire.headers import Fields
+from turnout.wire.messages import replace_model
 
 
 @dataclass(slots=True)
@@ -46,6 +50,20 @@ class Passage:
         return held | self.said
 
 
+def client_request(passage: Passage, max_body: int) -> ClientRequest:
+    """What the client asks, opened where it is compressed. Raises RequestError when it cannot be read.
+
+    A flow that is replayed asks for the model that was recorded. `max_body`: bytes of the opened body.
+    """
+    flow = passage.flow
+    sent = request_as_sent(flow).raw_content or b""
+    body = decompress(sent, passage.headers.get("content-encoding", ""), max_body)
+    request = ClientRequest(flow.request.method, passage.path, passage.headers, body)
+    if passage.recorded.model is not None:
+        request = replace(request, body=replace_model(body, request.fields, passage.recorded.model))
+    return request
+
+
 def connect_within(passages: Iterable[Passage], client_id: str, address: tuple[str, int] | None) -> float | None:
     """Seconds that an attempt of this client gives a connection to this address; None when no attempt goes there."""
     for passage in passages:
@@ -55,3 +73,23 @@ def connect_within(passages: Iterable[Passage], client_id: str, address: tuple[s
         if (goes_to.host, goes_to.port) == address[:2]:
             return journey.provider.timeouts.over(journey.setup.settings.timeouts).connect
     return None
+
+
+def keep_received(flow: http.HTTPFlow, monitor: AnswerMonitor | None) -> None:
+    """mitmproxy keeps nothing of a stream."""
+    if flow.response is not None and monitor is not None and flow.response.raw_content is None:
+        flow.response.raw_content = monitor.received
+
+
+def note_way(flow: http.HTTPFlow, journey: Journey, *, failed: bool = False) -> None:
+    """What the stream alone knows of the attempt."""
+    guide, exchange = steering(flow), journey.exchange
+    exchange.attempt.dialled_again = guide.dialled_again
+    if failed and guide.head_sent and not exchange.head_of:
+        exchange.head_of = journey.provider.name
+
+
+def is_users_doing(flow: http.HTTPFlow) -> bool:
+    """The client left, or the user has killed the flow: the provider is not to blame."""
+    killed = flow.error is not None and flow.error.msg == flow.error.KILLED_MESSAGE
+    return killed or steering(flow).client_left

@@ -16,7 +16,7 @@ import pytest
 from tests.credentials.conftest import NOW, OWN_TOKEN, Clock, FakeKeyring, login, write_login
 from turnout.credentials.stores import Reading, SecretStores
 from turnout.credentials.vault import Vault
-from turnout.settings.model import CredentialReference, parse_reference
+from turnout.settings.reference import CredentialReference, parse_reference
 from turnout.settings.secret import Secret
 
 ENTRY = ("Claude Code-credentials", "ada")

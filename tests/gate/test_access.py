@@ -15,7 +15,8 @@ from turnout.errors import ConfigError, InvalidRequest, NotAuthenticated, NotPer
 from turnout.gate.access import Gatekeeper, check_listen, client_keys
 from turnout.gate.proof import HEADER, Asked, proof
 from turnout.settings.address import is_loopback
-from turnout.settings.model import Access, Settings, parse_reference
+from turnout.settings.model import Access, Settings
+from turnout.settings.reference import parse_reference
 from turnout.settings.secret import Secret
 
 KEY = "a-key-of-this-proxy"

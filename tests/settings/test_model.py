@@ -10,18 +10,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from turnout.health.verdict import Verdict
-from turnout.settings.model import (
-    BaseUrl,
-    Condition,
-    CredentialReference,
-    Globs,
-    Meaning,
-    Provider,
-    Route,
-    Settings,
-    UnknownProvider,
-    parse_reference,
-)
+from turnout.settings.model import BaseUrl, Condition, Globs, Meaning, Provider, Route, Settings, UnknownProvider
+from turnout.settings.reference import CredentialReference, parse_reference
 from turnout.settings.secret import Secret
 
 GLOBS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Globs)

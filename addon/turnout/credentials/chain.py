@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from turnout.credentials.keys import client_key
 from turnout.credentials.stores import SecretStores
 from turnout.credentials.vault import Vault
-from turnout.settings.model import CredentialReference, Provider
+from turnout.settings.model import Provider
+from turnout.settings.reference import CredentialReference
 from turnout.settings.secret import Secret
 
 AMBIENT = ("keychain", "file")

@@ -6,7 +6,6 @@ Implements what `proxy.steering.AttemptMonitor` asks for, with the knowledge of 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from turnout.errors import error_event
 from turnout.health.fault import read_fault
@@ -14,14 +13,13 @@ from turnout.health.verdict import Judgement, Verdict
 from turnout.journey.arriving import Arriving
 from turnout.journey.deadlines import deadlines
 from turnout.journey.expectation import Expectation
-from turnout.journey.foreign import shaped_error, shaped_event
 from turnout.journey.judging import Judging
 from turnout.journey.response import Response, put_in_place
+from turnout.journey.telling import Telling
 from turnout.settings.model import Limits, Provider, Timeouts
 from turnout.wire.conversion import as_events, as_message, begins_like_events, begins_like_json
-from turnout.wire.messages import MessageStream, Peek, reply_model
+from turnout.wire.messages import MessageStream, Peek
 from turnout.wire.refusal import Refusal
-from turnout.wire.reply import ForeignReply
 from turnout.wire.signatures import minted
 from turnout.wire.usage import read_usage
 
@@ -67,16 +65,8 @@ class AnswerMonitor:
         """The form in which the answer came, when another one was asked for: `JSON` or `a stream`."""
         self._provider = provider
         self._expected = expected
-        self._shape: ForeignReply | None = None
-        if expected.reply_model is not None and not provider.first_party:
-            # Nothing of this monitor's: one in a cycle would keep megabytes until the next garbage collection.
-            self._shape = ForeignReply(
-                expected.reply_model,
-                partial(shaped_event, provider),
-                safeguard_results=expected.safeguard_results,
-                tool_names=expected.tool_names,
-            )
-        self._stream = MessageStream(expected.reply_model, self._shape, _is_fault)
+        self._telling = Telling(provider, expected)
+        self._stream = MessageStream(expected.reply_model, self._telling.shape, _is_fault)
         self._rest: list[bytes] | None = None
         self.begun = False
         self._on_begin = on_begin
@@ -239,7 +229,7 @@ class AnswerMonitor:
             self._on_first_event()
             self._usage = read_usage(content)
             self._note_minted(content)
-            told = self._reply(content)
+            told = self._telling.message(content)
             if head.is_stream:
                 put_in_place(response, told, "application/json")
             elif told is not content:
@@ -250,23 +240,10 @@ class AnswerMonitor:
             return True
         return False
 
-    def _reply(self, content: bytes) -> bytes:
-        """A good answer as the client is to read it; the same object when it may stay as it is."""
-        if self._shape is not None:
-            return self._shape.message(content) if self._expected.endpoint == "messages" else self._shape.count(content)
-        model = self._expected.reply_model
-        return content if model is None else reply_model(content, model)
-
     def shape_error(self, response: Response) -> None:
         """Make an error answer that is the last word Anthropic's, unless it comes from a first party."""
-        if self._provider.first_party or self.judgement is None:
-            return
-        content = response.get_content(strict=False) or b""
-        status, body = shaped_error(response.status_code, content, self.judgement)
-        response.status_code = status
-        if body is not content:
-            response.content = body
-            response.headers["content-type"] = "application/json"
+        if self.judgement is not None:
+            self._telling.put_error(response, self.judgement)
 
     def _accepts_whole_stream(self, response: Response, content: bytes) -> bool:
         """A stream in one piece: from a server replay, in an encoding that is not opened on the way, under another
@@ -289,19 +266,11 @@ class AnswerMonitor:
             self.judgement = self._judging.judged(b"", "a tool use in the stream is no JSON")
         else:
             self._on_first_event()
-            self._put(response, told, named_stream)
+            if not self._expected.stream:
+                self.converted = "a stream"
+            self._telling.put_whole_stream(response, told, as_named=named_stream and not self.converted)
             return True
         return False
-
-    def _put(self, response: Response, told: bytes, named_stream: bool) -> None:
-        """Have the client get a stream that came in one piece in the form that it asked for."""
-        if not self._expected.stream:
-            self.converted = "a stream"
-            put_in_place(response, self._reply(told), "application/json")
-        elif named_stream and not self.converted:
-            response.content = told
-        else:
-            put_in_place(response, told, "text/event-stream; charset=utf-8")
 
     def ping(self) -> bytes:
         return PING if self._stream.at_boundary else b""

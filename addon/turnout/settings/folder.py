@@ -14,7 +14,8 @@ from typing import Any
 
 from turnout.settings.address import is_loopback
 from turnout.settings.certificates import VARIABLES as _CERTIFICATES
-from turnout.settings.model import Access, CredentialReference, Listen, Provider, Settings, Tls
+from turnout.settings.model import Access, Listen, Provider, Settings, Tls
+from turnout.settings.reference import CredentialReference
 from turnout.settings.way_out import VARIABLES as _PROXIES
 
 NOT_FOR_FOLDERS = frozenset({"HOME", "USER", "CLAUDE_CONFIG_DIR", *_PROXIES, *_CERTIFICATES})

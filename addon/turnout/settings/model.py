@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from turnout.settings.base_url import BaseUrl
 from turnout.settings.places import Folder
 from turnout.settings.quantity import Duration, Size, Wait
+from turnout.settings.reference import References
 from turnout.settings.rewriting import Rewrite
 from turnout.settings.secret import Secret
+from turnout.settings.table import Table, as_list
 from turnout.settings.way_out import ProxyChoice
 
 Kind = Literal["anthropic"]
@@ -43,59 +45,6 @@ Meaning = Literal[
 HIDDEN = ("name", "withheld", "file", "environment", "folder", "shadowed")
 """Fields that Turnout fills in itself: no keys of a file."""
 
-REFERENCES = "env:NAME, keyring:SERVICE/ACCOUNT, file:PATH, keychain, file, client"
-
-_VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9_]{3,}")
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class CredentialReference(_Table):
-    """Where a secret is to be found, or (`literal`) the secret itself."""
-
-    source: Literal["env", "keyring", "path", "keychain", "file", "client", "literal"]
-    name: str = ""
-    """Variable name, `service/account`, or path; empty for the sources that need none."""
-    literal: Secret | None = None
-
-    def __str__(self) -> str:
-        if self.source == "literal":
-            return "literal"
-        prefix = "file" if self.source == "path" else self.source
-        return f"{prefix}:{self.name}" if self.name else prefix
-
-
-def parse_reference(value: Any) -> Any:
-    """A CredentialReference from its text form; ValueError says which forms there are."""
-    if isinstance(value, CredentialReference):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"a credential is a string: one of {REFERENCES}")
-    text = value.strip()
-    if text in ("keychain", "file", "client"):
-        return CredentialReference(source=text)
-    prefix, separator, name = text.partition(":")
-    if separator and prefix in ("env", "keyring", "file"):
-        if not name or (prefix == "keyring" and not all(name.partition("/"))):
-            raise ValueError(f"{prefix}: needs a name; a credential is one of {REFERENCES}")
-        return CredentialReference(source="path" if prefix == "file" else prefix, name=name)
-    if not text:
-        raise ValueError(f"an empty credential; write one of {REFERENCES}")
-    if _VARIABLE_NAME.fullmatch(text):
-        raise ValueError("this looks like the name of a variable; did you mean env:NAME?")
-    return CredentialReference(source="literal", literal=Secret(text))
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Reference = Annotated[CredentialReference, BeforeValidator(parse_reference)]
-References = Annotated[tuple[Reference, ...], BeforeValidator(_as_list)]
-
-
 _CHARACTER_CLASS = re.compile(r"\[!?+\]?+[^\]]*\]")  # possessive: a ] that comes first stands for itself
 
 
@@ -108,17 +57,17 @@ def _check_glob(pattern: str) -> str:
 
 
 Glob = Annotated[str, AfterValidator(_check_glob)]
-Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_list), Field(min_length=1)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Globs = Annotated[tuple[Glob, ...], BeforeValidator(as_list), Field(min_length=1)]
+Names = Annotated[tuple[str, ...], BeforeValidator(as_list)]
 Words = Annotated[Names, Field(min_length=1)]
 
 
-class Listen(_Table):
+class Listen(Table):
     host: str = "127.0.0.1"
     port: int = Field(default=8082, ge=0, le=65535)
 
 
-class Access(_Table):
+class Access(Table):
     """Who may enter."""
 
     keys: References = ()
@@ -130,12 +79,12 @@ class Access(_Table):
     """Bytes; Anthropic's own limit for Messages is 32 MB."""
 
 
-class Tls(_Table):
+class Tls(Table):
     ca: Annotated[str, Field(min_length=1)] | None = None
     """A file (PEM) or directory of certificate authorities that are trusted beside the public ones."""
 
 
-class Timeouts(_Table):
+class Timeouts(Table):
     """In seconds. What nobody has set fits the plan (`journey.deadlines`)."""
 
     connect: Duration = 10.0
@@ -155,7 +104,7 @@ class Timeouts(_Table):
         return Timeouts.model_validate(general.model_dump(exclude_unset=True) | self.model_dump(exclude_unset=True))
 
 
-class Provider(_Table):
+class Provider(Table):
     """A place that serves models."""
 
     name: str
@@ -218,7 +167,7 @@ class Provider(_Table):
         return "anthropic" if self.first_party else self.name
 
 
-class Condition(_Table):
+class Condition(Table):
     """What a route asks of a request beyond its model; all that are given must hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -236,7 +185,7 @@ class Condition(_Table):
     """Globs on Claude Code's agent type."""
 
 
-class Route(_Table):
+class Route(Table):
     """A rule: requests that match go to these targets, in order."""
 
     model: Globs
@@ -244,7 +193,7 @@ class Route(_Table):
     to: Words
 
 
-class CustomModel(_Table):
+class CustomModel(Table):
     """A model name of the user's own, listed in `/v1/models`."""
 
     to: Words
@@ -254,7 +203,7 @@ class CustomModel(_Table):
     owned_by: str = "custom"
 
 
-class Retry(_Table):
+class Retry(Table):
     """Same-target retries before moving on."""
 
     initial: Wait = 0.5
@@ -265,20 +214,20 @@ class Retry(_Table):
     second while another is ready (`health.decision.BRIEF`)."""
 
 
-class Limits(_Table):
+class Limits(Table):
     answer: Size = 32_000_000
     """Bytes of an answer that is not streamed, also when it is unpacked; streams have no limit. The largest request
     has as many, and no model writes more."""
 
 
-class Store(_Table):
+class Store(Table):
     """What is kept from one run to the next, in the user's state directory."""
 
     signatures: bool = False
     """Hashes that tell who signed a thinking block."""
 
 
-class Settings(_Table):
+class Settings(Table):
     """Everything that `mitm.conf`, `.env` and the environment say."""
 
     listen: Listen = Listen()

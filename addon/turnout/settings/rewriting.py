@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from turnout.settings.table import as_list
+
 ThinkingType = Literal["adaptive", "enabled", "disabled", "between_tools"]
 EACH = "*"
 """The step of a path that stands for every element of a list."""
@@ -50,10 +52,6 @@ def _check_dispensable(path: str) -> str:
     return path
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 def _check_range(value: tuple[float, float]) -> tuple[float, float]:
     if value[0] > value[1]:
         raise ValueError("the lowest value comes first: [low, high]")
@@ -62,9 +60,9 @@ def _check_range(value: tuple[float, float]) -> tuple[float, float]:
 
 Path = Annotated[str, AfterValidator(_check_path)]
 Dispensable = Annotated[Path, AfterValidator(_check_dispensable)]
-Paths = Annotated[tuple[Dispensable, ...], BeforeValidator(_as_list)]
-Fields = Annotated[tuple[Path, ...], BeforeValidator(_as_list)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Paths = Annotated[tuple[Dispensable, ...], BeforeValidator(as_list)]
+Fields = Annotated[tuple[Path, ...], BeforeValidator(as_list)]
+Words = Annotated[tuple[str, ...], BeforeValidator(as_list)]
 Range = Annotated[tuple[float, float], AfterValidator(_check_range)]
 
 
