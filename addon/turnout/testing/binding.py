@@ -92,7 +92,8 @@ def _drops(request: RecordedRequest) -> bool:
 def _prefix(body: dict[str, Any], said: list[Item], model: str, account: str) -> str:
     """Cache markers are not compared, and neither are thoughts that this model or account cannot read."""
     kept = [(role, block) for role, block in said if not _is_unread(block, model, account)]
-    whole = [body.get("system"), body.get("tools"), kept]
+    system = list(_blocks({"content": body.get("system") or []}))  # as in messages, a text stands for a block of it
+    whole = [system, body.get("tools"), kept]
     return hashlib.sha256(json.dumps(_unmarked(whole), sort_keys=True).encode()).hexdigest()
 
 

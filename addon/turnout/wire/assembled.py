@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from turnout.wire.events import MESSAGE_EVENTS
+from turnout.wire.events import KNOWN_EVENTS
 from turnout.wire.splice import json_object
 from turnout.wire.sse import EventSplitter, parse_event
 
-_EVENTS = MESSAGE_EVENTS | {"ping", "error"}
 _PIECES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 """Which member of a delta is one piece of a longer text."""
 _WHOLE = {"signature_delta": ("signature",), "compaction_delta": ("content", "encrypted_content")}
@@ -79,7 +78,7 @@ def _streamed(body: bytes) -> Assembled | None:
                 adding.fail(data, event.data)
             elif data is not None:
                 adding.add(kind, data)
-    if _EVENTS.isdisjoint(adding.events):
+    if KNOWN_EVENTS.isdisjoint(adding.events):
         return None
     return Assembled(tuple(adding.events), adding.result(), adding.error, "message_stop" in adding.events)
 

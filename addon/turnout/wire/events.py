@@ -30,7 +30,8 @@ MESSAGE_EVENTS = frozenset(
     )
 )
 """Events of which an answer consists; pings and errors come between them."""
-_KNOWN = MESSAGE_EVENTS | {"ping", "error"}
+KNOWN_EVENTS = MESSAGE_EVENTS | {"ping", "error"}
+"""All of the Messages API."""
 
 STOP_FRAME = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
@@ -74,11 +75,11 @@ def recognise(frame: bytes, is_fault: Callable[[bytes], bool] = names_error) -> 
     data = event.data
     fields = any_top_level(data) if _is_text(data) else None
     told = text_of(fields["type"]) if fields is not None and "type" in fields else None
-    kind = told if told in _KNOWN else "" if event.name == "message" else event.name
-    if event.name == "error" or (told not in _KNOWN and fields is not None and is_fault(data)):
+    kind = told if told in KNOWN_EVENTS else "" if event.name == "message" else event.name
+    if event.name == "error" or (told not in KNOWN_EVENTS and fields is not None and is_fault(data)):
         kind = "error"
     assert kind is not None
-    if kind in _KNOWN and event.name != kind:
+    if kind in KNOWN_EVENTS and event.name != kind:
         named = b"event: " + kind.encode() + b"\n" + frame
         frame = named if parse_event(named) == Event(kind, data) else frame_of(kind, data)
     return Recognised(kind, data, fields, frame)

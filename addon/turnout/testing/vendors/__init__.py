@@ -72,7 +72,7 @@ _LITELLM = Vendor(
             "*claude*",
             {
                 **_CLAUDE,
-                "betas": (*GATEWAY_BETAS, "advanced-tool-use-*", "tool-search-tool-*", "thinking-token-count-*"),
+                "betas": _LITELLM_BETAS,
             },
         ),
     ),
