@@ -55,6 +55,7 @@ class TestFields:
         [
             # Anthropic
             ("context_management: Extra inputs are not permitted", drops("context_management")),
+            ("messages.1.system.output_config: Extra inputs are not permitted", drops("messages[*].output_config")),
             ("context_management.edits.0.clear_thinking_20251015.keep: Extra inputs are not permitted",
              drops("context_management")),
             ("messages.0.content.1.cache_control.ephemeral.scope: Extra inputs are not permitted", marks("scope")),
@@ -415,6 +416,10 @@ class TestSignatures:
             "messages.1.content.0: Invalid `signature` in `thinking` block",
             "messages.1.content.0: Invalid `data` in `redacted_thinking` block",
             "messages.1.content.0.thinking.signature: Field required",
+            "messages.1.content.0.signature: Field required",
+            "Thinking signature verification failed",
+            "Thought signature is not valid.",  # Google
+            "Corrupted thought signature.",
             "capability_rejected: thinking_signature",
         ],
     )

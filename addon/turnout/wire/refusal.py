@@ -200,7 +200,9 @@ def _number(digits: str | None) -> int | None:
 _SIGNATURE = re.compile(
     r"Invalid [`'\"]?(?:signature|data)[`'\"]? in [`'\"]?(?:redacted_)?thinking[`'\"]? block"
     r"|blocks in the latest assistant message cannot be modified"
-    r"|\bthinking\.signature: (?:Field required|Input should be a valid string)"
+    r"|\b(?:thinking|content\.\d+)\.signature: (?:Field required|Input should be a valid string)"
+    r"|\b(?:thinking|thought)[ _]signature[`'\"]? (?:verification failed|is (?:not valid|invalid))"
+    r"|\b(?:corrupted|invalid) (?:thinking|thought)[ _]signature\b|invalid encrypted content in redacted_thinking"
     r"|\bcapability_rejected: thinking_signature\b",
     re.IGNORECASE,
 )

@@ -25,6 +25,7 @@ _BLOCK_TYPE = re.compile(
     r"|mcp_tool_use|container_upload|compaction|fallback|\w+_tool_result"
 )
 _TAGS = {
+    "messages": re.compile("user|assistant|system"),
     "tools": _TYPED_TOOL,
     "content": _BLOCK_TYPE,
     "system": re.compile("text"),
@@ -33,7 +34,7 @@ _TAGS = {
     "tool_choice": re.compile("auto|any|none|tool"),
     "source": re.compile("base64|url|text|content|file"),
 }
-_LISTS = frozenset({"tools", "content", "system"})
+_LISTS = frozenset({"messages", "tools", "content", "system"})
 
 # Fields that no request, message, tool or mode of thinking can do without. Client tools have no `type`, but without it
 # a tool of Anthropic's would become one of them.
@@ -83,6 +84,11 @@ def is_place(steps: Sequence[str]) -> bool:
     return bool(steps) and steps[0] in _OBJECTS
 
 
+def is_block_type(word: str) -> bool:
+    """Whether this is the type of a content block of Anthropic's."""
+    return _BLOCK_TYPE.fullmatch(word) is not None
+
+
 def paths_of_name(name: str) -> tuple[str, ...]:
     """The paths to drop for a field whose name alone is known; none when it is needed somewhere."""
     if name == "thinking":  # blocks have a text of this name, too, which nobody refuses by name
@@ -123,7 +129,7 @@ def is_droppable(path: str) -> bool:
     top, below = keys[0], keys[1:]
     if not below:
         return top not in _NEEDED_ON_TOP
-    if top in _NEEDED_ON_TOP - _LISTS - {"messages"} or keys[-2:] == ["cache_control", "type"]:
+    if top in _NEEDED_ON_TOP - _LISTS or keys[-2:] == ["cache_control", "type"]:
         return False
     if top not in _NEEDED_ON_TOP:
         return _NEEDED_IN_OTHERS.isdisjoint(below)

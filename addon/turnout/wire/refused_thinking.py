@@ -118,8 +118,22 @@ _TABLE: tuple[tuple[Reader, tuple[str, ...]], ...] = (
             # Moonshot (QuantumNous/new-api#3121)
             r"(?i)\b(?:reasoning_content|thinking(?: blocks?| content)?)[`'\"]? (?:is|are) (?:missing|required)"
             r" (?:in|for|on|with)[^\n]{0,40}\bassistant\b",
-            r"(?i)\b(?:reasoning_content|thinking blocks?)[`'\"]? must be"
+            r"(?i)\b(?:reasoning[_ ]content|thinking (?:blocks?|content))[`'\"]? must be"
             r" (?:preserved|included|provided|returned|kept|present)",
+            r"(?i)\bassistant messages?\b[^\n]{0,60}\b(?:must (?:contain|include|have|carry)|requires?|lacks?)"
+            r" (?:an? )?[`'\"]?(?:reasoning[_ ]content|thinking (?:blocks?|content))\b",
+            # Google: nobody else can sign a call (google-gemini/gemini-cli#13735)
+            r"(?i)\bmissing an? [`'\"]?thought_signature",
+        ),
+    ),
+    (
+        _fixed(Lesson("refused_blocks", "thinking")),
+        (
+            # Groq (cline/cline#5443), and others that translate
+            r"\bproperty '(?:reasoning_content|reasoning|thinking)' is (?:unsupported|not supported)",
+            rf"(?i)\b(?:reasoning_content|thinking (?:blocks?|content)){_Q}?(?: fields?)?"
+            rf" (?:(?:is|are) not {_SUPPORTED}|(?:is|are) unsupported|(?:must|should|can) ?not be"
+            r" (?:included|provided|passed|sent|present))",
         ),
     ),
     # Anthropic's models that think on a budget
@@ -131,6 +145,8 @@ _TABLE: tuple[tuple[Reader, tuple[str, ...]], ...] = (
             rf"\bthinking\.type{_Q}?: (?i:unsupported|invalid|unknown) (?:value|type):? {_Q}"
             rf"(?P<mode>{'|'.join(MODES)}){_Q}(?! \()",
             r"(?i)\b(?P<mode>adaptive) thinking is not supported (?:on|by|for|with) this model",
+            rf"(?i)\b(?:invalid|unsupported|unknown|unrecognized) thinking[ ._](?:type|mode){_Q}?:? {_Q}?"
+            rf"(?P<mode>{'|'.join(MODES)})\b(?!{_Q}? \()",
             # Alibaba (anthropics/claude-code#29531): "…; 'adaptive' is not supported"
             rf"(?:(?i:\bthinking)[ ._](?:type|mode)?[ =:]{{0,3}}{_Q}?|{_Q})(?P<mode>{'|'.join(MODES)}){_Q}?"
             rf"(?: thinking)? (?:is|are) not {_SUPPORTED}",
@@ -143,7 +159,7 @@ _TABLE: tuple[tuple[Reader, tuple[str, ...]], ...] = (
             rf"(?i:\bonly) (?:{_Q}?(?:thinking[. ])?type{_Q}? ?[=:]? ?)?(?P<modes>{_MODE_LIST})"
             rf"(?: thinking)?(?: modes?| types?)? (?:is|are) {_SUPPORTED}",
             # NVIDIA (decolua/9router#2023), MiniMax (anomalyco/opencode#35138)
-            rf"(?i:\bthinking)(?:[._ ](?:type|mode))?{_Q}? (?:must|should|can only) be"
+            rf"(?i:\bthinking)(?:[._ ](?:type|mode))?{_Q}?:? (?:must|should|can only) be"
             rf" (?:set to )?(?:one of:? |either )?\[?(?P<modes>{_MODE_LIST})"
             r"(?!\w| (?:when|if|while|with|unless|to)\b)",
         ),
@@ -163,6 +179,7 @@ _TABLE: tuple[tuple[Reader, tuple[str, ...]], ...] = (
             # OpenRouter (musistudio/claude-code-router#1267)
             r"(?i)\b(?:thinking|reasoning) is (?:mandatory|always on|required) (?:for|on|with) this (?:model|endpoint)",
             r"(?i)\bdoes(?: not|n't) support disabling (?:thinking|reasoning)",
+            rf"(?i)\bdisabling (?:thinking|reasoning) is not (?:possible|{_SUPPORTED})",
             r"(?i)\bonly (?:works in|supports|runs in|available in) (?:the )?thinking mode\b",
         ),
     ),
@@ -198,6 +215,7 @@ _TABLE: tuple[tuple[Reader, tuple[str, ...]], ...] = (
             r"(?i)\bthinking (?:may not|cannot|can not) be (?:enabled|used) (?:when|with|if) [`'\"]?tool_choice",
             r"(?i)\bthinking mode does not support this tool_choice",
             r"(?i)\btool_choice\b[^\n]{0,60}\bincompatible with [^\n]{0,20}thinking",
+            r"(?i)\bthinking(?: mode)? is (?:incompatible|not compatible) with [^\n]{0,20}(?:tool_choice|forced tool)",
             r"(?i)\btool_choice\b[^\n]{0,60}\bnot (?:supported|allowed) (?:with|when|while) [^\n]{0,20}thinking",
             r"(?i)\btool_choice\b[^\n]{0,30} does not support being set to [^\n]{1,60} in thinking mode",
         ),
@@ -210,6 +228,10 @@ _TABLE: tuple[tuple[Reader, tuple[str, ...]], ...] = (
             rf"(?i)\blevel {_Q}?(?:{'|'.join(EFFORTS)}){_Q}? (?:is )?not supported",
             rf"(?i)\bthink value {_Q}?\w{{1,12}}{_Q}? is not supported",
             r"(?i)\binvalid combination of reasoning_effort and thinking",
+            rf"Unsupported value: '(?:{'|'.join(EFFORTS)})' is not supported with the [^\n]{{1,80}} model\b",  # OpenAI
+            r"(?i)\binvalid (?:reasoning[_ ])?effort(?: level)?\b",
+            rf"(?i)\beffort{_Q}? must be (?:one of|either)\b",
+            r"\breasoning_effort: Input should be\b",
             rf"(?i)\b(?:reasoning[_ .]|output_config\.)effort{_Q}?:? [^\n]{{0,60}}"
             r"(?:not support(?:ed)?|unsupported|must be one of|is invalid)\b",
         ),

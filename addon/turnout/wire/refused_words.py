@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from turnout.settings.rewriting import EACH, MARKED
 from turnout.wire.lesson import Lesson
 from turnout.wire.refused_path import (
+    is_block_type,
     is_place,
     paths_of_location,
     paths_of_name,
@@ -56,6 +57,8 @@ def _dropped_where(match: re.Match[str]) -> Iterator[Lesson]:
 
 
 def _drop_exactly(steps: Sequence[str]) -> Iterator[Lesson]:
+    if steps[:1] == ("messages",) and steps[-1] in _OF_THOUGHTS:
+        return iter((Lesson("refused_blocks", "thinking"),))
     return (Lesson("drop", path) for path in paths_of_location(steps))
 
 
@@ -104,6 +107,9 @@ _AROUND = 500
 _QUOTED_WORD = re.compile(rf"{_QUOTE}[\w.\[\]-]{{1,64}}{_QUOTE}")
 _OF_TOOL = re.compile(r"(?i:schema|\b(?:tool|function|argument)s?\b)|Tool[A-Z]")
 
+_OF_THOUGHTS = frozenset({"thinking", "reasoning_content", "reasoning", "thinking_blocks"})
+"""Of a message or a block: the thinking that is given back, or what those that translate make of it."""
+
 _OPTIONAL = (
     r"(?P<where>temperature|top_p|top_k|stop_sequences|metadata|service_tier|thinking|context_management|container"
     r"|mcp_servers|inference_geo|speed|output_config|output_format|output_config\.(?:effort|format|task_budget))"
@@ -133,6 +139,8 @@ def _of_choice(word: str, expected: str, steps: Sequence[str] = ()) -> Iterator[
         if last in ("", EACH, "type"):
             yield Lesson("refused_tools", word)
     elif keys[:1] in ((), ("messages",)) and last in ("", EACH, "type", "content") and "text" in choices:
+        # Without a word it is the one that every conversation comes to hold.
+        word = word or ("thinking" if keys and "thinking" not in choices else "")
         # Gateways that translate speak of their own dialect's parts.
         images = word in ("image", "image_url", "input_image")
         yield Lesson("images", "note") if images else Lesson("refused_blocks", word)
@@ -176,6 +184,14 @@ def _refused_betas(match: re.Match[str]) -> Iterator[Lesson]:
     return (Lesson("drop_betas", value) for value in re.findall(r"`([^`\s]{1,100})`", match["values"]))
 
 
+def _refused_block(match: re.Match[str]) -> Iterator[Lesson]:
+    word = match["word"]
+    if word == "image":
+        yield Lesson("images", "note")
+    elif is_block_type(word):
+        yield Lesson("refused_blocks", word)
+
+
 def _limit(match: re.Match[str]) -> Iterator[Lesson]:
     """The most that a model writes; not what the prompt of this one request has left of the context."""
     if not _OF_PROMPT.search(_around(match)):
@@ -211,6 +227,7 @@ _INPUT_TAG = re.compile(
 _GIVEN = re.compile(rf"[(,;] ?(?:but )?(?:got|received):? {_QUOTE}{_WORD}{_QUOTE}")
 # Groq says of a limit of its own that it "is less than the `context_window`".
 _OF_PROMPT = re.compile(r"remain|\bcontext\b|prompt|\binputs?\b(?! should be)|input_tokens", re.IGNORECASE)
+_BLOCK = r"(?:content[_ ](?:block|part|item|type)|block type)(?:[_ ]type)?"
 _MAX_TOKENS = r"\b(?:max_tokens|max_completion_tokens)\b"
 _NUMBER = r"(?P<limit>\d[\d,]{1,11})"
 
@@ -266,5 +283,10 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[Lesso
         (rf"{_MAX_TOKENS} \(\d+\) exceeds (?:the )?(?:model's )?(?:maximum|limit)(?: of)? \(?{_NUMBER}\)?", _limit),
         (rf"(?:^|[.:] ){_QUOTE}?{_OPTIONAL}{_QUOTE}? is not supported (?:by|for|with|on) this model", _dropped_where),
         (r"(?i)\binvalid (?:message )?role:? [`'\"]?system\b", _fixed("system_role", "user")),
+        # Those that translate, of a content block
+        (rf"(?i)\b(?:unsupported|unknown|invalid|unrecognized|unexpected) (?:message )?{_BLOCK}:? {_QUOTE}?{_WORD}",
+         _refused_block),
+        (rf"(?i)\b{_BLOCK}:? {_QUOTE}{_WORD}{_QUOTE} (?:is|are) not (?:supported|allowed|permitted|accepted)",
+         _refused_block),
     )
 )  # fmt: skip
