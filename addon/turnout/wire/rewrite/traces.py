@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 # In a text of the user these stand with a backslash before their closing quotation mark.
 _ROLE, _ASSISTANT, _TYPE, _RESULT_OF = b'"role"', b'"assistant"', b'"type"', b'"tool_use_id"'
@@ -44,17 +45,32 @@ def traces(body: bytes) -> Traces:
         return Traces()
     if not _puts_role_first(body, first):
         return Traces(foreign=True, unsigned=True)  # a client that writes as few do: all of it is looked at
-    foreign = unsigned = False
-    calls: list[bytes] = []
-    for said in _turns(body, first):
-        blocks = _PLAIN.findall(said)
-        calls += [call for _, call in blocks if call]
-        foreign = foreign or len(blocks) != said.count(_TYPE) or _lacks_something(said)
-        thoughts = [kind for kind, _ in blocks if kind == b"thinking"]
-        unsigned = unsigned or (bool(thoughts) and len(thoughts) > len(_SIGNED.findall(said)))
+    found = [_of_known_turn(said) if len(said) <= _SHORT else _of_turn(said) for said in _turns(body, first)]
+    calls = [call for turn in found for call in turn.calls]
     # A call is without its result, or the other way round, or two have the same id.
-    foreign = foreign or len(set(calls)) != len(calls) or len(calls) != body.count(_RESULT_OF)
-    return Traces(foreign, unsigned)
+    unpaired = len(set(calls)) != len(calls) or len(calls) != body.count(_RESULT_OF)
+    return Traces(unpaired or any(turn.foreign for turn in found), any(turn.unsigned for turn in found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn(Traces):
+    calls: tuple[bytes, ...] = ()
+    """The ids of its calls."""
+
+
+def _of_turn(said: bytes) -> _Turn:
+    blocks = _PLAIN.findall(said)
+    thoughts = [kind for kind, _ in blocks if kind == b"thinking"]
+    return _Turn(
+        foreign=len(blocks) != said.count(_TYPE) or _lacks_something(said),
+        unsigned=bool(thoughts) and len(thoughts) > len(_SIGNED.findall(said)),
+        calls=tuple(call for _, call in blocks if call),
+    )
+
+
+_SHORT = 2048
+"""Bytes of a turn that is worth remembering: a conversation comes again with every request, and has hundreds."""
+_of_known_turn = lru_cache(maxsize=4096)(_of_turn)
 
 
 def _lacks_something(said: bytes) -> bool:
