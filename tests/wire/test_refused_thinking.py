@@ -46,6 +46,10 @@ WHOLE: Taught = [("whole_answers", "without_thinking")]
         # Thoughts that must not be there
         ("'messages.2' : for 'role:assistant' the following must be satisfied[('messages.2' : property"
          " 'reasoning_content' is unsupported)]", NO_THOUGHTS),
+        ("messages.2.assistant.reasoning_content: property 'messages.2.assistant.reasoning_content' is unsupported",
+         NO_THOUGHTS),
+        ("property 'reasoning' is unsupported, did you mean 'role'?", NO_THOUGHTS),
+        ("messages[3].reasoning: reasoning is not supported with this model", NO_THOUGHTS),
         ("messages.3.content.0: thinking blocks are not supported", NO_THOUGHTS),
         ("reasoning_content is not allowed in input messages", NO_THOUGHTS),
         ("`reasoning_content` must not be included in the messages", NO_THOUGHTS),

@@ -122,15 +122,16 @@ _TABLE: tuple[tuple[Reader, tuple[str, ...]], ...] = (
             r" (?:preserved|included|provided|returned|kept|present)",
             r"(?i)\bassistant messages?\b[^\n]{0,60}\b(?:must (?:contain|include|have|carry)|requires?|lacks?)"
             r" (?:an? )?[`'\"]?(?:reasoning[_ ]content|thinking (?:blocks?|content))\b",
-            # Google: nobody else can sign a call (google-gemini/gemini-cli#13735)
+            # Google: nobody else can sign a call (lbjlaq/Antigravity-Manager#3229)
             r"(?i)\bmissing an? [`'\"]?thought_signature",
         ),
     ),
     (
         _fixed(Lesson("refused_blocks", "thinking")),
         (
-            # Groq (cline/cline#5443), and others that translate
-            r"\bproperty '(?:reasoning_content|reasoning|thinking)' is (?:unsupported|not supported)",
+            # Groq (janhq/jan#8136, vercel/ai#8057), Cerebras (Kilo-Org/kilocode#10375), and others that translate
+            r"\bproperty '(?:[\w.]{0,40}\.)?(?:reasoning_content|reasoning|thinking)' is (?:unsupported|not supported)",
+            r"\bmessages\[\w{1,6}\]\.(?:reasoning_content|reasoning|thinking): \w+ is not supported\b",
             rf"(?i)\b(?:reasoning_content|thinking (?:blocks?|content)){_Q}?(?: fields?)?"
             rf" (?:(?:is|are) not {_SUPPORTED}|(?:is|are) unsupported|(?:must|should|can) ?not be"
             r" (?:included|provided|passed|sent|present))",

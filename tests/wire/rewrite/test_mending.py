@@ -66,6 +66,51 @@ def mended(*messages: Message, subject: Subject = CLAUDE) -> list[Message]:
 
 
 ASKS, ON = user("what is it?"), user("sure?")
+CITED = {"type": "web_search_result_location", "url": "https://example.com/", "title": "a", "cited_text": "b"}
+PAGE = {"type": "page_location", "cited_text": "b", "document_index": 0, "start_page_number": 1, "end_page_number": 2}
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("Bash<|channel|>commentary", "Bash__channel__commentary"),
+        ("mcp.server.look", "mcp_server_look"),
+        ("", "unnamed"),
+        ("a" * 200, "a" * 128),
+    ],
+)
+@pytest.mark.parametrize("subject", [CLAUDE, GLM], ids=["Anthropic", "a vendor"])
+def test_a_tool_that_nobody_has_is_called_as_a_tool_may_be(told: str, name: str, subject: Subject) -> None:
+    """gpt-oss writes marks of its template into names; the client answers that there is no such tool."""
+    _, answer, _ = mended(ASKS, assistant({**call("toolu_1"), "name": told}), user(result("toolu_1")), subject=subject)
+    assert answer["content"] == [{**call("toolu_1"), "name": name}]
+
+
+@pytest.mark.parametrize("member", ["provider_specific_fields", "extra_content", "thought_signature"])
+def test_members_that_gateways_add_stay_here(member: str) -> None:
+    odd = {member: {"google": {"thought_signature": "x"}}}
+    answer = assistant({**said("so"), **odd}, {**call("toolu_1", **odd), **odd})
+    assert mended(ASKS, answer, user(result("toolu_1")))[1] == assistant(said("so"), call("toolu_1", **odd))
+
+
+@pytest.mark.parametrize("citation", [CITED, {"type": "url_citation", "url": "https://example.com/"}, "a page"])
+def test_what_was_not_found_by_anthropic_is_not_cited(citation: Any) -> None:
+    answer = assistant(said("so", citations=[citation]), said("and", citations=[PAGE, citation]))
+    assert mended(ASKS, answer, ON)[1] == assistant(said("so"), said("and", citations=[PAGE]))
+
+
+def test_what_anthropic_has_found_is_cited() -> None:
+    answer = assistant(said("so", citations=[{**CITED, "encrypted_index": "x"}, PAGE]))
+    body = body_of(messages=[ASKS, answer, ON], model=CLAUDE.model)
+    data = json.dumps(body).encode()
+    assert rewritten(data, None, CLAUDE).body is data
+
+
+def test_servers_of_mcp_that_another_provider_has_asked() -> None:
+    use = {"type": "mcp_tool_use", "id": "call_1", "name": "look", "server_name": "s", "input": {}}
+    found = {"type": "mcp_tool_result", "tool_use_id": "call_1", "content": [said("a cat")], "is_error": False}
+    answer = mended(ASKS, assistant(use, found, said("so")), ON)[1]
+    assert answer == assistant(said("[look: {}]"), said("a cat"), said("so"))
 
 
 @pytest.mark.parametrize(

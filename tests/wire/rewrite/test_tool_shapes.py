@@ -63,13 +63,12 @@ def test_different_names_stay_different(names: list[str]) -> None:
 def test_the_answer_names_the_tool_as_the_client_does() -> None:
     reply = ForeignReply("m", tool_names={"short": LONG})
     use = {"type": "tool_use", "id": "toolu_1", "name": "short", "input": {"name": "short"}}
-    streamed = reply.block(json.dumps({**use, "input": {}}).encode())
+    begun = reply.block(json.dumps(use).encode())
     whole = json.loads(reply.message(json.dumps({"content": [use]}).encode()))
-    assert streamed is not None and json.loads(streamed.block) == {**use, "name": LONG, "input": {}}
-    assert whole["content"][0] == {**use, "name": LONG}
+    assert begun is not None and whole["content"] == [{**use, "name": LONG}]
+    assert json.loads(begun.block) == {**use, "name": LONG, "input": {}}
     other = json.dumps({**use, "name": "Bash", "input": {}}).encode()
-    same = reply.block(other)
-    assert same is not None and same.block is other
+    assert (found := reply.block(other)) is not None and found.block is other
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,21 @@ from operator import is_
 from turnout.wire.rewrite.conversation import block_type, content_blocks, role, text_block, without_empty
 from turnout.wire.rewrite.document import Document
 from turnout.wire.rewrite.flatten import as_text
+from turnout.wire.rewrite.traces import FOREIGN_MEMBERS
 from turnout.wire.rewrite.tree import Node, Object, is_list, opened, opened_elements, plain, text
+from turnout.wire.signatures import THINKING_BLOCKS
 from turnout.wire.splice import json_object
 
 _CALL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_UNFIT_FOR_NAME = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_NAME = 128
+_NO_NAME = "unnamed"
 _OWN_RUN_ID = re.compile(r"srvtoolu_[a-zA-Z0-9_]+")
 _RUN_BY_ANTHROPIC = re.compile(
     r"web_search|web_fetch|(?:bash_|text_editor_)?code_execution|tool_search_tool_(?:regex|bm25)|advisor"
 )
 _RESULT = re.compile(r"\w+_tool_result")
+_OF_MCP = frozenset({"mcp_tool_use", "mcp_tool_result"})
 _SEEN = frozenset({"image", "document", "search_result", "container_upload"})
 """Blocks of the user's turns: Anthropic takes none of them from an assistant."""
 _THOUGHTS = frozenset({"reasoning", "reasoning_text", "reasoning_content", "redacted_reasoning", "summary_text"})
@@ -31,6 +37,9 @@ _OF_OTHER_DIALECTS = _THOUGHTS | {
     "audio", "input_audio", "output_audio", "file", "input_file", "function", "function_call", "tool_call",
     "function_call_output",
 }  # fmt: skip
+
+
+_OF_SEARCH = frozenset({"web_search_result_location"})
 
 
 def mend(document: Document, *, for_claude: bool) -> None:
@@ -92,7 +101,7 @@ class _Mender:
         if not kind or kind in _THOUGHTS:
             return []
         if kind == "text":
-            return [block] if text(block.get("text")).strip() else []
+            return [self._text(block)] if text(block.get("text")).strip() else []
         if kind == "tool_use":
             id = text(block.get("id"))
             is_open = answered[id] > 0 or (message is self._last and id not in ran)
@@ -100,10 +109,13 @@ class _Mender:
             return [self._call(block, id)] if is_open else [_told(block)]
         if kind == "tool_result" or kind in _OF_OTHER_DIALECTS or kind in _SEEN:
             return [_told(block)]
+        if self._for_claude and kind in _OF_MCP:
+            id = text(block.get("id" if kind == "mcp_tool_use" else "tool_use_id"))
+            return [block] if id.startswith("mcptoolu_") else [_told(block)]
         if self._for_claude and (kind == "server_tool_use" or _RESULT.fullmatch(kind)):
             id = text(block.get("id" if kind == "server_tool_use" else "tool_use_id"))
             return [block] if id in self._runs else [_told(block)]
-        return [block]
+        return [self._thought(block)] if kind in THINKING_BLOCKS else [block]
 
     def _call(self, block: Object, id: str) -> Node:
         made = self._identifier(id) if self._for_claude else id
@@ -112,7 +124,28 @@ class _Mender:
         changed: Object = {} if made == id else {"id": made}
         if not isinstance(arguments, dict):
             changed["input"] = _object(arguments)
-        return {**block, **changed} if changed else block
+        name = text(block.get("name"))
+        fit = _UNFIT_FOR_NAME.sub("_", name)[:_LONGEST_NAME] or _NO_NAME
+        if fit != name:
+            changed["name"] = fit
+        kept = _without_foreign(block) if self._for_claude else block
+        return {**kept, **changed} if changed else kept
+
+    def _text(self, block: Object) -> Node:
+        """Without what it cites of a search that its reader has not made."""
+        block = _without_foreign(block) if self._for_claude else block
+        cited = block.get("citations")
+        if not self._for_claude or not is_list(cited):
+            return block
+        citations = opened_elements(cited)
+        known = [citation for citation in citations if _is_known(citation)]
+        if len(known) == len(citations):
+            return block
+        rest = {name: value for name, value in block.items() if name != "citations"}
+        return {**rest, "citations": known} if known else rest
+
+    def _thought(self, block: Object) -> Node:
+        return _without_foreign(block) if self._for_claude else block
 
     def _identifier(self, id: str) -> str:
         """An id that the API takes, the same one in every request of the conversation."""
@@ -154,6 +187,21 @@ def _with(message: Object, blocks: list[Node]) -> Node:
         return message if same and blocks else {**message, "content": blocks}
     # A text, or nothing at all.
     return message if blocks and content is not None else {**message, "content": blocks}
+
+
+def _without_foreign(block: Object) -> Object:
+    """The block without members that no block of Anthropic's has; the same object when there are none."""
+    if block.keys().isdisjoint(FOREIGN_MEMBERS):
+        return block
+    return {name: value for name, value in block.items() if name not in FOREIGN_MEMBERS}
+
+
+def _is_known(citation: Node) -> bool:
+    """Of a search, Anthropic wants to know the place again: it has given it an index."""
+    if not isinstance(citation, dict):
+        return False
+    kind = block_type(citation)
+    return bool(text(citation.get("encrypted_index"))) if kind in _OF_SEARCH else kind.endswith("_location")
 
 
 def _told(block: Object) -> Object:

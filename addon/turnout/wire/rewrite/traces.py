@@ -13,13 +13,21 @@ from functools import lru_cache
 # In a text of the user these stand with a backslash before their closing quotation mark.
 _ROLE, _ASSISTANT, _TYPE, _RESULT_OF = b'"role"', b'"assistant"', b'"type"', b'"tool_use_id"'
 
+FOREIGN_MEMBERS = frozenset(
+    ("provider_specific_fields", "extra_content", "thought_signature", "annotations", "logprobs", "reasoning_content")
+    + ("reasoning_details", "tool_calls")
+)
+"""Members of blocks that those add who translate, for what they have no place for. Anthropic takes none that it does
+not know."""
+
 _BLANK = rb'"(?:\s|\\[nrt])*"'
 # What an answer of Anthropic's is made of, in its order, without the blocks of tools that it has run itself.
 _PLAIN = re.compile(
     rb'"type"\s*:\s*"(thinking|redacted_thinking|ephemeral|direct|compaction|fallback'
     rb'|text"\s*,\s*"text"\s*:\s*(?!' + _BLANK + rb")"
-    rb'|tool_use"\s*,\s*"id"\s*:\s*"([a-zA-Z0-9_-]{1,64}))"'
+    rb'|tool_use"\s*,\s*"id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"\s*,\s*"name"\s*:\s*"[a-zA-Z0-9_-]{1,128})"'
 )
+_FOREIGN_MEMBER = re.compile(rb'"(?:' + b"|".join(sorted(name.encode() for name in FOREIGN_MEMBERS)) + rb')"\s*:')
 _SIGNED = re.compile(rb'"signature"\s*:\s*"[^"]')
 _NO_CONTENT = re.compile(rb'"assistant"\s*,\s*"content"\s*:\s*(?:null|\[\s*\]|' + _BLANK + rb")")
 _NOTHING = re.compile(rb'"(?:input|id|name|thinking|signature|data)"\s*:\s*null')
@@ -62,7 +70,7 @@ def _of_turn(said: bytes) -> _Turn:
     blocks = _PLAIN.findall(said)
     thoughts = [kind for kind, _ in blocks if kind == b"thinking"]
     return _Turn(
-        foreign=len(blocks) != said.count(_TYPE) or _lacks_something(said),
+        foreign=len(blocks) != said.count(_TYPE) or _lacks_something(said) or _has_too_much(said),
         unsigned=bool(thoughts) and len(thoughts) > len(_SIGNED.findall(said)),
         calls=tuple(call for _, call in blocks if call),
     )
@@ -75,6 +83,10 @@ _of_known_turn = lru_cache(maxsize=4096)(_of_turn)
 
 def _lacks_something(said: bytes) -> bool:
     return _NO_CONTENT.match(said) is not None or (b"null" in said and _NOTHING.search(said) is not None)
+
+
+def _has_too_much(said: bytes) -> bool:
+    return _FOREIGN_MEMBER.search(said) is not None
 
 
 def _puts_role_first(body: bytes, turn: int) -> bool:
