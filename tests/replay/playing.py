@@ -66,7 +66,7 @@ class Playback:
         self.unknown: list[str] = []
         """Providers that were asked when no answer of theirs was left."""
         self._lost: dict[str, tuple[bytes, HTTPFlow]] = {}
-        """What was asked last, where the answer is a lost connection. It may be dialled again, as no recording tells."""
+        """What was asked last, where the answer is a lost connection. Who dials again is told the same."""
         self._waiting: defaultdict[str, deque[HTTPFlow]] = defaultdict(deque)
 
     def expect(self, attempts: Sequence[tuple[str, HTTPFlow]]) -> None:
