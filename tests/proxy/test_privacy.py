@@ -10,7 +10,7 @@ import pytest
 
 from tests.proxy.support import ask, route
 from turnout.testing.fixtures import StartProxy
-from turnout.testing.provider import ScriptedProvider
+from turnout.testing.provider import API_KEY, ScriptedProvider
 
 HEADERS = {
     "traceparent": "00-id01trace-id02span-01",
@@ -113,6 +113,23 @@ async def test_no_id_reaches_a_foreign_provider(
     received = json.dumps(request.headers) + request.target + request.body.decode()
     assert [id for id in ALL_IDS if id in received and id not in spared] == []
     assert "Be kind." in received and "python-httpx" in received, "what is needed is there"
+
+
+@pytest.mark.parametrize(
+    ("table", "target"),
+    [
+        ('[providers.mine]\nauth = "none"\nbase_url = "{}"\n' + route("mine"), "/v1/messages?beta=true"),
+        ('[providers.anthropic]\nbase_url = "{}"\n', "/v1/messages?agent=id43&beta=true&user_id=id44"),
+    ],
+    ids=["another provider", "a first party"],
+)
+async def test_what_a_query_tells(proxy: StartProxy, client: httpx.AsyncClient, table: str, target: str) -> None:
+    async with ScriptedProvider(strict="nothing") as upstream:
+        running = await proxy(table.format(upstream.url))
+        asked = f"{running.url}/v1/messages?agent=id43&beta=true&user_id=id44"
+        answer = await client.post(asked, json=BODY, headers={"x-api-key": API_KEY, "anthropic-version": "2023-06-01"})
+        (request,) = upstream.messages
+    assert (answer.status_code, request.target) == (200, target)
 
 
 async def test_a_first_party_gets_all_of_it(proxy: StartProxy, client: httpx.AsyncClient) -> None:

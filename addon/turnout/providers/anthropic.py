@@ -39,6 +39,10 @@ _KEPT_BY_CLIENT_CREDENTIAL = {"anthropic-workspace-id"}
 """Belongs to the client's own login; meaningless (and identifying) with another credential."""
 
 
+_PARAMETERS = frozenset({"beta"})
+"""What the Messages API knows in a query; any other parameter may tell who, where and in which session somebody is."""
+
+
 class AnthropicKind:
     """Bodies leave byte-identical unless a rule, or another model name, asks for a change."""
 
@@ -90,11 +94,20 @@ def _addressed(
         scheme=scheme,
         host=base.hostname or "",
         port=base.port or (443 if scheme == "https" else 80),
-        path=base.path.rstrip("/") + without_secret_parameters(exchange.request.path),
+        path=base.path.rstrip("/") + _path(exchange.request.path, provider),
         body=body,
         drop=dropped,
         add=tuple({**framing, **headers}.items()),
     )
+
+
+def _path(path: str, provider: Provider) -> str:
+    """Path and query of the client. Of its parameters, others than a first party get the one that they may know."""
+    if provider.first_party:
+        return without_secret_parameters(path)
+    bare, _, query = path.partition("?")
+    kept = [pair for pair in query.split("&") if pair.partition("=")[0] in _PARAMETERS]
+    return "?".join(filter(None, (bare, "&".join(kept))))
 
 
 def _dropped(credential: Credential) -> frozenset[str]:
