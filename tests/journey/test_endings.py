@@ -377,6 +377,14 @@ def test_all_credentials_cooling_is_429(counts: dict[str, int]) -> None:
     assert error["message"] == "All credentials for model opus are cooling down via a, b; try again in 60 s"
 
 
+@pytest.mark.parametrize("resting", ["quota", "throttle", "overloaded"])
+def test_a_count_waits_for_nobody(resting: str) -> None:
+    """Claude Code counts by itself after a 501; told to wait, its /context stands still."""
+    answer, error = ending(Wait(90, told=True), endpoint="count_tokens", **{resting: 1, "unsupported": 2})
+    assert answer.status == 501 and "retry-after" not in answer.headers
+    assert error["message"] == f"No provider of a, b counts tokens now (1 {resting}, 2 unsupported)"
+
+
 @pytest.mark.parametrize(
     ("waits", "wait", "hopeless"),
     [

@@ -345,7 +345,9 @@ async def test_a_search_stays_with_who_can_make_it_when_that_fails(
         running = await proxy(QUICK + tables + route("foreign", "anthropic"))
         answer = await ask(client, running.url, {"tools": [SEARCH]})
         assert not foreign.requests
+        *_, flow = await running.finished(2)
     assert answer.status_code == 529
+    assert "foreign without web_search" in flow.comment
 
 
 async def test_a_search_that_is_refused_is_not_sent_again_without_it(

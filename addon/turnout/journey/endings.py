@@ -166,6 +166,10 @@ def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[
     if kinds == {"unsupported"}:
         missing = f", and no credential was found for {', '.join(blocked.missing)}" if blocked.missing else ""
         return NotSupported(f"{providers}: does not count tokens{missing}")
+    rests = kinds - {"unsupported", "no credential"}
+    if rests and "unsupported" in kinds and exchange.endpoint == "count_tokens":
+        # Claude Code counts by itself then; told to wait, its /context stands still for a minute (2.1.332).
+        return NotSupported(f"No provider of {providers} counts tokens now ({_counted(blocked)})")
     kinds.discard("unsupported")
     if kinds == {"no credential"}:
         looked_for = ", ".join(dict.fromkeys(blocked.missing))
@@ -183,6 +187,9 @@ def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[
     if kinds and kinds <= _QUOTAS:
         message = f"All credentials for model {model} are cooling down via {providers}{advice}"
         return ModelCooldown(message, retry_after=wait, details=details, hopeless=hopeless)
-    counted = ", ".join(f"{count} {kind}" for kind, count in blocked.counts.items()) or "none available"
-    message = f"No target for model {model} is available ({counted}){advice}"
+    message = f"No target for model {model} is available ({_counted(blocked) or 'none available'}){advice}"
     return AuthUnavailable(message, retry_after=wait, details=details, hopeless=hopeless)
+
+
+def _counted(blocked: Blocked) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in blocked.counts.items())

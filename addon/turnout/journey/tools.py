@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from turnout.errors import InvalidRequest
 from turnout.exchange import Exchange, Target
-from turnout.journey.candidates import model_of
+from turnout.journey.candidates import model_of, note_skipped
 from turnout.journey.knowledge import Knowledge
 from turnout.settings.model import Settings
 
@@ -30,10 +30,17 @@ def able(
 
     found = tuple(filter(runs, targets))
     if not found:
-        names = [_VERSION.sub("", tool) for tool in needed]
+        names = _names(needed)
         providers = ", ".join(dict.fromkeys(target.provider for target in targets))
         raise InvalidRequest(
             f"No {' or '.join(names)} here: {providers} cannot run it. In mitm.conf, a route with "
             f'when = {{ tools = ["{names[0]}*"] }} sends such requests to a provider that can.'
         )
+    for target in targets:
+        if target not in found:
+            note_skipped(exchange, f"{target.provider} without {' and '.join(_names(needed))}")
     return found
+
+
+def _names(needed: Sequence[str]) -> list[str]:
+    return [_VERSION.sub("", tool) for tool in needed]
