@@ -38,6 +38,10 @@ HTML = {"content-type": "text/html; charset=utf-8"}
         (405, {}, "Method Not Allowed", Page("Method Not Allowed", text=True)),
         (400, {}, "400 Bad Request", Page("400 Bad Request", text=True)),
         (413, {}, "Request Entity Too Large", Page("Request Entity Too Large", text=True)),
+        (413, {}, "Payload Too Large", Page("Payload Too Large", text=True)),
+        (413, {}, "413 Content Too Large", Page("413 Content Too Large", text=True)),
+        (414, {}, "Request-URI Too Large", Page("Request-URI Too Large", text=True)),
+        (503, {}, "503 Service Temporarily Unavailable", Page("503 Service Temporarily Unavailable", text=True)),
         # answers of an API
         (400, HTML, '{"type":"error","error":{"type":"invalid_request_error","message":"<html>"}}', None),
         (400, HTML, ' [{"error":{}}]', None),

@@ -25,6 +25,8 @@ SPENT = [
     "Insufficient credits. Add more using https://openrouter.ai/settings/credits",
     "You have reached your weekly usage limit.",
     "Your account is in arrears, please top up.",
+    "Your plan's allowance is exhausted, please upgrade your plan",
+    "You've hit your session limit",
 ]
 REFUSED = [
     "This organization has been disabled.",
@@ -37,12 +39,15 @@ REFUSED = [
     "Your API key has been disabled",
     "Your account has been temporarily locked",
     "Incorrect API key provided: x.",
+    "Your trial has expired, please subscribe",
+    "Your plan is inactive",
     "invalid api key",
     "User location is not supported for the API use.",
     "OAuth authentication is currently not supported for this organization",
 ]
 MISSING = [
     "Model Not Exist",
+    "Not supported model foo",
     "Unknown Model, please check the model code.",
     "foo/bar is not a valid model ID",
     "/v1/messages: Invalid model name passed in model=foo. Call `/v1/models` to view available models for your key.",
@@ -75,6 +80,8 @@ OF_THE_REQUEST = [
     "model: Input should be a string",
     "Invalid model parameters: temperature must be <= 1",
     "Invalid model type",
+    "Not supported model parameters",
+    "The plan of the user is blocked",
     "This model does not support assistant message prefill. The conversation must end with a user message.",
     "This model does not support the effort parameter",
     "adaptive thinking is not supported on this model",

@@ -26,9 +26,13 @@ _PLAIN = re.compile(
     r"|the page could not be found|(?:\d{3} )?page not found|the plain http request was sent to https port",
     re.IGNORECASE,
 )
-_PHRASES = "|".join(
-    re.escape(phrase) for phrase in {*(status.phrase for status in HTTPStatus), "Request Entity Too Large"}
-)
+# Those of earlier and later RFCs, which are not in every version of Python, and nginx's.
+_OTHER_PHRASES = (
+    "Request Entity Too Large", "Payload Too Large", "Content Too Large", "Request-URI Too Long", "URI Too Long",
+    "Request-URI Too Large", "Unprocessable Entity", "Unprocessable Content", "Not Allowed",
+    "Service Temporarily Unavailable", "Gateway Time-out", "Request Time-out",
+)  # fmt: skip
+_PHRASES = "|".join(re.escape(phrase) for phrase in {*(status.phrase for status in HTTPStatus), *_OTHER_PHRASES})
 # The words that belong to a status, and nothing else.
 _BARE = re.compile(rf"(?:http )?(?:error )?(?:[3-5]\d\d:? )?(?:{_PHRASES})\.?", re.IGNORECASE)
 # A server that asks for a key may be that short.

@@ -17,8 +17,8 @@ _READ = 600
 # "messages.3.content.0.text: …", "tools[2].name …": whatever follows, the request is at fault.
 _PLACE = re.compile(r"\b(?:messages|tools|system|content|input)(?:\.|\[)\d")
 
-_MONEY = r"(?:credits?|funds|balance|quota|usage|extra usage)"
-_PERIOD = r"(?:usage|spending|billing|credit|monthly|weekly|daily)"
+_MONEY = r"(?:credits?|funds|balance|quota|allowance|usage|extra usage)"
+_PERIOD = r"(?:usage|spending|billing|credit|monthly|weekly|daily|session|plan)"
 _QUOTA = re.compile(
     # Anthropic (router-for-me/CLIProxyAPI#3305, anthropics/claude-code#2127)
     rf"\bout of {_MONEY}\b|\bcredit balance is too low\b|reached your specified API usage limits"
@@ -40,7 +40,10 @@ _QUOTA_CODES = frozenset({
     "quota_exceeded", "spend_limit_exceeded",
 })  # fmt: skip
 
-_HOLDER = r"(?:organi[sz]ation|account|workspace|team|project|api[ _-]?key|access[ _-]?key|key|credential|subscription)"
+_HOLDER = (
+    r"(?:organi[sz]ation|account|workspace|team|project|api[ _-]?key|access[ _-]?key|key|credential|subscription|trial"
+    r"|plan|licen[cs]e)"
+)
 _IDS = r"(?: \S*[\d<`'\"]\S*){0,2}"
 _STOPPED = (
     r"(?:disabled|deactivated|suspended|banned|blocked|locked|revoked|expired|restricted|terminated|frozen|inactive"
@@ -79,7 +82,7 @@ _MODEL = re.compile(
     rf"\bmodel\b{_OTHER_THINGS}(?: (?:id|name|version|identifier))?:? ?(?:with (?:id|name) )?{_NAME},? {_GONE}"
     rf"|\bmodel not exist|{_NAME} model {_GONE}"
     # Z.AI "Unknown Model, please check the model code.", LiteLLM "Invalid model name passed in model=x", MiniMax
-    rf"|\b(?:unknown|invalid|unrecogni[sz]ed|unsupported|no such) model\b{_OTHER_THINGS}"
+    rf"|\b(?:unknown|invalid|unrecogni[sz]ed|unsupported|not supported|no such) model\b{_OTHER_THINGS}"
     # OpenRouter "x is not a valid model ID", Bedrock "The provided model identifier is invalid."
     r"|\bis not a (?:valid|known|supported) model\b"
     r"|\bmodel (?:identifier|id|name|code) is (?:invalid|not valid|unknown)\b"
