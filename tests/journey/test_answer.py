@@ -23,6 +23,7 @@ from turnout.health.verdict import Verdict
 from turnout.journey.answer import END_WITHIN, PING, AnswerMonitor
 from turnout.journey.expectation import Expectation
 from turnout.journey.response import is_event_stream
+from turnout.proxy.unpacking import unpack
 from turnout.settings.model import Limits, Provider, Retry, Timeouts
 from turnout.testing.events import (
     Event,
@@ -339,9 +340,35 @@ def test_an_answer_that_has_stopped_may_take_little_time_to_end() -> None:
     watched.monitor._idle_within = 100
     watched.begin()
     watched.play([encoded(message_start("m"))])
-    assert watched.monitor.idle_within == 100
+    assert watched.monitor.idle_within == 100 and not watched.monitor.closing
     watched.monitor.relay(message_delta().encode())
-    assert watched.monitor.idle_within == END_WITHIN
+    assert watched.monitor.idle_within == END_WITHIN and watched.monitor.closing
+    watched.monitor.relay(PING)
+    assert watched.monitor.closing
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF-8, identity", "none"])
+@pytest.mark.parametrize("kind", [SSE, {}])
+def test_a_character_set_is_no_encoding(encoding: str, kind: dict[str, str]) -> None:
+    watched = Watched(model="m")
+    headers = {**kind, "content-encoding": encoding}
+    assert watched.begin(headers) is (kind is SSE)
+    answer = reply(WHOLE, headers=kind)
+    answer.headers["content-encoding"] = encoding
+    assert unpack(answer, 10**6) and "content-encoding" not in answer.headers
+    assert watched.monitor.accepts(answer) and (answer.content or b"").endswith(b'"message_stop"}\n\n')
+
+
+def test_a_message_may_begin_with_a_byte_order_mark() -> None:
+    watched = Watched(model="m", stream=False)
+    assert watched.monitor.accepts(answer := reply(b"\xef\xbb\xbf" + json.dumps(MESSAGE).encode()))
+    assert json.loads(answer.content or b"")["model"] == "m"
+
+
+def test_a_byte_order_mark_of_a_first_party_stays() -> None:
+    watched = Watched(stream=False, first_party=True)
+    body = b"\xef\xbb\xbf" + json.dumps(MESSAGE).encode()
+    assert watched.monitor.accepts(answer := reply(body)) and answer.content == body
 
 
 def test_a_call_that_cannot_be_completed_is_told() -> None:

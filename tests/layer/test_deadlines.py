@@ -68,6 +68,20 @@ def test_a_silent_stream_is_pinged_once_in_each_gap(clock: Clock, monkeypatch: p
     assert seen == [0, 0, 1, 1, 1, 2] and LAST_WORDS not in wire.answer
 
 
+@pytest.mark.parametrize(("closing", "ended"), [(False, False), (True, True)])
+def test_signs_of_life_do_not_keep_an_answer_open_that_lacks_only_its_end(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, closing: bool, ended: bool
+) -> None:
+    """Pings and comments of a provider that has forgotten message_stop come for ever."""
+    wire = streaming(Addon(), clock)
+    monkeypatch.setattr(Monitor, "closing", closing)
+    for _ in range(7):
+        clock.now += 3
+        wire.server_sends(chunk(PING))
+        wire.wake()
+    assert (LAST_WORDS in wire.answer) is ended  # nothing of it where the answer is whole
+
+
 def test_a_second_attempt_starts_with_the_body_of_the_request() -> None:
     """Whoever leaves the request as it is sends what the client sent, once."""
     addon = Addon(2)

@@ -53,7 +53,7 @@ class Monitor:
     ping_after: float | None = None
     held_ping_after = 100.0
     largest = 10**6
-    over = False
+    over = closing = False
 
     def __init__(self) -> None:
         self.held = b""

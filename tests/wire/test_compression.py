@@ -147,7 +147,7 @@ def test_what_nobody_opens(encoding: str) -> None:
         unpacked(b"x", encoding, 10)
 
 
-@pytest.mark.parametrize("encoding", ["", "identity", " Identity , "])
+@pytest.mark.parametrize("encoding", ["", "identity", " Identity , ", "utf-8", "UTF8", "none"])
 def test_what_is_not_compressed(encoding: str) -> None:
     machine = unpacker(encoding)
     assert machine is not None and machine(b"x") == b"x"

@@ -21,6 +21,7 @@ from turnout.wire.conversion import as_events, as_message, begins_like_events, b
 from turnout.wire.messages import MessageStream, Peek
 from turnout.wire.refusal import Refusal
 from turnout.wire.signatures import minted
+from turnout.wire.sse import BYTE_ORDER_MARK
 from turnout.wire.usage import read_usage
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
@@ -103,6 +104,10 @@ class AnswerMonitor:
     @property
     def idle_within(self) -> float:
         return min(self._idle_within, END_WITHIN) if self._stream.whole else self._idle_within
+
+    @property
+    def closing(self) -> bool:
+        return self._stream.whole
 
     @property
     def over(self) -> bool:
@@ -217,7 +222,7 @@ class AnswerMonitor:
         """Judge a complete answer, by what it is and not by what it is called. One that may go to the client is made
         what the client can read."""
         head = self._judging.head_of(response)
-        content = response.get_content(strict=False) or b""
+        content = (response.get_content(strict=False) or b"").removeprefix(BYTE_ORDER_MARK)
         if head.succeeded and (begins_like_events(content) or (head.is_stream and not begins_like_json(content))):
             return self._accepts_whole_stream(response, content)
         if head.succeeded and (events := self._as_events(content)) is not None:

@@ -79,7 +79,7 @@ class HeldStream(TimedStream):
 
     def state_stream_response_body(self, event: events.Event) -> Commands:
         if isinstance(event, ResponseData):
-            self._patience.streams(self.clock())
+            self._patience.streams(self.clock(), closing=self._monitor is not None and self._monitor.closing)
             if not event.data:
                 return  # an empty HTTP/2 frame; to a stream's callable b"" would mean the end
         yield from super().state_stream_response_body(event)

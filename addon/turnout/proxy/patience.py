@@ -56,9 +56,11 @@ class Patience:
             self.begun = now
             self.told = now if self.told is None else self.told
 
-    def streams(self, now: float) -> None:
-        """Something goes to the client."""
-        self.heard = self.told = now
+    def streams(self, now: float, *, closing: bool = False) -> None:
+        """Something goes to the client. Of an answer that is `closing` it is no sign of life: the end has its time."""
+        self.told = now
+        if not closing:
+            self.heard = now
 
     def next_look(self, monitor: AttemptMonitor, *, streaming: bool) -> float:
         """When something may be due next."""

@@ -51,6 +51,10 @@ class AttemptMonitor(Protocol):
         """Longest silence inside a stream."""
 
     @property
+    def closing(self) -> bool:
+        """All of a stream has come but its end."""
+
+    @property
     def over(self) -> bool:
         """A stream has come to its end, whatever its provider may still send."""
 

@@ -60,6 +60,11 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
     return plain
 
 
+NO_CODINGS = frozenset(("", "identity", "none", "binary", "utf-8", "utf8", "ascii", "us-ascii", "iso-8859-1", "latin1"))
+"""What a content-encoding may say of data that nothing has packed. Character sets are none, but servers write them
+there."""
+
+
 class Unreadable(Exception):
     """What has come cannot be opened, or opens into more than may come out."""
 
@@ -81,7 +86,7 @@ class Unpacker(Protocol):
 
 def unpacker(encoding: str) -> Unpacker | None:
     """What opens a content-encoding; None for one that nothing here opens."""
-    names = [name.strip() for name in encoding.lower().split(",") if name.strip() not in ("", "identity")]
+    names = [name for part in encoding.split(",") if (name := part.strip().lower()) not in NO_CODINGS]
     if len(names) > MOST_ENCODINGS or any(name not in _MACHINES for name in names):
         return None
     machines = [_MACHINES[name]() for name in reversed(names)]  # named in the order in which they were applied

@@ -30,7 +30,7 @@ from turnout.wire.events import (
 )
 from turnout.wire.reply import ForeignReply
 from turnout.wire.splice import replace_value, text_of, top_level
-from turnout.wire.sse import EventSplitter
+from turnout.wire.sse import BYTE_ORDER_MARK, EventSplitter
 from turnout.wire.usage import MOST_COUNTS, counts_of, facts_of
 from turnout.wire.verbatim import Verbatim
 
@@ -147,6 +147,8 @@ class MessageStream:
         """
         self._held_size += len(data)
         for frame in self._splitter.feed(data):
+            if self._shape is not None and not self._held:
+                frame = frame.removeprefix(BYTE_ORDER_MARK)  # the SDKs take it for a part of the first name
             self._held.append(frame)
             if self._seen is Peek.WAITING:
                 self._seen = self._judge(frame)

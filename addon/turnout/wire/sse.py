@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_BOM = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LF = 0x0A
 
 # A CR ends a line by itself only when the next byte is known not to be LF. The atomic group keeps CR LF whole.
@@ -125,7 +125,7 @@ def _read(frame: bytes) -> tuple[bytes | None, list[bytes]]:
     """
     name: bytes | None = None
     data: list[bytes] = []
-    for line in frame.removeprefix(_BOM).splitlines():
+    for line in frame.removeprefix(BYTE_ORDER_MARK).splitlines():
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
