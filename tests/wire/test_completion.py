@@ -138,7 +138,11 @@ RIGHT = [
 ]
 
 
-@given(st.lists(st.sampled_from(RIGHT), max_size=4), st.sampled_from([last("tool_use"), last("max_tokens")]), cuts)
+@given(
+    st.lists(st.sampled_from(RIGHT), max_size=4, unique=True),
+    st.sampled_from([last("tool_use"), last("max_tokens")]),
+    cuts,
+)
 def test_what_is_right_keeps_every_byte(blocks: list[tuple[bytes, ...]], end: bytes, cuts: list[int]) -> None:
     events = [
         event.replace(b'"index": 0', b'"index": %d' % place) for place, block in enumerate(blocks) for event in block
@@ -245,6 +249,54 @@ def test_why_it_stopped_is_supplied(block: list[bytes], reason: str, before: byt
 
     assert message.stop_reason == reason and stream.endswith(STOP)
     assert message.usage.output_tokens == (5 if before == last(None) else 2)
+
+
+@pytest.mark.parametrize(
+    ("block", "said", "reason"),
+    [
+        ([begun(0, **TEXT)], "stop", "end_turn"),
+        ([begun(0, **TEXT)], "length", "max_tokens"),
+        ([begun(0, **TEXT)], "content_filter", "refusal"),
+        ([begun(0, **TEXT)], "stop_sequence", "stop_sequence"),
+        ([begun(0, **call()), piece(0, "{}")], "tool_calls", "tool_use"),
+        ([begun(0, **call()), piece(0, "{}")], "stop", "tool_use"),
+        ([begun(0, **call()), piece(0, "{}")], "end_turn", "tool_use"),
+        ([begun(0, **call()), piece(0, "{}")], "max_tokens", "max_tokens"),
+    ],
+)
+def test_why_it_stopped_is_said_in_words_that_clients_know(block: list[bytes], said: str, reason: str) -> None:
+    stream, _ = completed([START + b"".join(block) + last(said) + STOP])
+    assert taken(stream).stop_reason == reason
+
+
+def test_a_call_that_is_cut_short_for_a_reason_of_openai() -> None:
+    stream, _ = completed([START + begun(0, **call()) + piece(0, '{"a":') + last("length") + STOP])
+    assert told(stream)[-2][1]["delta"]["stop_reason"] == "max_tokens" and stream.endswith(STOP)
+
+
+def test_two_calls_have_two_ids() -> None:
+    """Anthropic takes no id twice, and the client would take one result for both."""
+    calls = [begun(at, **call(id="call_0")) + piece(at, f'{{"a":{at}}}') + closed(at) for at in (0, 1)]
+    ids = [block["id"] for block in content(*calls, last("tool_use"), STOP)]
+    assert ids == ["call_0", "toolu_s_1"]
+
+
+def test_a_call_in_the_words_of_openai() -> None:
+    function = {"name": "Bash", "arguments": '{"a":1}'}
+    stream, _ = completed([START + begun(0, type="function", id="c", function=function) + closed(0) + last() + STOP])
+    message = taken(stream)
+    assert message.stop_reason == "tool_use"
+    assert message.content[0].to_dict() == {"type": "tool_use", "id": "c", "name": "Bash", "input": {"a": 1}}
+
+
+@given(cuts)
+def test_a_byte_order_mark_is_left_out(cuts: list[int]) -> None:
+    """The SDKs take it for a part of the first name, and so pass over the first event."""
+    source = START + begun(0, **TEXT) + text(0, "a") + closed(0) + END
+    marked = b"\xef\xbb\xbf" + source
+    ends = sorted({min(cut, len(marked)) for cut in cuts} | {len(marked)})
+    pieces = [marked[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    assert completed(pieces)[0] == completed([source])[0] != b""
 
 
 def test_a_later_delta_does_not_take_the_reason_back() -> None:

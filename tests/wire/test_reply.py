@@ -105,9 +105,10 @@ class TestMessage:
     )
     def test_the_input_of_a_call_is_an_object(self, given: Any, expected: Any) -> None:
         block = {"type": "tool_use", "id": "a", "name": "b"}
-        body = json.dumps({"content": [{**block, "input": given}, block]}).encode()
+        other = {**block, "id": "c"}
+        body = json.dumps({"content": [{**block, "input": given}, other]}).encode()
 
-        assert shaped(body)["content"] == [{**block, "input": expected}, {**block, "input": {}}]
+        assert shaped(body)["content"] == [{**block, "input": expected}, {**other, "input": {}}]
 
     def test_documented_keys_stay(self) -> None:
         more = {
@@ -163,9 +164,45 @@ class TestMessage:
 
         assert len(set(ids)) == 4 and all(each.startswith("toolu_") for each in ids)
 
+    def test_an_id_stands_for_one_call(self) -> None:
+        call = {"type": "tool_use", "id": "call_0", "name": "x", "input": {}}
+        one = ForeignReply("m", seed="s")
+        body = json.dumps({"content": [call, {**call, "id": "toolu_s_1"}, call]}).encode()
+        told = one.message(body)
+        ids = [each["id"] for each in json.loads(told)["content"]]
+        assert ids == ["call_0", "toolu_s_1", "toolu_s_2"]
+        assert one.message(told) is told  # a stream in one piece is made a message of what has been completed
+
+    @pytest.mark.parametrize(
+        "block",
+        [
+            {"type": "tool_use", "id": "c", "function": {"name": "x", "arguments": '{"a":1}'}},
+            {"type": "function", "id": "c", "function": {"name": "x", "arguments": {"a": 1}}},
+            {"type": "tool_use", "id": "c", "name": "x", "arguments": '{"a":1}'},
+        ],
+    )
+    def test_a_call_in_the_words_of_openai(self, block: Any) -> None:
+        told = shaped(json.dumps({"content": [block], "stop_reason": "tool_calls"}).encode())
+        assert told["content"] == [{"type": "tool_use", "id": "c", "name": "x", "input": {"a": 1}}]
+        assert told["stop_reason"] == "tool_use"
+
+    @pytest.mark.parametrize(
+        ("said", "called", "reason"),
+        [
+            ("stop", False, "end_turn"),
+            ("length", True, "max_tokens"),
+            ("end_turn", True, "tool_use"),
+            ("pause_turn", True, "pause_turn"),
+            ("who_knows", False, "who_knows"),
+        ],
+    )
+    def test_why_it_stopped_is_said_in_words_that_clients_know(self, said: str, called: bool, reason: str) -> None:
+        content = [{"type": "tool_use", "id": "c", "name": "x", "input": {}}] if called else []
+        assert shaped(json.dumps({"content": content, "stop_reason": said}).encode())["stop_reason"] == reason
+
     def test_arguments_of_tools_keep_their_bytes(self) -> None:
         call = b'{"type":"tool_use","id":"a.b", "name":"x", "input": {"x" : 1.50} }'
-        body = RIGHT.replace(b'{"type":"text", "text":"a"}', call)
+        body = RIGHT.replace(b'{"type":"text", "text":"a"}', call).replace(b"end_turn", b"tool_use")
 
         assert reply().message(body) == body.replace(b"a.b", b"a_b").replace(b"[ ", b"[").replace(b"} ],", b"}],")
 
@@ -209,8 +246,8 @@ class TestEvents:
     def test_a_reason_that_is_known_is_supplied(self) -> None:
         for data in (b"{}", b'{"delta":{"stop_reason":null}}', b'{"delta":{"stop_reason":7}}'):
             assert json.loads(reply().delta(data, fields(data), "x"))["delta"]["stop_reason"] == "x"
-        data = b'{"delta":{"stop_reason":"y"}}'
-        assert json.loads(reply().delta(data, fields(data), "x"))["delta"]["stop_reason"] == "y"
+        data = b'{"delta":{"stop_reason":"stop"}}'
+        assert json.loads(reply().delta(data, fields(data), "end_turn"))["delta"]["stop_reason"] == "end_turn"
 
     def test_message_start(self) -> None:
         right = RIGHT.replace(b'[ {"type":"text", "text":"a"} ]', b"[ ]")

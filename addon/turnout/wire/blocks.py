@@ -57,13 +57,20 @@ class Blocks:
         self._seed = seed
         self._tool_names = tool_names
         self._invented = 0
+        self._taken: set[str] = set()
+        """The ids of this message's calls."""
+
+    def start_over(self) -> None:
+        """What comes is the same message once more."""
+        self._taken.clear()
 
     def completed(self, raw: bytes) -> bytes | None:
         """A block of a whole message; None for what is none. One that is complete is the same object."""
-        fields = top_level(raw)
-        if fields is None:
+        members = top_level(raw)
+        if members is None:
             text = text_of(raw)
             return None if text is None else b'{"type":"text","text":' + raw + b"}"
+        raw, fields = _call_as_block(raw, members)
         kind, new = self._members(fields)
         if kind in CALLS:
             given = _input(fields.get("input"))
@@ -73,9 +80,10 @@ class Blocks:
 
     def begun(self, raw: bytes) -> Begun | None:
         """A block at its start in a stream; None when that tells of no block."""
-        fields = any_top_level(raw)
-        if fields is None:
+        members = any_top_level(raw)
+        if members is None:
             return None
+        raw, fields = _call_as_block(raw, members)
         kind, new = self._members(fields)
         if not kind:
             return None
@@ -115,21 +123,35 @@ class Blocks:
     def _ids(self, kind: str, fields: Fields) -> dict[str, bytes]:
         """Ids that the client can send to Anthropic later.
 
-        Kimi's are like `functions.Bash:0`; Anthropic takes ^[a-zA-Z0-9_-]+$.
+        Kimi's are like `functions.Bash:0`; Anthropic takes ^[a-zA-Z0-9_-]+$, and no id for two calls.
         """
         new: dict[str, bytes] = {}
         if kind in CALLS:
             own = text_of(fields["id"]) if "id" in fields else None
             fit = _UNFIT_FOR_ID.sub("_", own or "")
-            if not fit:
+            while not fit or fit in self._taken:
                 self._invented += 1
                 fit = f"toolu_{self._seed}_{self._invented}"
+            self._taken.add(fit)
             if fit != own:
                 new["id"] = msgspec.json.encode(fit)
         of = text_of(fields["tool_use_id"]) if "tool_use_id" in fields else None
         if of is not None and _UNFIT_FOR_ID.search(of):
             new["tool_use_id"] = msgspec.json.encode(_UNFIT_FOR_ID.sub("_", of))
         return new
+
+
+def _call_as_block(raw: bytes, fields: Fields) -> tuple[bytes, Fields]:
+    """A call in the words of OpenAI, `function` and `arguments`, in Anthropic's; any other block as it is."""
+    if "input" in fields or ("function" not in fields and "arguments" not in fields):
+        return raw, fields
+    told = top_level(fields.get("function", raw))
+    if told is None or "name" not in told:
+        return raw, fields
+    call = {"type": msgspec.Raw(b'"tool_use"'), "name": told["name"]}
+    call |= {"id": fields["id"]} if "id" in fields else {}
+    call |= {"input": told["arguments"]} if "arguments" in told else {}
+    return msgspec.json.encode(call), call
 
 
 def _input(raw: msgspec.Raw | None) -> bytes | None:

@@ -170,11 +170,11 @@ class Completion:
         return b"".join(out)
 
     def _message_delta(self, event: Recognised, fields: Fields) -> bytes:
-        reason = stop_reason_of(fields)
+        told = stop_reason_of(fields)
         out = b""
-        if reason:
-            out = self._all_closed(reason)
-            self._reason, self._finished = reason, True
+        if told:
+            out = self._all_closed(reason_for(False, told))
+            self._reason, self._finished = reason_for(self._called, told), True
         if self.torn:
             return out
         return out + _exchanged(event.frame, event.data, self._reply.delta(event.data, fields, self._reason))

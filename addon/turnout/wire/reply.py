@@ -41,6 +41,15 @@ _DELTA_KEYS = frozenset(("type", "delta", "usage", "context_management"))
 _NO_COUNTS = dict.fromkeys(
     ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"), 0
 )
+_REASONS = {
+    "": "end_turn",
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "function_call": "tool_use",
+    "content_filter": "refusal",
+}
+"""What OpenAI calls the reasons for which a message stops, and where none is told."""
 _NULL = b"null"
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -82,11 +91,13 @@ class ForeignReply:
         fields = top_level(body)
         if fields is None:
             return body
+        self._blocks.start_over()
         content = self._content(fields.get("content"))
         new = {"content": content, **({} if RESULTS in fields else self._results)}
-        if not _text(fields, "stop_reason"):
-            called = any(_text(top_level(block) or {}, "type") == "tool_use" for block in _listed(content) or ())
-            new["stop_reason"] = msgspec.json.encode(reason_for(called))
+        called = any(_text(top_level(block) or {}, "type") == "tool_use" for block in _listed(content) or ())
+        told = _text(fields, "stop_reason")
+        if told != (reason := reason_for(called, told)):
+            new["stop_reason"] = msgspec.json.encode(reason)
         return self._message(body, fields, new)
 
     def count(self, body: bytes) -> bytes:
@@ -138,14 +149,14 @@ class ForeignReply:
         return self._blocks.begun(raw)
 
     def delta(self, data: bytes, fields: Fields, reason: str) -> bytes:
-        """The data of a message_delta. `reason`: why the message stopped, as far as that is known without it."""
+        """The data of a message_delta. `reason`: why the message stopped, as far as that is known."""
         raw = fields.get("delta")
         delta = top_level(raw) if raw is not None else None
         old, members = (b"{}", {}) if raw is None or delta is None else (bytes(raw), delta)
         new = {name: _NULL for name in ("stop_reason", "stop_sequence") if name not in members}
-        if reason and not _text(members, "stop_reason"):
+        if reason and _text(members, "stop_reason") != reason:
             new["stop_reason"] = msgspec.json.encode(reason)
-        if RESULTS not in members and (reason or _text(members, "stop_reason")):
+        if RESULTS not in members and reason:
             new |= self._results
         self._note_output(fields.get("usage"))
         told = {
@@ -161,9 +172,13 @@ class ForeignReply:
             self._output_tokens = told["output_tokens"]
 
 
-def reason_for(called: bool) -> str:
-    """Why a message stopped whose provider does not say it: because of the tools that it calls, or at its end."""
-    return "tool_use" if called else "end_turn"
+def reason_for(called: bool, told: str = "") -> str:
+    """Why a message stopped, in Anthropic's words, and whatever its provider says: one that calls tools waits for them.
+
+    What nobody knows stays as it was `told`.
+    """
+    told = _REASONS.get(told, told)
+    return "tool_use" if called and told == "end_turn" else told
 
 
 def _listed(raw: bytes | msgspec.Raw | None) -> list[bytes] | None:

@@ -67,7 +67,7 @@ def test_the_answer_names_the_tool_as_the_client_does() -> None:
     whole = json.loads(reply.message(json.dumps({"content": [use]}).encode()))
     assert begun is not None and whole["content"] == [{**use, "name": LONG}]
     assert json.loads(begun.block) == {**use, "name": LONG, "input": {}}
-    other = json.dumps({**use, "name": "Bash", "input": {}}).encode()
+    other = json.dumps({**use, "id": "toolu_2", "name": "Bash", "input": {}}).encode()
     assert (found := reply.block(other)) is not None and found.block is other
 
 
