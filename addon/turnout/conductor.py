@@ -12,6 +12,7 @@ from weakref import ref
 from mitmproxy import http
 
 from turnout import __version__
+from turnout.ending import attempt_ended, keep_received, note_way
 from turnout.errors import FAILED, InternalError, RequestError, dialect_of, trace_of
 from turnout.exchange import LocalAnswer, Outgoing
 from turnout.gate import local
@@ -34,7 +35,7 @@ from turnout.journey.expectation import expectation
 from turnout.journey.report import report
 from turnout.journey.served import SERVED_BY, served_by
 from turnout.journey.state import Journey, Setup
-from turnout.passage import Passage, client_request, connect_within, is_users_doing, keep_received, note_way
+from turnout.passage import Passage, client_request, connect_within
 from turnout.proxy.publish import publish
 from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
 from turnout.proxy.steering import engage, steering
@@ -160,7 +161,7 @@ class Conductor:
             journey.setup.settings.timeouts,
             journey.setup.settings.limits,
             expectation(journey, outgoing),
-            on_first_event=lambda: self.dispatcher.first_event(journey),
+            on_first_word=lambda: self.dispatcher.first_word(journey),
             on_minted=partial(self.dispatcher.knowledge.minted, journey.provider, mark=journey.mark),
             on_begin=lambda: self.dispatcher.began(journey),
         )
@@ -363,16 +364,7 @@ class Conductor:
         if journey is None:
             return
         exchange = journey.exchange
-        if passage.monitor is not None and exchange.attempts:
-            exchange.usage, exchange.converted = passage.monitor.usage, passage.monitor.converted
-            note_way(flow, journey)
-            if served and flow.response is not None:
-                self.dispatcher.served(journey, flow.response.status_code)
-            elif broken := passage.monitor.broken:
-                self.dispatcher.broke(journey, broken)
-                ending = "broke off"  # why is told by its step
-            elif not served:
-                self.dispatcher.cancelled(journey, "" if is_users_doing(flow) else "internal error")
+        ending = attempt_ended(self.dispatcher, passage, served=served) or ending
         self.dispatcher.close(journey, "served" if served else "failed")
         if passage.monitor is not None and exchange.attempts:
             self.usage.add(journey.provider.name, exchange.attempt.model, exchange.usage)

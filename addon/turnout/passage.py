@@ -73,23 +73,3 @@ def connect_within(passages: Iterable[Passage], client_id: str, address: tuple[s
         if (goes_to.host, goes_to.port) == address[:2]:
             return journey.provider.timeouts.over(journey.setup.settings.timeouts).connect
     return None
-
-
-def keep_received(flow: http.HTTPFlow, monitor: AnswerMonitor | None) -> None:
-    """mitmproxy keeps nothing of a stream."""
-    if flow.response is not None and monitor is not None and flow.response.raw_content is None:
-        flow.response.raw_content = monitor.received
-
-
-def note_way(flow: http.HTTPFlow, journey: Journey, *, failed: bool = False) -> None:
-    """What the stream alone knows of the attempt."""
-    guide, exchange = steering(flow), journey.exchange
-    exchange.attempt.dialled_again = guide.dialled_again
-    if failed and guide.head_sent and not exchange.head_of:
-        exchange.head_of = journey.provider.name
-
-
-def is_users_doing(flow: http.HTTPFlow) -> bool:
-    """The client left, or the user has killed the flow: the provider is not to blame."""
-    killed = flow.error is not None and flow.error.msg == flow.error.KILLED_MESSAGE
-    return killed or steering(flow).client_left

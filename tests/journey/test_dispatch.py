@@ -251,7 +251,7 @@ async def test_after_a_cooldown_one_probes_and_the_others_pass_by(scene: Scene) 
     assert await scene.try_next(probe) == "first/key"
     assert await scene.try_next(other) == "second/key"
     assert other.exchange.skipped == ["first skipped (it was quota_model, is being probed)"]
-    scene.dispatcher.first_event(probe)
+    scene.dispatcher.first_word(probe)
     assert await scene.try_next(third) == "first/key", "the answer has begun: nobody waits for its end"
     assert probe.claim is not None and scene.held == ["claim first/m", "claim second/m"] + ["slot first"] * 2 + [
         "slot second"
@@ -349,7 +349,7 @@ async def test_nor_does_an_answer_of_its_own_that_breaks_off(scene: Scene) -> No
     scene.configure(FIRST)
     journey = scene.open()
     await scene.try_next(journey)
-    scene.dispatcher.first_event(journey)
+    scene.dispatcher.first_word(journey)
     scene.dispatcher.broke(journey, judgement("overloaded"))
     assert scene.cooling == {} and scene.held == []
 
@@ -581,9 +581,9 @@ async def test_an_answer_is_served(scene: Scene, status: int, verdict: str, reas
     scene.configure(FIRST, SECOND)
     journey = scene.open(session="s")
     await scene.try_next(journey)
-    scene.dispatcher.first_event(journey)
+    scene.dispatcher.first_word(journey)
     before = journey.exchange.attempt.first_event
-    scene.dispatcher.first_event(journey)
+    scene.dispatcher.first_word(journey)
     assert before is not None and 0 <= before < 10 and journey.exchange.attempt.first_event == before
     scene.dispatcher.served(journey, status)
     attempt = journey.exchange.attempt
@@ -605,7 +605,7 @@ async def test_an_answer_that_breaks_off_is_held_against_its_target(scene: Scene
     scene.configure(FIRST, SECOND)
     journey = scene.open()
     await scene.try_next(journey)
-    scene.dispatcher.first_event(journey)
+    scene.dispatcher.first_word(journey)
     scene.dispatcher.broke(journey, judgement("overloaded", reason="200 with overloaded_error"))
     attempt = journey.exchange.attempt
     assert (attempt.verdict, attempt.reason) == ("overloaded", "200 with overloaded_error")
@@ -657,7 +657,7 @@ async def _ask(scene: Scene, down: bool, **opened: Any) -> str:
         if not (down and tried.startswith("first/")):
             break
         await scene.fails(journey, "overloaded")
-    scene.dispatcher.first_event(journey)
+    scene.dispatcher.first_word(journey)
     scene.dispatcher.served(journey, 200)
     scene.dispatcher.close(journey, "served")
     return tried
@@ -686,7 +686,7 @@ async def test_sessions_come_home_one_by_one_until_one_is_served(scene: Scene) -
     probe, other = scene.open(session="s"), scene.open(session="t")
     assert await scene.try_next(probe) == "first/key"
     assert await scene.try_next(other) == "second/key", "the probe is under way"
-    scene.dispatcher.first_event(probe)
+    scene.dispatcher.first_word(probe)
     assert await _ask(scene, False, session="t") == "first/key"
 
 

@@ -72,5 +72,5 @@ async def test_what_may_still_fail_is_no_success(scene: Scene) -> None:
     scene.dispatcher.began(probe)
     begun = probe.exchange.attempt.first_event
     assert begun is not None and await scene.try_next(scene.open()) == "second/key"
-    scene.dispatcher.first_event(probe)
+    scene.dispatcher.first_word(probe)
     assert probe.exchange.attempt.first_event == begun and await scene.try_next(scene.open()) == "first/key"

@@ -34,7 +34,7 @@ PLACES = (
     "conductor.usage.add",
     "conductor.dispatcher.served",
     "conductor.dispatcher.close",
-    "conductor.dispatcher.first_event",
+    "conductor.dispatcher.first_word",
     "conductor.dispatcher.failed",
     "conductor.dispatcher._settle",
     "conductor.dispatcher.knowledge.minted",

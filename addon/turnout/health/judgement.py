@@ -90,7 +90,7 @@ class Judgement:
     """A refused credential that may still be good for other models."""
     refusal: Refusal | None = None
     """What of the request the provider named in refusing it."""
-    asked: str = ""
+    address: str = ""
     """The address that was asked, where it may be the wrong one."""
     status: int | None = None
     """The HTTP status that the error stands for, which is not always the one it came with."""

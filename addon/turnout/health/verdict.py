@@ -146,14 +146,7 @@ def _failure(
     word = _told_in_words(verdict, status, fault) if refusal is None else None
     if word is not None:
         verdict = Verdict.QUOTA if verdict is Verdict.THROTTLE else _IN_WORDS[word]
-    until = _until(verdict, fault, headers, plan, now)
-    wait = retry_after(headers, now)
-    if verdict is Verdict.THROTTLE and wait is None:
-        until = key_limit_reset(headers, now)
-        wait = until - now if until is not None else None
-    if not _is_confirmed(verdict, plan):
-        until = min(until, now + LONGEST_THROTTLE) if until is not None else None
-        wait = min(wait, LONGEST_THROTTLE) if wait is not None else None
+    until, wait = _times(verdict, fault, headers, plan, now)
     return Judgement(
         verdict=verdict,
         reason=_reason(outcome, verdict, status, fault, plan, word),
@@ -196,9 +189,22 @@ def _is_missing_for_all(status: int, told: Fault | None) -> bool:
     return bool(_NAMES_NOTHING.fullmatch(told.message) or _NAMES_MODEL_OR_ENDPOINT.search(told.words))
 
 
-def _until(
+def _times(
     verdict: Verdict, fault: Fault, headers: Mapping[str, str], plan: PlanLimit | None, now: float
-) -> float | None:
+) -> tuple[float | None, float | None]:
+    """Until when (Unix time) and how long (seconds) the provider is not to be had, as far as that is believed."""
+    until = _until(verdict, fault, plan, now)
+    wait = retry_after(headers, now)
+    if verdict is Verdict.THROTTLE and wait is None:
+        until = key_limit_reset(headers, now)
+        wait = until - now if until is not None else None
+    if not _is_confirmed(verdict, plan):
+        until = min(until, now + LONGEST_THROTTLE) if until is not None else None
+        wait = min(wait, LONGEST_THROTTLE) if wait is not None else None
+    return until, wait
+
+
+def _until(verdict: Verdict, fault: Fault, plan: PlanLimit | None, now: float) -> float | None:
     if verdict not in USED_UP:
         return None
     if plan is not None and plan.reset is not None:

@@ -28,7 +28,7 @@ def soonest(waits: Iterable[Wait]) -> float | None:
     return min(wait.seconds for wait in known) if any(wait.told for wait in known) else None
 
 
-def asked(waits: Iterable[Wait], *, refused_here: bool = False) -> int | None:
+def wait_asked(waits: Iterable[Wait], *, refused_here: bool = False) -> int | None:
     """The `retry-after` to send: the soonest of the plan, and not more than a client waits for.
 
     Where no provider has named a time, clients know better: they begin with half a second. It is only where Turnout

@@ -47,11 +47,11 @@ class AnswerMonitor:
         timeouts: Timeouts,
         limits: Limits,
         expected: Expectation,
-        on_first_event: Callable[[], None] = lambda: None,
+        on_first_word: Callable[[], None] = lambda: None,
         on_minted: Callable[[Sequence[str]], None] = lambda _: None,
         on_begin: Callable[[], None] = lambda: None,
     ) -> None:
-        """`timeouts` are the general ones. `on_begin`: it is an answer; `on_first_event`: something of it may go to the
+        """`timeouts` are the general ones. `on_begin`: it is an answer; `on_first_word`: something of it may go to the
         client. `on_minted` gets the fingerprints of the answer's thinking blocks, once, if it has any."""
         chosen = provider.timeouts.over(timeouts)
         limit = deadlines(chosen, stream=expected.stream, size=expected.size, others=expected.others)
@@ -71,7 +71,7 @@ class AnswerMonitor:
         self._rest: list[bytes] | None = None
         self.begun = False
         self._on_begin = on_begin
-        self._on_first_event = on_first_event
+        self._on_first_word = on_first_word
         self._on_minted = on_minted
         self._minted_told = False
         self._arriving = Arriving()
@@ -146,7 +146,7 @@ class AnswerMonitor:
         if found in (Peek.WAITING, Peek.BEGUN) and not self._arriving.unreadable:
             return None
         if found is Peek.VALID:
-            self._on_first_event()
+            self._on_first_word()
             return True
         words = "an error without words" if self.begun else "the stream does not begin with a Messages event"
         self.judgement = self._misformed(self._stream.failure, self._arriving.unreadable or words)
@@ -165,7 +165,7 @@ class AnswerMonitor:
         events = self._as_events(bytes(self._instead))
         if events is None or self._stream.peek(events) in (Peek.WAITING, Peek.FAILED):
             return False
-        self._on_first_event()
+        self._on_first_word()
         return True
 
     def _as_events(self, content: bytes) -> bytes | None:
@@ -231,7 +231,7 @@ class AnswerMonitor:
         if self.judgement.verdict is Verdict.OK and (fault := self._judging.misfit(content)):
             self.judgement = self._judging.judged(b"", f"{response.status_code} {fault}")
         if self.judgement.verdict is Verdict.OK:
-            self._on_first_event()
+            self._on_first_word()
             self._usage = read_usage(content)
             self._note_minted(content)
             told = self._telling.message(content)
@@ -270,7 +270,7 @@ class AnswerMonitor:
         elif told is None:
             self.judgement = self._judging.judged(b"", "a tool use in the stream is no JSON")
         else:
-            self._on_first_event()
+            self._on_first_word()
             if not self._expected.stream:
                 self.converted = "a stream"
             self._telling.put_whole_stream(response, told, as_named=named_stream and not self.converted)

@@ -159,14 +159,7 @@ class Dispatcher:
             journey.silent.add(candidate.target)
         if refusal is not None:
             attempt.reason = described(refusal, attempt.status)
-            action = correct(journey, candidate, refusal, self.knowledge)
-            if action == "again" and not self._still_runs(journey, candidate):
-                action = "next"
-            journey.repeat = action == "again"
-            if action != "again":
-                self._blame(journey, judgement)
-            journey.release_slot()
-            return action != "stop" and not journey.exchange.gone
+            return self._refused(journey, candidate, judgement, refusal)
         step = decide(
             judgement,
             owned=candidate.credential.owned,
@@ -184,6 +177,17 @@ class Dispatcher:
             return True
         self._blame(journey, judgement)
         return step.action == "next" and not journey.exchange.gone
+
+    def _refused(self, journey: Journey, candidate: Candidate, judgement: Judgement, refusal: Refusal) -> bool:
+        """Whether the exchange goes on: without what was refused, or at the next target."""
+        action = correct(journey, candidate, refusal, self.knowledge)
+        if action == "again" and not self._still_runs(journey, candidate):
+            action = "next"
+        journey.repeat = action == "again"
+        if action != "again":
+            self._blame(journey, judgement)
+        journey.release_slot()
+        return action != "stop" and not journey.exchange.gone
 
     def _still_runs(self, journey: Journey, candidate: Candidate) -> bool:
         """Whether a request that was refused can be sent again with the tool that it needs."""
@@ -233,7 +237,7 @@ class Dispatcher:
         if attempt.first_event is None:
             attempt.first_event = time.monotonic() - journey.exchange.opened
 
-    def first_event(self, journey: Journey) -> None:
+    def first_word(self, journey: Journey) -> None:
         """The answer says something: a probe has done its work, others need not wait for its end."""
         self.began(journey)
         if journey.claim is not None:

@@ -18,7 +18,7 @@ from turnout.errors import (
 from turnout.exchange import Exchange, LocalAnswer
 from turnout.health.judgement import USED_UP, WAITING_HELPS, Judgement, Verdict
 from turnout.health.limits import told_wait
-from turnout.health.waiting import LONGEST_ASKED, Wait, asked, soonest
+from turnout.health.waiting import LONGEST_ASKED, Wait, soonest, wait_asked
 from turnout.journey.candidates import BUSY_RETRY
 from turnout.journey.foreign import shaped_error, too_long_words, whole_message, with_address
 from turnout.journey.moved import moved_words
@@ -73,7 +73,7 @@ def _tell_of_plan(headers: dict[str, str], judgement: Judgement, waits: Sequence
     """How long to wait for something of the plan, in the place of what one target has said of itself."""
     for name in _WAITS & headers.keys():
         del headers[name]
-    seconds = asked(waits)
+    seconds = wait_asked(waits)
     if seconds is not None:
         headers["retry-after"] = str(seconds)
     own = judgement.until - time.time() if judgement.until is not None else None
@@ -86,7 +86,7 @@ def _tell_of_target(headers: dict[str, str], judgement: Judgement) -> None:
     """The client's own credential at its only target: what that one says stands."""
     if judgement.retry_after is not None and not _WAITS & headers.keys():
         own = Wait(judgement.retry_after, told=True, quota=judgement.verdict in USED_UP)
-        headers["retry-after"] = str(asked((own,)))
+        headers["retry-after"] = str(wait_asked((own,)))
 
 
 def _helps(failures: Sequence[Failure], waits: Sequence[Wait]) -> bool:
@@ -130,7 +130,7 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure], asked_path: str) -> 
     judgement, candidate = primary.judgement, primary.candidate
     if judgement.page is not None:
         kind = judgement.error_type if judgement.error_type in _SAID_BY_PAGES else "api_error"
-        who = judgement.asked or candidate.provider.host
+        who = judgement.address or candidate.provider.host
         message = (
             f"{who} answered {judgement.status} with a {judgement.page}, not as an API does. "
             "Something on the way (a proxy, a firewall, a login page) has answered, or base_url leads elsewhere"
@@ -180,7 +180,7 @@ def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[
             return NotSupported(f"{providers}: does not count tokens")
         return NotFound(f"model: {model} was not found at {providers}")
     details = {"blocked": dict(blocked.counts), "recent": {name: list(codes) for name, codes in recent.items()}}
-    wait = asked(blocked.waits or (Wait(BUSY_RETRY, told=False),), refused_here=True)
+    wait = wait_asked(blocked.waits or (Wait(BUSY_RETRY, told=False),), refused_here=True)
     advice = f"; try again in {wait} s"
     first = soonest(blocked.waits)
     hopeless = bool(kinds) and not kinds & _OVER_SOON and (first is None or first > LONGEST_ASKED)

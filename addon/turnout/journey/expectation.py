@@ -28,7 +28,7 @@ class Expectation:
     """Another target can answer if this one does not in time."""
     tool_names: Mapping[str, str] = field(default_factory=dict)
     """Which name of a tool stands for which of the client's."""
-    asked: str = ""
+    address: str = ""
     """The address that the request goes to, without its query, and the proxy that it goes through."""
 
 
@@ -44,7 +44,7 @@ def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
         size=len(outgoing.body),
         others=journey.others,
         tool_names=exchange.tool_names,
-        asked=_address(journey, outgoing),
+        address=_address(journey, outgoing),
     )
 
 

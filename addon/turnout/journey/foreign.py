@@ -73,8 +73,8 @@ def shaped_body(body: bytes, judgement: Judgement) -> bytes:
 
 def with_address(message: str, judgement: Judgement) -> str:
     """The message, with the address that was asked where that may be the wrong one."""
-    asked = judgement.asked
-    return f"{message} (asked for {asked})" if asked and asked not in message else message
+    address = judgement.address
+    return f"{message} (asked for {address})" if address and address not in message else message
 
 
 def shaped_event(provider: Provider, data: bytes) -> bytes:

@@ -96,7 +96,7 @@ class Judging:
     def _with_address(self, judgement: Judgement) -> Judgement:
         """A refusal that may be of the address tells it: whoever wrote it into the configuration has to see it."""
         of_the_way = self.head.status in _NOT_THERE or 300 <= self.head.status <= 399
-        if not (of_the_way and self._expected.asked) or "model" in judgement.message.lower():
+        if not (of_the_way and self._expected.address) or "model" in judgement.message.lower():
             return judgement
-        reason = f"{judgement.reason} at {self._expected.asked}"
-        return replace(judgement, reason=reason, asked=self._expected.asked)
+        reason = f"{judgement.reason} at {self._expected.address}"
+        return replace(judgement, reason=reason, address=self._expected.address)
