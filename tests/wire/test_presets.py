@@ -127,6 +127,13 @@ def test_the_vendor_gets_what_it_takes(name: str, model: str, sent: Shape) -> No
     check_second_pass(name, model, sent.model, done)
 
 
+@pytest.mark.parametrize("name", ["generic", "zai", "vllm"])
+def test_no_tools_are_no_list_of_them(name: str) -> None:
+    """As the request for a title has it. OpenAI: "Invalid 'tools': empty array"."""
+    body = {"model": "claude-opus-5-5", "max_tokens": 9, "messages": [{"role": "user", "content": "a"}], "tools": []}
+    assert "tools" not in json.loads(rewritten(name, "some-model", body, ()).body)
+
+
 def check_that_nothing_is_lost(name: str, model: str, before: Body, after: Body) -> None:
     """What the vendor takes goes on as it came."""
     for role in ("user", "assistant"):
@@ -255,6 +262,9 @@ def test_ollama_searches_itself() -> None:
     assert sent_to("ollama", "qwen3-coder", "web search, opus")["tools"] == shape("web search, opus").body["tools"]
 
 
+BASH = {"name": "Bash", "description": "run", "input_schema": {"type": "object"}}
+
+
 def after_edit(name: str, model: str, *betas: str, **fields: Any) -> Body:
     """What is sent for the plainest of the shapes with other fields."""
     made: Body = json.loads(rewritten(name, model, {**shape("title, haiku").body, **fields}, betas).body)
@@ -290,12 +300,12 @@ def test_warming_a_cache_becomes_a_request_for_one_token(name: str) -> None:
 @pytest.mark.parametrize("asked", ["any", "tool", "none", "auto"])
 def test_a_choice_of_tools_that_is_not_known_becomes_auto(name: str, asked: str) -> None:
     choice = {"type": asked, "disable_parallel_tool_use": True, **({"name": "Bash"} if asked == "tool" else {})}
-    assert after_edit(name, MODELS[name][0], tools=[], tool_choice=choice)["tool_choice"] == {"type": "auto"}
+    assert after_edit(name, MODELS[name][0], tools=[BASH], tool_choice=choice)["tool_choice"] == {"type": "auto"}
 
 
 def test_llamacpp_honours_a_choice_of_tools_one_at_a_time_or_not() -> None:
     choice = {"type": "any", "disable_parallel_tool_use": True}
-    assert after_edit("llamacpp", "qwen3-coder", tool_choice=choice)["tool_choice"] == {"type": "any"}
+    assert after_edit("llamacpp", "qwen3-coder", tools=[BASH], tool_choice=choice)["tool_choice"] == {"type": "any"}
 
 
 def test_a_vendor_nobody_has_described_gets_what_all_take() -> None:

@@ -81,6 +81,31 @@ def test_a_new_session_for_an_older_model(model: str, max_tokens: int, thinking:
     assert body.get("output_config", {}).get("effort") == effort
 
 
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [
+        ("claude-opus-4-1-20250805", 32_000),
+        ("claude-opus-4-20250514", 32_000),
+        ("claude-sonnet-4-20250514", 64_000),
+        ("claude-3-7-sonnet-20250219", 64_000),
+        ("claude-3-5-haiku-20241022", 8192),
+        ("claude-3-haiku-20240307", 4096),
+    ],
+)
+def test_retired_models_are_asked_for_what_they_write(model: str, most: int) -> None:
+    body = json.loads(moved(shape("newest"), model).body)
+    assert body["max_tokens"] == most
+    assert body.get("thinking", {"budget_tokens": 0})["budget_tokens"] < most
+
+
+def test_the_one_model_that_can_think_between_tools_alone() -> None:
+    sent = shape("newest turn")
+    asked = Shape(sent.name, {**sent.body, "thinking": {"type": "between_tools"}}, sent.betas)
+    for model, expected in (("claude-sonnet-5-5", {"type": "between_tools"}), ("claude-haiku-5-5", None)):
+        done = moved(asked, model)
+        assert (json.loads(done.body).get("thinking"), refusal(done)) == (expected, None)
+
+
 @pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-opus-4-6", "claude-opus-4-7"])
 def test_models_without_system_entries_get_user_text(model: str) -> None:
     done = moved(shape("newest turn"), model)

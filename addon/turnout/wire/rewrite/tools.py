@@ -14,7 +14,7 @@ def fit_tools(document: Document, rules: Rewrite, unpaired: tuple[Pair, ...]) ->
     if rules.tool_fields is None and rules.server_tools is None and not rules.refused_tools and not idle:
         return
     tools = document.blocks("tools")
-    if tools is None:
+    if tools is None or (not tools and rules.tool_fields is None):
         return
     members = [opened(tool) for tool in tools]
     kept = [(raw, tool) for raw, tool in zip(tools, members, strict=True) if _is_offered(tool, rules, idle)]
@@ -23,12 +23,14 @@ def fit_tools(document: Document, rules: Rewrite, unpaired: tuple[Pair, ...]) ->
         document.note("server_tools")
     if any(new is not raw for new, (raw, _) in zip(fitted, kept, strict=True)):
         document.note("tool_fields")
-    if len(kept) == len(tools) and all(new is raw for new, raw in zip(fitted, tools, strict=True)):
+    if tools and len(kept) == len(tools) and all(new is raw for new, raw in zip(fitted, tools, strict=True)):
         return
     if fitted:
         document.put("tools", fitted)
     else:
+        # Also for a client that has none: those that make functions of them refuse an empty list.
         document.remove("tools")
+        document.note("tools")
     _drop_idle_choice(document, {text(tool.get("name")) for _, tool in kept if isinstance(tool, dict)})
 
 
