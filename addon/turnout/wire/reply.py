@@ -156,7 +156,7 @@ class ForeignReply:
         new = {name: _NULL for name in ("stop_reason", "stop_sequence") if name not in members}
         if reason and _text(members, "stop_reason") != reason:
             new["stop_reason"] = msgspec.json.encode(reason)
-        if RESULTS not in members and reason:
+        if RESULTS not in members and (reason or _text(members, "stop_reason")):
             new |= self._results
         self._note_output(fields.get("usage"))
         told = {
