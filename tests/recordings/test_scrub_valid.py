@@ -15,7 +15,7 @@ from turnout.recordings.scrub_flow import Scrubber
 from turnout.testing.strict import check_messages
 from turnout.testing.wire import RecordedRequest
 
-words = st.text(min_size=1, max_size=30) | st.sampled_from(
+words = st.text(min_size=1, max_size=30).filter(str.strip) | st.sampled_from(
     ["sk-ant-api03-0123456789", "ada@math.example.org", "/home/ada/x", "toolu_01A09q90qw90lq917835lq9", "***"]
 )
 identifiers = st.lists(st.from_regex(r"toolu_[A-Za-z0-9]{8,24}", fullmatch=True), min_size=2, max_size=2, unique=True)
