@@ -25,6 +25,7 @@ from turnout.testing.wire import RecordedRequest
 pytestmark = [pytest.mark.e2e, pytest.mark.claude]
 
 TRACE, PICTURE, SCOUT = "Leave a trace please.", "Look at the picture please.", "Send a scout please."
+SCOUT_PROMPT = "Look around."
 SCOUTED = "The scout saw nothing."
 YES = r"❯ (\d\. )?Yes"
 """The answer that is chosen; where nobody has judged the call, "No" is at first."""
@@ -79,7 +80,7 @@ class Session:
     @property
     def calls(self) -> dict[str, tuple[str, dict[str, Any]]]:
         """The tool that each prompt leads to."""
-        scout = {"description": "look around", "prompt": "Look around.", "subagent_type": "general-purpose"}
+        scout = {"description": "look around", "prompt": SCOUT_PROMPT, "subagent_type": "general-purpose"}
         return {
             TRACE: ("Bash", {"command": f"touch {self.trace}", "description": "Leave a trace"}),
             PICTURE: ("Read", {"file_path": str(self.project / "picture.png")}),
@@ -134,7 +135,8 @@ def test_a_session_goes_on_while_providers_come_and_go(opened: OpenHouse, claude
     assert session.trace.is_file()
     foreign = session.minimax.messages
     assert any('"image"' in json.dumps(result) for request in foreign for result in request.tool_results)
-    assert any(is_subagent(request) for request in foreign)
+    assert any(SCOUT_PROMPT in json.dumps(request.json["messages"][0]) for request in foreign), "the subagent's own"
+    assert not any(is_subagent(request) for request in foreign), "a vendor does not learn whose request it is"
     assert any(asks_for_title(request) for request in house.tap.messages)
     assert asked_twice(house.tap.messages) == []
     assert any("safeguards" in request.json for request in session.anthropic.messages), "auto mode asks for a verdict"
