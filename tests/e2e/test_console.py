@@ -111,7 +111,7 @@ def test_the_console_shows_what_happened(terminal: Terminal) -> None:
     terminal.press("q")
     terminal.shows("q Quit")
     terminal.press(":turnout.retry @focus nobody\r")
-    terminal.shows("'nobody' is not a provider of the configuration. Known: anthropic, minimax.")
+    terminal.shows("'nobody' is not a provider of the configuration")
     terminal.press(":turnout.retry @focus minimax\r")
     terminal.shows("Sent again to minimax, as a new flow")
     terminal.press("q")  # the result is a page over the list
