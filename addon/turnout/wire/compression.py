@@ -203,7 +203,7 @@ class _Brotli(_Parts):
             if not machine.can_accept_more_data() and not machine.is_finished():
                 raise TooMuch
         else:
-            plain = _sliced(data, most, machine.process, machine.is_finished)
+            plain, _ = _sliced(data, most, machine.process, machine.is_finished)
         if len(plain) > most:
             raise TooMuch
         if machine.is_finished():
@@ -236,35 +236,29 @@ class _Zstd(_Parts):
                 raise TooMuch
             rest = machine.unused_data if machine.eof else b""
         else:
-            plain, rest = self._slices(data, most)
+            plain, rest = _sliced(data, most, machine.decompress, lambda: machine.eof)
+            rest = machine.unused_data + rest
         if len(plain) > most:
             raise TooMuch
         if machine.eof:
             self._machine = None
         return plain, rest
 
-    def _slices(self, data: bytes, most: int) -> tuple[bytes, bytes]:
-        machine, found, size = self._machine, [], 0
-        for start in range(0, len(data), _SLICE):
-            found.append(machine.decompress(data[start : start + _SLICE]))
-            size += len(found[-1])
-            if size > most:
-                raise TooMuch
-            if machine.eof:
-                return b"".join(found), machine.unused_data + data[start + _SLICE :]
-        return b"".join(found), b""
 
-
-def _sliced(data: bytes, most: int, process: Callable[[bytes], bytes], is_finished: Callable[[], bool]) -> bytes:
-    found, size = [], 0
+def _sliced(
+    data: bytes, most: int, process: Callable[[bytes], bytes], is_finished: Callable[[], bool]
+) -> tuple[bytes, bytes]:
+    """What comes out slice by slice, and the slices behind the one in which the end was."""
+    found: list[bytes] = []
+    size = 0
     for start in range(0, len(data), _SLICE):
         if is_finished():
-            break
+            return b"".join(found), data[start:]
         found.append(process(data[start : start + _SLICE]))
         size += len(found[-1])
         if size > most:
             raise TooMuch
-    return b"".join(found)
+    return b"".join(found), b""
 
 
 def _is_there(module: str) -> bool:
