@@ -37,8 +37,6 @@ _OF_OTHER_DIALECTS = _THOUGHTS | {
     "audio", "input_audio", "output_audio", "file", "input_file", "function", "function_call", "tool_call",
     "function_call_output",
 }  # fmt: skip
-
-
 _OF_SEARCH = frozenset({"web_search_result_location"})
 
 
@@ -115,7 +113,7 @@ class _Mender:
         if self._for_claude and (kind == "server_tool_use" or _RESULT.fullmatch(kind)):
             id = text(block.get("id" if kind == "server_tool_use" else "tool_use_id"))
             return [block] if id in self._runs else [_told(block)]
-        return [self._thought(block)] if kind in THINKING_BLOCKS else [block]
+        return [self._bare(block)] if kind in THINKING_BLOCKS else [block]
 
     def _call(self, block: Object, id: str) -> Node:
         made = self._identifier(id) if self._for_claude else id
@@ -128,12 +126,12 @@ class _Mender:
         fit = _UNFIT_FOR_NAME.sub("_", name)[:_LONGEST_NAME] or _NO_NAME
         if fit != name:
             changed["name"] = fit
-        kept = _without_foreign(block) if self._for_claude else block
+        kept = self._bare(block)
         return {**kept, **changed} if changed else kept
 
     def _text(self, block: Object) -> Node:
         """Without what it cites of a search that its reader has not made."""
-        block = _without_foreign(block) if self._for_claude else block
+        block = self._bare(block)
         cited = block.get("citations")
         if not self._for_claude or not is_list(cited):
             return block
@@ -144,8 +142,11 @@ class _Mender:
         rest = {name: value for name, value in block.items() if name != "citations"}
         return {**rest, "citations": known} if known else rest
 
-    def _thought(self, block: Object) -> Node:
-        return _without_foreign(block) if self._for_claude else block
+    def _bare(self, block: Object) -> Object:
+        """For Anthropic, the block without members that none of its own has; the same object when there are none."""
+        if not self._for_claude or block.keys().isdisjoint(FOREIGN_MEMBERS):
+            return block
+        return {name: value for name, value in block.items() if name not in FOREIGN_MEMBERS}
 
     def _identifier(self, id: str) -> str:
         """An id that the API takes, the same one in every request of the conversation."""
@@ -187,13 +188,6 @@ def _with(message: Object, blocks: list[Node]) -> Node:
         return message if same and blocks else {**message, "content": blocks}
     # A text, or nothing at all.
     return message if blocks and content is not None else {**message, "content": blocks}
-
-
-def _without_foreign(block: Object) -> Object:
-    """The block without members that no block of Anthropic's has; the same object when there are none."""
-    if block.keys().isdisjoint(FOREIGN_MEMBERS):
-        return block
-    return {name: value for name, value in block.items() if name not in FOREIGN_MEMBERS}
 
 
 def _is_known(citation: Node) -> bool:
