@@ -75,8 +75,10 @@ def _address(url: str) -> tuple[str, int]:
     """Host and port, as the client that asks reads them; no host for what it cannot read."""
     import httpx
 
+    from turnout.settings.address import USUAL_PORTS
+
     try:
         found = httpx.URL(url)
     except httpx.InvalidURL:
         return "", 0
-    return found.host, found.port or (443 if found.scheme == "https" else 80)
+    return found.host, found.port or USUAL_PORTS.get(found.scheme, 80)

@@ -17,6 +17,7 @@ from turnout.journey.knowledge import Knowledge
 from turnout.providers import KINDS
 from turnout.routing.facts import Facts
 from turnout.routing.plan import Plan, make_plan, with_tools_first
+from turnout.settings.address import USUAL_PORTS
 from turnout.settings.model import Provider, Settings
 from turnout.settings.toml_lines import merged_rules
 from turnout.wire.difference import diff
@@ -110,8 +111,7 @@ def explain_target(request: ClientRequest, target: Target, settings: Settings, k
 
 def _url(outgoing: Outgoing) -> str:
     host = f"[{outgoing.host}]" if ":" in outgoing.host else outgoing.host
-    usual = {"http": 80, "https": 443}[outgoing.scheme]
-    port = "" if outgoing.port == usual else f":{outgoing.port}"
+    port = "" if outgoing.port == USUAL_PORTS[outgoing.scheme] else f":{outgoing.port}"
     return f"{outgoing.scheme}://{host}{port}{outgoing.path}"
 
 

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from turnout.exchange import Outgoing
 from turnout.health.verdict import Judgement
 from turnout.journey.state import Candidate
+from turnout.settings.address import USUAL_PORTS
 from turnout.settings.secret import masked_path
 
 MOST_MOVES = 2
@@ -17,7 +18,6 @@ MOST_MOVES = 2
 
 # The others have a POST become a GET (RFC 9110, 15.4).
 _SAME_REQUEST = frozenset({307, 308})
-_PORTS = {"http": 80, "https": 443}
 _PLAIN = re.compile(r"[!-~]+")
 
 
@@ -32,7 +32,7 @@ def followed(sent: Outgoing | None, judgement: Judgement, moves: int) -> Outgoin
     to = _destination(sent, judgement.location)
     if to is None or to.username is not None:
         return None
-    port = to.port or _PORTS[to.scheme]
+    port = to.port or USUAL_PORTS[to.scheme]
     same = (to.scheme, port) == (sent.scheme, sent.port)
     safer = (sent.scheme, sent.port, to.scheme, port) == ("http", 80, "https", 443)
     if to.hostname != sent.host.lower() or not (same or safer):
@@ -57,7 +57,7 @@ def _destination(sent: Outgoing, location: str) -> SplitResult | None:
         _ = to.port  # raises ValueError when it is not a number in range
     except ValueError:
         return None
-    return to if to.scheme in _PORTS and to.hostname else None
+    return to if to.scheme in USUAL_PORTS and to.hostname else None
 
 
 def moved_words(candidate: Candidate, judgement: Judgement, asked: str) -> str:

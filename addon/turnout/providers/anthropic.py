@@ -12,6 +12,7 @@ from turnout.credentials.chain import Credential
 from turnout.exchange import Exchange, Outgoing
 from turnout.providers.base import Shaping
 from turnout.routing.names import asked, upstream_name
+from turnout.settings.address import USUAL_PORTS
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import foreign_headers
 from turnout.settings.secret import SECRET_HEADERS, without_secret_parameters
@@ -93,7 +94,7 @@ def _addressed(
     return Outgoing(
         scheme=scheme,
         host=base.hostname or "",
-        port=base.port or (443 if scheme == "https" else 80),
+        port=base.port or USUAL_PORTS[scheme],
         path=base.path.rstrip("/") + _path(exchange.request.path, provider),
         body=body,
         drop=dropped,

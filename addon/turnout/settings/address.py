@@ -1,8 +1,13 @@
-"""Addresses that only this machine reaches."""
+"""Addresses: the ports that need not be written, and those that only this machine reaches."""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
+from types import MappingProxyType
+
+USUAL_PORTS: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
+"""By scheme (RFC 9110, section 4.2)."""
 
 
 def is_loopback(host: str) -> bool:

@@ -14,14 +14,12 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from turnout.settings.address import is_loopback
+from turnout.settings.address import USUAL_PORTS, is_loopback
 from turnout.settings.secret import Secret
 
 VARIABLES = tuple(
     name for each in ("https_proxy", "http_proxy", "all_proxy", "no_proxy") for name in (each, each.upper())
 )
-
-_PORTS = {"http": 80, "https": 443}
 
 _FORM = "write http://host:port, http://user:password@host:port, or none"
 
@@ -67,7 +65,7 @@ def parse_proxy(value: Any) -> Any:
         port = parts.port
     except ValueError:
         raise ValueError(f"is not the URL of a proxy; {_FORM}") from None
-    if parts.scheme not in _PORTS:
+    if parts.scheme not in USUAL_PORTS:
         raise ValueError(f"a {parts.scheme} proxy is not supported; {_FORM}")
     if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError(f"is not the URL of a proxy; {_FORM}")
@@ -76,7 +74,7 @@ def parse_proxy(value: Any) -> Any:
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         given = {"authorization": Secret(f"Basic {token}"), "password": Secret(password) if password else None}
-    return Proxy(scheme=parts.scheme, host=parts.hostname, port=port or _PORTS[parts.scheme], **given)
+    return Proxy(scheme=parts.scheme, host=parts.hostname, port=port or USUAL_PORTS[parts.scheme], **given)
 
 
 ProxyChoice = Annotated[Proxy | Literal["none"], BeforeValidator(parse_proxy)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from turnout.errors import ConfigError
-from turnout.settings.address import is_loopback
+from turnout.settings.address import USUAL_PORTS, is_loopback
 from turnout.settings.certificates import PUBLIC, Trust, trusted, trusted_by_variables
 from turnout.settings.model import Provider, Settings
 from turnout.settings.secret import Secret
@@ -79,7 +79,7 @@ def _proxy(provider: Provider, environment: Mapping[str, str], own: Addresses) -
     if provider.proxy is not None:
         return (None, "") if provider.proxy == NO_PROXY else (provider.proxy, f"providers.{provider.name}.proxy")
     base = urlsplit(provider.base_url)
-    port = base.port or (443 if base.scheme == "https" else 80)
+    port = base.port or USUAL_PORTS[base.scheme]
     variable = variable_for(base.scheme, provider.host, port, environment)
     if not variable:
         return None, ""
