@@ -12,6 +12,7 @@ from turnout.inspect.status_text import client_url, credentials, table
 from turnout.settings.load import load
 from turnout.settings.model import Listen
 from turnout.settings.trust import trust
+from turnout.settings.ways import ways_of
 
 CONFIG = """
 [access]
@@ -44,7 +45,7 @@ def page(home: Path, config: str | None = None, pinned: str | None = None) -> st
         chosen = str(home / "mitm.conf")
         Path(chosen).write_text(config)
     settings = load(chosen, process=VARIABLES | {"HOME": str(home)})
-    return start_up(settings, Listen(), pinned, credential_states(settings))
+    return start_up(settings, Listen(), pinned, credential_states(settings), ways_of(settings))
 
 
 def test_everything_a_person_needs_is_there(home: Path) -> None:
@@ -89,7 +90,7 @@ REDIRECTED = "TURNOUT_PROVIDERS__ANTHROPIC__BASE_URL=https://elsewhere.example\n
 
 def found_page(home: Path) -> list[str]:
     settings = load(process={"HOME": str(home)})
-    text = start_up(settings, Listen(), None, credential_states(settings))
+    text = start_up(settings, Listen(), None, credential_states(settings), ways_of(settings))
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
@@ -140,7 +141,7 @@ def test_a_file_that_is_left_aside_is_told(home: Path) -> None:
 
 def test_the_healthy_default_looks_healthy(home: Path) -> None:
     settings = load(process={"HOME": str(home)})
-    text = start_up(settings, Listen(), None, credential_states(settings))
+    text = start_up(settings, Listen(), None, credential_states(settings), ways_of(settings))
     assert "  anthropic  https://api.anthropic.com  ready: your client's own login\n" in text
     assert "missing" not in text and "not found" not in text
     assert max(map(len, text.splitlines())) <= 80

@@ -72,7 +72,7 @@ def run(
     listen = listen_address(settings)
     check_listen(listen.host, settings.access)
     client_keys(settings)  # raises ConfigError for one that cannot be found
-    ways_of(settings)  # likewise
+    ways = ways_of(settings)  # likewise
     check_free(listen)
     if record is not None:
         extra = [*_recording_to(record), *(extra or [])]
@@ -80,7 +80,7 @@ def run(
     states = credential_states(settings)
 
     def announce(port: int) -> None:
-        typer.echo(start_up(settings, listen.model_copy(update={"port": port}), pinned, states))
+        typer.echo(start_up(settings, listen.model_copy(update={"port": port}), pinned, states, ways))
 
     start(mitmproxy_arguments(settings, listen, web, extra or []), web, announce)
 

@@ -31,12 +31,10 @@ def credential_states(settings: Settings) -> CredentialStates:
     return asyncio.run(look())
 
 
-def start_up(settings: Settings, listen: Listen, pinned: str | None, states: CredentialStates) -> str:
+def start_up(settings: Settings, listen: Listen, pinned: str | None, states: CredentialStates, ways: Ways) -> str:
     """The start-up page: address, how to use it, configuration, routes, providers."""
     from turnout.settings.folder import warnings
-    from turnout.settings.ways import ways_of
 
-    ways = ways_of(settings)
     sections = [
         [f"Turnout {__version__} is ready on {client_url(listen)}"],
         table(_facts(settings, listen, pinned)),
