@@ -22,7 +22,6 @@ from turnout.health.decision import decide
 from turnout.health.verdict import Verdict
 from turnout.journey.answer import END_WITHIN, PING, AnswerMonitor
 from turnout.journey.expectation import Expectation
-from turnout.journey.response import is_event_stream
 from turnout.proxy.unpacking import unpack
 from turnout.settings.model import Limits, Provider, Retry, Timeouts
 from turnout.testing.events import (
@@ -35,7 +34,7 @@ from turnout.testing.events import (
     stream_of,
     tool_use_block,
 )
-from turnout.wire.headers import lowered
+from turnout.wire.headers import is_event_stream, lowered
 from turnout.wire.signatures import fingerprint
 
 TIMEOUTS = Timeouts(first_event=1, request=2, idle=3, ping_after=4)

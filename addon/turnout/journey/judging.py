@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.journey.expectation import Expectation
-from turnout.journey.response import Response, is_event_stream
+from turnout.journey.response import Response
 from turnout.settings.model import Provider
-from turnout.wire.headers import lowered
+from turnout.wire.headers import is_event_stream, lowered
 from turnout.wire.refusal import Refusal, of_history
 from turnout.wire.splice import top_level
 

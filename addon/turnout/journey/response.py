@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from turnout.wire.headers import HeaderFields
@@ -33,7 +32,3 @@ def put_in_place(response: Response, body: bytes, content_type: str) -> None:
         del response.headers["content-encoding"]
     response.content = body
     response.headers["content-type"] = content_type
-
-
-def is_event_stream(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-type", "").lower().startswith("text/event-stream")

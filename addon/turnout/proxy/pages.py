@@ -5,6 +5,7 @@ from __future__ import annotations
 from mitmproxy import http
 
 from turnout.errors import FAILED, dialect_of, error_body
+from turnout.wire.headers import is_event_stream
 from turnout.wire.shaped import told_as_event
 
 GATE_CLOSED = "Turnout is not in charge of this request, so nothing was sent. Ask again, and see its log."
@@ -40,8 +41,8 @@ def local_error(status: int, message: str, path: str = "") -> http.Response:
 def as_last_event(answer: http.Response) -> bytes:
     """A complete answer as the rest of a stream that has begun: an error as its event, a stream as it is."""
     content = answer.get_content(strict=False) or b""
-    is_stream = answer.headers.get("content-type", "").lower().startswith("text/event-stream")
-    return content if answer.status_code < 300 and is_stream else told_as_event(answer.status_code, content)
+    is_stream = answer.status_code < 300 and is_event_stream(answer.headers)
+    return content if is_stream else told_as_event(answer.status_code, content)
 
 
 def gate_closed(path: str) -> http.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 Fields = tuple[tuple[bytes, bytes], ...]
@@ -23,3 +24,8 @@ def lowered(headers: HeaderFields) -> dict[str, str]:
         value = raw_value.decode("utf-8", "surrogateescape")
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
+
+
+def is_event_stream(headers: Mapping[str, str]) -> bool:
+    """Whether a body of these headers is called a stream of events. Names are lower-case, or found in any case."""
+    return headers.get("content-type", "").lower().startswith("text/event-stream")
