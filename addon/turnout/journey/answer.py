@@ -148,7 +148,7 @@ class AnswerMonitor:
         if found is Peek.VALID:
             self._on_first_word()
             return True
-        words = "an error without words" if self.begun else "the stream does not begin with a Messages event"
+        words = "an error without words" if self.begun else _UNDECIDED[Peek.FAILED]
         self.judgement = self._misformed(self._stream.failure, self._arriving.unreadable or words)
         return False
 

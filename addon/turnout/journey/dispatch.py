@@ -113,8 +113,7 @@ class Dispatcher:
             journey.turn_to(candidate, now=time.monotonic())
         journey.repeat = False
         exchange = journey.exchange
-        streams = exchange.endpoint == "messages" and Facts(exchange.request).stream
-        journey.others = streams and await self._candidates.another_can_answer(journey, candidate)
+        journey.others = journey.streams and await self._candidates.another_can_answer(journey, candidate)
         number = len(exchange.attempts) + 1
         exchange.attempts.append(Attempt(number, candidate.target, candidate.model, candidate.credential.label))
         known = self.knowledge.known(candidate.provider, exchange.endpoint, candidate.model)

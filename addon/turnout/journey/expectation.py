@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from turnout.exchange import Endpoint, Outgoing
 from turnout.journey.state import Journey
-from turnout.routing.facts import Facts
 from turnout.routing.names import asked
 from turnout.wire.safeguards import FIELD, NO_VERDICT, asks_about_tool_use
 
@@ -38,7 +37,7 @@ def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
     unasked = FIELD in outgoing.left_out and asks_about_tool_use(exchange.request.fields.get(FIELD))
     return Expectation(
         exchange.endpoint,
-        stream=exchange.endpoint == "messages" and Facts(exchange.request).stream,
+        stream=journey.streams,
         reply_model=_reply_model(journey),
         safeguard_results=NO_VERDICT if unasked else b"",
         size=len(outgoing.body),

@@ -13,6 +13,7 @@ from turnout.health.cooldown import Claim
 from turnout.health.slots import Lease
 from turnout.health.verdict import Judgement
 from turnout.health.waiting import Wait
+from turnout.routing.facts import Facts
 from turnout.settings.model import Provider, Settings
 from turnout.settings.ways import Ways
 from turnout.wire.lesson import Lesson
@@ -113,6 +114,11 @@ class Journey:
     """The exchange has ended; it holds nothing any more."""
     left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the client has gone."""
+
+    @property
+    def streams(self) -> bool:
+        """The client wants its answer as a stream."""
+        return self.exchange.endpoint == "messages" and Facts(self.exchange.request).stream
 
     def turn_to(self, candidate: Candidate, now: float) -> None:
         """Go on with another candidate, about which nothing has been shown yet. `now`: `time.monotonic`."""
