@@ -7,23 +7,9 @@ from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 
 from tests.layer.driver import Wire, body_of
-from tests.layer.test_failover import (
-    LAST_WORDS,
-    PING,
-    REQUEST,
-    STREAM_HEAD,
-    Addon,
-    Clock,
-    Monitor,
-    chunk,
-    clock,
-    failover_streams,
-    plain,
-)
+from tests.layer.scenery import LAST_WORDS, PING, REQUEST, STREAM_HEAD, Addon, Clock, Monitor, chunk, plain
 from turnout.proxy.steering import steering
 from turnout.proxy.ticks import TICK
-
-__all__ = ["clock", "failover_streams"]
 
 
 def streaming(addon: Addon, clock: Clock) -> Wire:

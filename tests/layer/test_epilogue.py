@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
 
 import pytest
 
 from tests.layer.driver import body_of, is_ended
-from tests.layer.test_failover import END, REQUEST, STREAM_HEAD, Addon, Clock, Monitor, chunk
-from turnout.proxy import failover
-from turnout.proxy.installing import install, uninstall
+from tests.layer.scenery import END, REQUEST, STREAM_HEAD, Addon, Clock, Monitor, chunk
 
 
 @pytest.fixture(autouse=True)
-def failover_streams(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def over_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Monitor, "over", property(lambda self: self.ended))
-    install()
-    yield
-    uninstall()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(failover.FailoverStream, "clock", staticmethod(clock))
-    return clock
 
 
 @pytest.mark.parametrize("chunks", [[b"ok, the end"], [b"ok, ", b"the end"]])

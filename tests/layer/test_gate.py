@@ -13,23 +13,9 @@ from mitmproxy.proxy.layer import NextLayerHook
 from mitmproxy.proxy.layers import modes
 
 from tests.layer.driver import Wire, body_of, is_ended, make_options
-from tests.layer.test_failover import (
-    END,
-    OPTIONS,
-    REQUEST,
-    STREAM_HEAD,
-    Addon,
-    Clock,
-    Monitor,
-    chunk,
-    clock,
-    failover_streams,
-    plain,
-)
+from tests.layer.scenery import END, OPTIONS, REQUEST, STREAM_HEAD, Addon, Clock, Monitor, chunk, plain
 from turnout.proxy import timed
 from turnout.proxy.steering import engage, steering
-
-__all__ = ["clock", "failover_streams"]
 
 CLOSED = b"Turnout is not in charge of this request"
 CLOSING_REQUEST = REQUEST.replace(b"Host: t", b"Host: t\r\nConnection: Close")

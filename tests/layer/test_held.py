@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mitmproxy import http
 
 from tests.layer.driver import Wire, body_of, is_ended
-from tests.layer.test_failover import (
+from tests.layer.scenery import (
     END,
     FAILURES,
     LAST_WORDS,
@@ -19,14 +19,11 @@ from tests.layer.test_failover import (
     Clock,
     Monitor,
     chunk,
-    clock,
-    failover_streams,
+    fail,
     plain,
 )
 from turnout.proxy.steering import steering
 from turnout.proxy.ticks import TICK
-
-__all__ = ["clock", "failover_streams"]
 
 ERROR = b'{"type":"error","error":{"type":"overloaded_error","message":"all"}}'
 
@@ -34,6 +31,14 @@ ERROR = b'{"type":"error","error":{"type":"overloaded_error","message":"all"}}'
 @pytest.fixture(autouse=True)
 def pings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Monitor, "held_ping_after", 3.0)
+
+
+def headed(addon: Addon) -> Wire:
+    """An answer of which the head has come."""
+    wire = addon.wire()
+    wire.client_sends(REQUEST)
+    wire.server_sends(STREAM_HEAD)
+    return wire
 
 
 def begun(addon: Addon) -> Wire:
@@ -97,9 +102,7 @@ def test_another_answer_is_relayed_under_the_head_that_was_sent(clock: Clock, ho
     after(3, wire, clock)
     wire.connect_errors = ["refused"] if how == "refused" else []
     wire.server_sends(chunk(b"bad"))
-    play = FAILURES[how]
-    if play is not None:
-        play(wire)
+    fail(wire, how)
     assert addon.attempts == 3
     after(3, wire, clock)
     assert body_of(wire.answer) == PING * 2
@@ -204,9 +207,7 @@ def test_a_beginning_that_says_nothing_for_ever_is_given_up(clock: Clock) -> Non
 def test_signs_of_life_put_off_the_deadline(clock: Clock) -> None:
     """Servers that read a long prompt send comments meanwhile (jundot/omlx#2537); nothing goes to the client."""
     addon = Addon(2)
-    wire = addon.wire()
-    wire.client_sends(REQUEST)
-    wire.server_sends(STREAM_HEAD)
+    wire = headed(addon)
     for _ in range(4):
         after(5, wire, clock)
         wire.server_sends(chunk(b": "))
@@ -217,9 +218,7 @@ def test_signs_of_life_put_off_the_deadline(clock: Clock) -> None:
 
 def test_life_and_then_silence_is_given_up(clock: Clock) -> None:
     addon = Addon(2)
-    wire = addon.wire()
-    wire.client_sends(REQUEST)
-    wire.server_sends(STREAM_HEAD)
+    wire = headed(addon)
     after(9, wire, clock)
     wire.server_sends(chunk(b": "))
     after(5, wire, clock)
@@ -240,9 +239,7 @@ def test_a_head_alone_is_no_sign_of_life(clock: Clock) -> None:
 
 def test_life_without_end_is_given_up(clock: Clock) -> None:
     addon = Addon(2)
-    wire = addon.wire()
-    wire.client_sends(REQUEST)
-    wire.server_sends(STREAM_HEAD)
+    wire = headed(addon)
     for _ in range(29):
         after(1, wire, clock)
         wire.server_sends(chunk(b": "))

@@ -15,12 +15,10 @@ from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from tests.layer.driver import Wire, body_of, is_ended
-from tests.layer.test_failover import END, REQUEST, STREAM_HEAD, Addon, Clock, chunk, failover_streams, plain
+from tests.layer.scenery import END, REQUEST, STREAM_HEAD, Addon, Clock, chunk, plain
 from turnout.proxy import bounds
 from turnout.proxy import http1 as ours
 from turnout.proxy.steering import steering
-
-__all__ = ["failover_streams"]
 
 HEAD = b"POST /v1/messages HTTP/1.1\r\nHost: t\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

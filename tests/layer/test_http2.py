@@ -14,9 +14,7 @@ from mitmproxy import http
 from mitmproxy.proxy import events
 
 from tests.layer.driver import Wire, body_of, is_ended
-from tests.layer.test_failover import REQUEST, Addon, failover_streams, plain
-
-__all__ = ["failover_streams"]
+from tests.layer.scenery import REQUEST, Addon, plain
 
 
 class Http2Provider:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.layer.driver import Wire, body_of
-from tests.layer.test_failover import END, REQUEST, STREAM_HEAD, Addon, chunk, clock, failover_streams, plain
+from tests.layer.scenery import END, REQUEST, STREAM_HEAD, Addon, chunk, plain
 from tests.layer.test_http2 import Http2Provider, wire_with_http2
 from turnout.proxy.steering import steering
-
-__all__ = ["clock", "failover_streams"]
 
 
 def on_a_kept_connection(addon: Addon) -> Wire:
