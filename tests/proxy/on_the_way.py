@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -29,8 +29,8 @@ class Company:
         self.ca = directory / "company-ca-cert.pem"
         self._directory = directory
 
-    def server(self, name: str = "localhost") -> ssl.SSLContext:
-        """The TLS of a server whose certificate it has signed."""
+    def server(self, name: str = "localhost", protocols: Sequence[str] = ()) -> ssl.SSLContext:
+        """The TLS of a server whose certificate it has signed, which speaks `protocols` (ALPN) if any are given."""
         from cryptography import x509
 
         entry = self._store.get_cert(name, [x509.DNSName(name)])
@@ -38,6 +38,8 @@ class Company:
         file.write_bytes(entry.cert.to_pem() + _pem(entry.privatekey))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
+        if protocols:
+            context.set_alpn_protocols(protocols)
         return context
 
 

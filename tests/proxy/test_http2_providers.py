@@ -31,8 +31,7 @@ async def test_a_provider_that_speaks_http2_alone(
     proxy: StartProxy, client: httpx.AsyncClient, company: Company, trailers: bool
 ) -> None:
     """The question is asked once, and costs one connection."""
-    tls = company.server()
-    tls.set_alpn_protocols(["h2"])
+    tls = company.server(protocols=["h2"])
     server = Http2Provider(trailers=trailers)
     async with listening(server, tls):
         running = await proxy(config(server.port, company.ca))
@@ -47,8 +46,7 @@ async def test_a_provider_that_speaks_http2_alone(
 
 
 async def test_a_whole_answer_over_http2(proxy: StartProxy, client: httpx.AsyncClient, company: Company) -> None:
-    tls = company.server()
-    tls.set_alpn_protocols(["h2"])
+    tls = company.server(protocols=["h2"])
     server = Http2Provider(body=json.dumps(MESSAGE).encode(), kind="application/json", trailers=True)
     async with listening(server, tls):
         running = await proxy(config(server.port, company.ca))
@@ -59,8 +57,7 @@ async def test_a_whole_answer_over_http2(proxy: StartProxy, client: httpx.AsyncC
 async def test_an_http2_connection_that_ends_is_followed_by_another(
     proxy: StartProxy, client: httpx.AsyncClient, company: Company
 ) -> None:
-    tls = company.server()
-    tls.set_alpn_protocols(["h2"])
+    tls = company.server(protocols=["h2"])
     server = Http2Provider(goaway=True)
     async with listening(server, tls):
         running = await proxy(config(server.port, company.ca))
@@ -70,8 +67,7 @@ async def test_an_http2_connection_that_ends_is_followed_by_another(
 
 
 async def test_http2_through_a_proxy(proxy: StartProxy, client: httpx.AsyncClient, company: Company) -> None:
-    tls = company.server()
-    tls.set_alpn_protocols(["h2"])
+    tls = company.server(protocols=["h2"])
     server, out = Http2Provider(), ForwardProxy()
     async with listening(server, tls), listening(out):
         out.to = server.port
@@ -85,9 +81,7 @@ async def test_http2_through_a_proxy(proxy: StartProxy, client: httpx.AsyncClien
 async def test_http1_is_spoken_wherever_it_can_be(
     proxy: StartProxy, client: httpx.AsyncClient, company: Company, protocols: list[str]
 ) -> None:
-    tls = company.server()
-    if protocols:
-        tls.set_alpn_protocols(protocols)
+    tls = company.server(protocols=protocols)
     server = Provider()
     async with listening(server, tls):
         running = await proxy(config(server.port, company.ca))
