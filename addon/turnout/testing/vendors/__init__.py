@@ -7,6 +7,7 @@ clients that the vendors name in their own guides would not work.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from turnout.testing.vendors import phrases
@@ -94,6 +95,18 @@ _OPENROUTER = Vendor(
             },
         ),
     ),
+)
+
+_OLLAMA = Vendor(
+    "ollama",
+    phrases.ollama,
+    auth=(),
+    fields=IGNORED,
+    betas=None,
+    server_tools=("web_search_*",),
+    efforts=EFFORTS,
+    cache_keys=None,
+    temperatures=(0, 2),
 )
 
 _VERCEL = Vendor(
@@ -199,28 +212,8 @@ _ALL = (
         temperatures=(0, 2),
         models=(("*vl*", {"image_sources": ("base64",)}),),
     ),
-    Vendor(
-        "ollama",
-        phrases.ollama,
-        auth=(),
-        fields=IGNORED,
-        betas=None,
-        server_tools=("web_search_*",),
-        efforts=EFFORTS,
-        cache_keys=None,
-        temperatures=(0, 2),
-    ),
-    Vendor(
-        "ollama-cloud",
-        phrases.ollama,
-        auth=("bearer",),
-        fields=IGNORED,
-        betas=None,
-        server_tools=("web_search_*",),
-        efforts=EFFORTS,
-        cache_keys=None,
-        temperatures=(0, 2),
-    ),
+    _OLLAMA,
+    replace(_OLLAMA, name="ollama-cloud", auth=("bearer",)),
     Vendor("lmstudio", phrases.anthropic, auth=()),
     Vendor(
         "llamacpp",
