@@ -26,6 +26,7 @@ from mitmproxy.io import FlowWriter
 
 from turnout import __version__
 from turnout.conductor import Conductor
+from turnout.dialects.messages.stream import replace_model
 from turnout.errors import ConfigError, TurnoutError
 from turnout.exchange import ClientRequest
 from turnout.gate.paths import recognise
@@ -44,7 +45,6 @@ from turnout.settings.places import pin_file
 from turnout.settings.secret import redact
 from turnout.settings.writing import write_atomically
 from turnout.wire.endpoint import client_path
-from turnout.wire.messages import replace_model
 
 logger = logging.getLogger("turnout.commands")
 logger.setLevel(logging.INFO)  # what was asked for is told also where Turnout is to be quiet

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from mitmproxy import http
 
+from turnout.dialects.messages.stream import replace_model
 from turnout.exchange import ClientRequest
 from turnout.gate.paths import Known
 from turnout.inspect.pristine import ClientSide
@@ -18,7 +19,6 @@ from turnout.proxy.withholding import request_as_sent
 from turnout.settings.secret import Secret
 from turnout.wire.compression import decompress
 from turnout.wire.headers import Fields
-from turnout.wire.messages import replace_model
 
 
 @dataclass(slots=True)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.wire import shapes
+from tests.dialects.messages import shapes
+from turnout.dialects.messages.rewrite import Rewritten, Subject, rewrite
 from turnout.exchange import ClientRequest
 from turnout.settings.load import load
 from turnout.settings.rewriting import Rewrite, rules_for
-from turnout.wire.rewrite import Rewritten, Subject, rewrite
 
 SHALLOW = "shallow"
 SHALLOW_TARGET = 0.15

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.health.conftest import START, Clock
+from turnout.dialects.messages.refusals import Lesson
 from turnout.health.lessons import LIFETIME, MOST_KEPT, LessonBook
-from turnout.wire.refusal import Lesson
 
 PLACE = ("minimax", "messages", "MiniMax-M3")
 TAGS = Lesson("drop", "tags")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.dialects.messages.signatures import REFUSED, fingerprint, mark
 from turnout.health.signatures import SignatureLedger
-from turnout.wire.signatures import REFUSED, fingerprint, mark
 
 
 def prints(*words: str) -> list[str]:

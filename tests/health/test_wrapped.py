@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.dialects.messages.refusals import Overflow
 from turnout.health.fault import MOST_LAYERS, read_fault
 from turnout.health.verdict import Outcome, Verdict, judge
 from turnout.health.wrapped import wrapped
 from turnout.journey.foreign import shaped_error
-from turnout.wire.refusal import Overflow
 
 
 def anthropic(type: str = "invalid_request_error", message: str = "the reason", **more: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from turnout.credentials.chain import Credential, CredentialChain
+from turnout.dialects.messages.refusals import Refusal
 from turnout.exchange import ClientRequest, Endpoint, LocalAnswer, Outgoing, Target
 from turnout.gate.access import Gatekeeper
 from turnout.health.cooldown import Claim, Cooldowns
@@ -20,7 +21,6 @@ from turnout.journey.dispatch import Dispatcher
 from turnout.journey.state import Candidate, Journey, Setup
 from turnout.settings.model import Provider, Settings
 from turnout.settings.secret import Secret
-from turnout.wire.refusal import Refusal
 
 START = 1_790_000_000.0
 NO_RETRIES = {"max_elapsed": 0}

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from mitmproxy import http
 
 from tests.wire.packing import flushed, pack
+from turnout.dialects.messages.signatures import fingerprint
 from turnout.exchange import Endpoint
 from turnout.health.decision import decide
 from turnout.health.verdict import Verdict
@@ -35,7 +36,6 @@ from turnout.testing.events import (
     tool_use_block,
 )
 from turnout.wire.headers import is_event_stream, lowered
-from turnout.wire.signatures import fingerprint
 
 TIMEOUTS = Timeouts(first_event=1, request=2, idle=3, ping_after=4)
 SSE = {"content-type": "text/event-stream; charset=utf-8"}

@@ -15,15 +15,15 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from turnout.dialects.messages.refusals.lesson import Lesson
+from turnout.dialects.messages.rewrite import Subject, rewrite
+from turnout.dialects.messages.signatures import fingerprint
 from turnout.journey.knowledge import Knowledge
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import complete
 from turnout.testing.binding import BoundMint, _items, _unmarked
 from turnout.testing.refusal import Refusal
 from turnout.testing.wire import RecordedRequest
-from turnout.wire.lesson import Lesson
-from turnout.wire.rewrite import Subject, rewrite
-from turnout.wire.signatures import fingerprint
 
 MODEL = "claude-opus-5-5"
 TARGETS = (("anthropic", "one"), ("anthropic", "two"), ("gateway", "three"), ("glm", "four"))

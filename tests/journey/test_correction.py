@@ -8,11 +8,11 @@ import logging
 import pytest
 
 from tests.journey.scenery import Scene, candidate_of, provider
+from turnout.dialects.messages.refusals import Lessons, Overflow, Refusal, SignatureRefused
+from turnout.dialects.messages.refusals.lesson import Lesson
 from turnout.journey.correction import MOST_CORRECTIONS, SLACK, SMALLEST_ANSWER, Action, correct, described
 from turnout.journey.knowledge import Knowledge
 from turnout.journey.state import Journey
-from turnout.wire.lesson import Lesson
-from turnout.wire.refusal import Lessons, Overflow, Refusal, SignatureRefused
 
 FIRST = provider("first", context_lengths={"*": 100_000})
 METADATA, SPEED = Lesson("drop", "metadata"), Lesson("drop", "speed")

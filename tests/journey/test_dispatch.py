@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from tests.journey.scenery import NO_RETRIES, QUICK, Scene, answer, judgement, provider, sent
+from turnout.dialects.messages.refusals import Lessons, Overflow, SignatureRefused
+from turnout.dialects.messages.refusals.lesson import Lesson
 from turnout.errors import InvalidRequest
 from turnout.exchange import LocalAnswer, Target
 from turnout.journey.dispatch import REMEMBERED_STATUSES
 from turnout.journey.state import Journey
-from turnout.wire.lesson import Lesson
-from turnout.wire.refusal import Lessons, Overflow, SignatureRefused
 
 FIRST, SECOND = provider("first"), provider("second")
 BOTH = ["claim first/m", "slot first"]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from turnout.credentials.chain import Credential
+from turnout.dialects.messages.refusals import Overflow
 from turnout.exchange import ClientRequest, Endpoint, Exchange, LocalAnswer, Target
 from turnout.health.page import Page
 from turnout.health.verdict import Judgement, Verdict
@@ -20,7 +21,6 @@ from turnout.journey.endings import nothing_to_try, own_error
 from turnout.journey.state import Blocked, Candidate, Failure
 from turnout.settings.model import Provider
 from turnout.settings.secret import Secret
-from turnout.wire.refusal import Overflow
 
 
 def failure(

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from turnout.dialects.messages.refusals import Lesson
+from turnout.dialects.messages.signatures import REFUSED, fingerprint
 from turnout.journey.knowledge import Knowledge
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import Rewrite
-from turnout.wire.refusal import Lesson
-from turnout.wire.signatures import REFUSED, fingerprint
 
 DROP = Lesson("drop", "metadata")
 LIMIT = Lesson("max_tokens", 8192)

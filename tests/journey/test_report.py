@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 from turnout.credentials.chain import CredentialChain
+from turnout.dialects.messages.refusals import Lesson
+from turnout.dialects.messages.usage import read_usage
 from turnout.gate.access import Gatekeeper
 from turnout.health.verdict import Judgement, Verdict
 from turnout.inspect.usage import UsageTotals
@@ -13,8 +15,6 @@ from turnout.journey.dispatch import Dispatcher
 from turnout.journey.report import MOST_LISTED, snapshot
 from turnout.journey.state import Setup
 from turnout.settings.model import Settings
-from turnout.wire.refusal import Lesson
-from turnout.wire.usage import read_usage
 
 LONG = "m" * 250
 

@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from tests.proxy.support import BODY, HEADERS, QUICK, anthropic_table, ask, provider_table, route
+from turnout.dialects.messages.signatures import fingerprint
 from turnout.testing import events, replies
 from turnout.testing.fixtures import StartProxy
 from turnout.testing.provider import API_KEY, ScriptedProvider
 from turnout.testing.replies import Reply, sse
-from turnout.wire.signatures import fingerprint
 
 COOKIE = {"set-cookie": "__cf_bm=of-the-provider; path=/"}
 

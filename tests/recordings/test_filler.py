@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.dialects.messages.assembled import assembled
 from turnout.recordings.filler import Filler
 from turnout.recordings.filler_text import Numbering, masked, personal_spans, prose
 from turnout.testing.events import stream_of, thinking_turn, tool_turn
-from turnout.wire.assembled import assembled
 
 PLANTED = "Quetzalcoatl"
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.wire.shapes import IMAGE, Body, assistant, call, result, text, thinking, user
+from tests.dialects.messages.shapes import IMAGE, Body, assistant, call, result, text, thinking, user
 from turnout.testing.provider import ScriptedProvider
 from turnout.testing.vendors import VENDORS, Problem
 

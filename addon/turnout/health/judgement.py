@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from turnout.dialects.messages.refusals import Overflow, Refusal
 from turnout.health.page import Page
-from turnout.wire.refusal import Overflow, Refusal
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 """No headers, no codes."""

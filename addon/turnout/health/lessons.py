@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from turnout.dialects.messages.refusals import Lesson
 from turnout.health.state_file import content
-from turnout.wire.refusal import Lesson
 from turnout.wire.splice import UNREADABLE
 
 logger = logging.getLogger("turnout")

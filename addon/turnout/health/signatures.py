@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from turnout.dialects.messages.signatures import FINGERPRINT_LENGTH, is_elsewhere, signer_of
 from turnout.health.state_file import content
-from turnout.wire.signatures import FINGERPRINT_LENGTH, is_elsewhere, signer_of
 from turnout.wire.splice import UNREADABLE
 
 logger = logging.getLogger("turnout")
@@ -26,7 +26,7 @@ _FILE = msgspec.json.Decoder(dict[str, str])
 
 
 class SignatureLedger:
-    """Remembers by fingerprint which provider signed a thinking block: its mark (`wire.signatures`).
+    """Remembers by fingerprint which provider signed a thinking block: its mark (`dialects.messages.signatures`).
 
     It holds hashes, never a signature or a text, and so does its file.
     """

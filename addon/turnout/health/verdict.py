@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from turnout.dialects.messages.refusals import Overflow, read_refusal
 from turnout.health.by_status import FORBIDDEN, OF_THE_WAY, REFUSING, TRANSIENT_4XX, by_code, by_status, error_type
 from turnout.health.fault import Fault, read_fault
 from turnout.health.judgement import LONGEST_MESSAGE, NOTHING, USED_UP, Judgement, Outcome, Verdict
@@ -21,7 +22,6 @@ from turnout.health.limits import (
 from turnout.health.page import Page, read_page
 from turnout.health.transport import never_connected, plain_words
 from turnout.health.wording import About, about
-from turnout.wire.refusal import Overflow, read_refusal
 
 __all__ = ["Judgement", "Outcome", "Verdict", "judge"]
 

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from turnout.dialects.messages.conversion import as_events, as_message, begins_like_events, begins_like_json
+from turnout.dialects.messages.refusals import Refusal
+from turnout.dialects.messages.signatures import minted
+from turnout.dialects.messages.stream import MessageStream, Peek
+from turnout.dialects.messages.usage import read_usage
 from turnout.errors import error_event
 from turnout.health.fault import read_fault
 from turnout.health.verdict import Judgement, Verdict
@@ -17,12 +22,7 @@ from turnout.journey.judging import Judging
 from turnout.journey.response import Response, put_in_place
 from turnout.journey.telling import Telling
 from turnout.settings.model import Limits, Provider, Timeouts
-from turnout.wire.conversion import as_events, as_message, begins_like_events, begins_like_json
-from turnout.wire.messages import MessageStream, Peek
-from turnout.wire.refusal import Refusal
-from turnout.wire.signatures import minted
 from turnout.wire.sse import BYTE_ORDER_MARK
-from turnout.wire.usage import read_usage
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 """Byte for byte what the official gateway writes into silent streams."""

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Sequence
 from typing import Literal
 
+from turnout.dialects.messages.refusals import Lessons, Overflow, Refusal, SignatureRefused
+from turnout.dialects.messages.refusals.lesson import THOUGHTS, Lesson
+from turnout.dialects.messages.stream import estimate_tokens
 from turnout.health.lessons import LIFETIME
 from turnout.journey.candidates import context_length, has_larger, has_untried_provider
 from turnout.journey.knowledge import Knowledge
 from turnout.journey.state import Candidate, Journey
-from turnout.wire.lesson import THOUGHTS, Lesson
-from turnout.wire.messages import estimate_tokens
-from turnout.wire.refusal import Lessons, Overflow, Refusal, SignatureRefused
 
 logger = logging.getLogger("turnout")
 

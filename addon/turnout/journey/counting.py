@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from turnout.dialects.messages.counting import TOKENIZER, count
 from turnout.exchange import Exchange, LocalAnswer
 from turnout.gate.local import json_answer
-from turnout.wire.counting import TOKENIZER, count
 
 ESTIMATE_HEADER = "x-turnout-estimate"
 """Marks a count that is not the provider's own; its value names the tokenizer."""

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import replace
 
+from turnout.dialects.messages.refusals import Refusal
 from turnout.errors import InvalidRequest
 from turnout.exchange import Attempt, ClientRequest, Endpoint, Exchange, LocalAnswer, Outgoing
 from turnout.health.affinity import Affinity
@@ -33,7 +34,6 @@ from turnout.providers import KINDS
 from turnout.routing.facts import Facts
 from turnout.routing.plan import make_plan, with_tools_first
 from turnout.settings.model import Provider, Settings
-from turnout.wire.refusal import Refusal
 
 REMEMBERED_STATUSES = 8
 """How many of a provider's last statuses `/health` shows."""

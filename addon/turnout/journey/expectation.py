@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from turnout.dialects.messages.safeguards import FIELD, NO_VERDICT, asks_about_tool_use
 from turnout.exchange import Endpoint, Outgoing
 from turnout.journey.state import Journey
 from turnout.routing.names import asked
-from turnout.wire.safeguards import FIELD, NO_VERDICT, asks_about_tool_use
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
+from turnout.dialects.messages.refusals import Overflow
+from turnout.dialects.messages.shaped import shaped_type
 from turnout.errors import STATUS_OF_TYPE, error_body
 from turnout.health.fault import read_fault
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.settings.model import Provider
-from turnout.wire.refusal import Overflow
-from turnout.wire.shaped import shaped_type
 from turnout.wire.splice import UNREADABLE
 
 # What clients of Anthropic have a meaning for: https://docs.claude.com/en/api/errors, 408 and 503 of its SDKs.

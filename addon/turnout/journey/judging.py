@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from turnout.dialects.messages.refusals import Refusal, of_history
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.journey.expectation import Expectation
 from turnout.journey.response import Response
 from turnout.settings.model import Provider
 from turnout.wire.headers import is_event_stream, lowered
-from turnout.wire.refusal import Refusal, of_history
 from turnout.wire.splice import top_level
 
 _NOT_THERE = (404, 405, 407)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from turnout.dialects.messages.refusals import Lesson
+from turnout.dialects.messages.rewrite.binding import is_bound, shape_of
+from turnout.dialects.messages.signatures import REFUSED, is_elsewhere, mark, signer_of, thoughts_of
 from turnout.exchange import Endpoint
 from turnout.health.lessons import LessonBook
 from turnout.health.signatures import SignatureLedger
@@ -12,9 +15,6 @@ from turnout.health.state_file import StateFile
 from turnout.providers.base import Shaping
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import Rewrite, rules_for
-from turnout.wire.refusal import Lesson
-from turnout.wire.rewrite.binding import is_bound, shape_of
-from turnout.wire.signatures import REFUSED, is_elsewhere, mark, signer_of, thoughts_of
 
 _CACHED_RULES = 256
 

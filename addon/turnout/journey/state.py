@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from turnout.credentials.chain import Credential, CredentialChain
+from turnout.dialects.messages.refusals.lesson import Lesson
 from turnout.exchange import Exchange, LocalAnswer, Outgoing, Target
 from turnout.gate.access import Gatekeeper
 from turnout.health.cooldown import Claim
@@ -16,7 +17,6 @@ from turnout.health.waiting import Wait
 from turnout.routing.facts import Facts
 from turnout.settings.model import Provider, Settings
 from turnout.settings.ways import Ways
-from turnout.wire.lesson import Lesson
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
+from turnout.dialects.messages.reply import ForeignReply
+from turnout.dialects.messages.stream import reply_model
 from turnout.health.verdict import Judgement
 from turnout.journey.expectation import Expectation
 from turnout.journey.foreign import shaped_error, shaped_event
 from turnout.journey.response import Response, put_in_place
 from turnout.settings.model import Provider
-from turnout.wire.messages import reply_model
-from turnout.wire.reply import ForeignReply
 
 
 class Telling:

@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from turnout.credentials.chain import Credential
+from turnout.dialects.messages.rewrite import Subject, rewrite
 from turnout.exchange import Exchange, Outgoing
 from turnout.providers.base import Shaping
 from turnout.routing.names import asked, upstream_name
@@ -16,7 +17,6 @@ from turnout.settings.address import USUAL_PORTS
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import foreign_headers
 from turnout.settings.secret import SECRET_HEADERS, without_secret_parameters
-from turnout.wire.rewrite import Subject, rewrite
 
 _DROPPED = SECRET_HEADERS | {
     "host",

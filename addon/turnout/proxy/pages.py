@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mitmproxy import http
 
+from turnout.dialects.messages.shaped import told_as_event
 from turnout.errors import FAILED, dialect_of, error_body
 from turnout.wire.headers import is_event_stream
-from turnout.wire.shaped import told_as_event
 
 GATE_CLOSED = "Turnout is not in charge of this request, so nothing was sent. Ask again, and see its log."
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from turnout.wire.assembled import Assembled, assembled
-from turnout.wire.reply import is_count
+from turnout.dialects.messages.assembled import Assembled, assembled
+from turnout.dialects.messages.reply import is_count
 from turnout.wire.splice import json_object
 
 CONTEXT = 24

@@ -17,11 +17,11 @@ from mitmproxy import http
 from mitmproxy.flow import Flow
 from mitmproxy.io import FlowReader
 
+from turnout.dialects.messages.stream import replace_model
 from turnout.errors import TurnoutError
 from turnout.metadata import CLIENT_MODEL, EXCHANGE, PART, RETRY_OF
 from turnout.wire.endpoint import client_path
 from turnout.wire.headers import Fields, lowered
-from turnout.wire.messages import replace_model
 from turnout.wire.splice import text_of, top_level
 
 

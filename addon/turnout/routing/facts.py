@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from turnout.dialects.messages.rewrite.tools import typed_tools
+from turnout.dialects.messages.stream import estimate_tokens
 from turnout.exchange import ClientRequest
-from turnout.wire.messages import estimate_tokens
-from turnout.wire.rewrite.tools import typed_tools
 from turnout.wire.splice import UNREADABLE
 
 _TRUE = b"true"

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import cast
 
-from turnout.wire.rewrite.subject import Effort
+from turnout.dialects.messages.rewrite.subject import Effort
 
 FAMILIES = ("opus", "sonnet", "haiku", "fable")
 

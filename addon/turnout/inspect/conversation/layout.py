@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from turnout.wire.messages import estimate_tokens
+from turnout.dialects.messages.stream import estimate_tokens
 
 _WIDTH = 84
 """Letters in a line. mitmweb shows a flow in one half of its window and wraps nothing; this is half of a laptop."""

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from turnout.dialects.messages.assembled import Assembled, assembled
 from turnout.inspect.conversation.blocks import block_text
 from turnout.inspect.conversation.layout import counted, indented, joined, pretty, rows, rule, size, words
 from turnout.inspect.conversation.renderer import Body, Timing
-from turnout.wire.assembled import Assembled, assembled
 from turnout.wire.splice import text_of, top_level
 
 _BEGINNING = 1 << 16
