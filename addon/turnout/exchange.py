@@ -118,8 +118,6 @@ class Exchange:
     """The form of the provider's answer (`JSON`, `a stream`), where the client asked for the other one and got it."""
     rules: tuple[str, ...] = ()
     """Names of what changed in the body on the way to the last target."""
-    tool_names: Mapping[str, str] = field(default_factory=dict)
-    """Which name of a tool stands for which in what the last target got."""
     learned: tuple[str, ...] = ()
     """Lines of configuration that would make permanent what was learned from refusals of this request."""
     skipped: list[str] = field(default_factory=list)
@@ -170,8 +168,6 @@ class Outgoing:
     """Lower-case header names to remove."""
     add: tuple[tuple[str, str], ...] = ()
     """Headers to set after removal."""
-    left_out: frozenset[str] = frozenset()
-    """Top-level fields of the client's body that this one does not have."""
 
     @property
     def url(self) -> str:

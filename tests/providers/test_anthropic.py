@@ -15,13 +15,11 @@ from turnout.providers import KINDS
 from turnout.providers.base import Shaping
 from turnout.settings.load import presets
 from turnout.settings.model import Provider
-from turnout.settings.rewriting import Rewrite
 from turnout.settings.secret import SECRET_HEADERS, Secret
 
 KEY = Credential("env:KEY", Secret("sk-ant-api03-key"), owned=True, oauth=False, header="x-api-key")
 OWN_LOGIN = Credential("keychain", Secret("sk-ant-oat01-own"), owned=True, oauth=True, header="authorization")
 CLIENTS_LOGIN = Credential("client", Secret("sk-ant-oat01-his"), owned=False, oauth=True, header="authorization")
-UNCHANGED = Shaping(Rewrite())
 OAUTH_BETA = "oauth-2025-04-20"
 LONG_BETA = "context-1m-2025-08-07"
 
@@ -42,7 +40,13 @@ def prepare(
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     exchange = Exchange(ClientRequest("POST", path, sent, body), "messages")
     target = to or provider()
-    return KINDS["anthropic"].prepare(exchange, target, model, credential, Shaping(target.rewrite)), exchange
+    return prepared(exchange, target, model, credential), exchange
+
+
+def prepared(exchange: Exchange, target: Provider, model: str, credential: Credential) -> Outgoing:
+    sending = KINDS["anthropic"].prepare(exchange, target, model, credential, Shaping(target.rewrite))
+    exchange.rules = sending.changes
+    return sending.outgoing
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,7 @@ def test_only_the_model_is_spliced() -> None:
 
 def test_the_note_is_about_the_last_target() -> None:
     outgoing, exchange = prepare(model="other")
-    KINDS["anthropic"].prepare(exchange, provider(), "claude-opus-4-6", KEY, UNCHANGED)
+    prepared(exchange, provider(), "claude-opus-4-6", KEY)
     assert exchange.body == "identical" and outgoing.body != exchange.request.body
 
 

@@ -128,10 +128,10 @@ class Dispatcher:
         )
         journey.mark = shaping.bound_to
         kind = KINDS[candidate.provider.kind]
-        outgoing = kind.prepare(exchange, candidate.provider, candidate.model, candidate.credential, shaping)
-        if journey.moved is not None:
-            outgoing = sent_to(journey.moved, outgoing)
-        journey.sent = replace(outgoing, body=b"")
+        sending = kind.prepare(exchange, candidate.provider, candidate.model, candidate.credential, shaping)
+        exchange.rules = sending.changes
+        outgoing = sending.outgoing if journey.moved is None else sent_to(journey.moved, sending.outgoing)
+        journey.sending = replace(sending, outgoing=replace(outgoing, body=b""))
         return outgoing
 
     # --- an attempt ends ---
@@ -150,7 +150,8 @@ class Dispatcher:
         attempt.status = answer.status if answer else None
         self._recent[candidate.provider.name].append(attempt.status or judgement.reason)
         journey.failures.append(Failure(candidate, judgement, answer))
-        if (moved := followed(journey.sent, judgement, journey.moves)) is not None:
+        sent = journey.sending.outgoing if journey.sending is not None else None
+        if (moved := followed(sent, judgement, journey.moves)) is not None:
             journey.moved, journey.moves, journey.repeat = moved, journey.moves + 1, True
             journey.release_slot()
             return not journey.exchange.gone

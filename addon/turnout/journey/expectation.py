@@ -33,8 +33,9 @@ class Expectation:
 
 def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
     """What is expected of the attempt under way, which is sent as `outgoing`."""
-    exchange = journey.exchange
-    unasked = FIELD in outgoing.left_out and asks_about_tool_use(exchange.request.fields.get(FIELD))
+    exchange, sending = journey.exchange, journey.sending
+    assert sending is not None
+    unasked = FIELD in sending.left_out and asks_about_tool_use(exchange.request.fields.get(FIELD))
     return Expectation(
         exchange.endpoint,
         stream=journey.streams,
@@ -42,7 +43,7 @@ def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
         safeguard_results=NO_VERDICT if unasked else b"",
         size=len(outgoing.body),
         others=journey.others,
-        tool_names=exchange.tool_names,
+        tool_names=sending.tool_names,
         address=_address(journey, outgoing),
     )
 

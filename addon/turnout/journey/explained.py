@@ -96,13 +96,14 @@ def explain_target(request: ClientRequest, target: Target, settings: Settings, k
     model = model_of(target, provider, request.model)
     shaping = knowledge.shaping(provider, model, knowledge.known(provider, "messages", model))
     exchange = Exchange(request=request, endpoint="messages", plan=(target,))
-    outgoing = KINDS[provider.kind].prepare(exchange, provider, model, NO_KEY, shaping)
+    sending = KINDS[provider.kind].prepare(exchange, provider, model, NO_KEY, shaping)
+    outgoing = sending.outgoing
     sent = request.headers.get(BETA_HEADER)
     lessons = knowledge.lessons.known(provider.name, "messages", model) if provider.learns else ()
     return Explanation(
         target=str(target),
         url=_url(outgoing),
-        rules=exchange.rules,
+        rules=sending.changes,
         betas=(sent, _header(outgoing, BETA_HEADER, sent)),
         body=(request.body, outgoing.body),
         learned=tuple(merged_rules(lesson.line(model) for lesson in lessons)),

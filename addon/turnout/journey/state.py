@@ -14,6 +14,7 @@ from turnout.health.cooldown import Claim
 from turnout.health.slots import Lease
 from turnout.health.verdict import Judgement
 from turnout.health.waiting import Wait
+from turnout.providers.base import Sending
 from turnout.routing.facts import Facts
 from turnout.settings.model import Provider, Settings
 from turnout.settings.ways import Ways
@@ -78,8 +79,8 @@ class Journey:
     claim: Claim | None = None
     """The current candidate's claim on the cooldowns, while it has not been settled."""
     lease: Lease | None = None
-    sent: Outgoing | None = None
-    """The attempt under way, without its body."""
+    sending: Sending | None = None
+    """The attempt under way, without the body that is sent."""
     moved: Outgoing | None = None
     """Where the current candidate's provider wants to be asked, if it has said so."""
     moves: int = 0

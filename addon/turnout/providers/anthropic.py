@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Literal
 from urllib.parse import urlsplit
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 from turnout.credentials.chain import Credential
 from turnout.dialects.messages.rewrite import Subject, rewrite
 from turnout.exchange import Exchange, Outgoing
-from turnout.providers.base import Shaping
+from turnout.providers.base import Sending, Shaping
 from turnout.routing.names import asked, upstream_name
 from turnout.settings.address import USUAL_PORTS
 from turnout.settings.model import Provider
@@ -49,7 +48,7 @@ class AnthropicKind:
 
     def prepare(
         self, exchange: Exchange, provider: Provider, model: str, credential: Credential, shaping: Shaping
-    ) -> Outgoing:
+    ) -> Sending:
         request = exchange.request
         wanted = asked(request.model)
         sent = request.headers.get("anthropic-beta", "")
@@ -68,8 +67,6 @@ class AnthropicKind:
         rewritten = rewrite(request.body, request.fields, shaping.rules, subject)
         # The body was decompressed to be read, and goes on as it was read.
         edits = ["content-encoding"] if "content-encoding" in request.headers else []
-        exchange.rules = (*edits, *rewritten.rules)
-        exchange.tool_names = rewritten.tool_names
         headers = credential.headers()
         needed = _with_needed(rewritten.betas, wanted.long_context, provider, credential)
         if needed and needed != betas:
@@ -77,7 +74,7 @@ class AnthropicKind:
         without_betas = frozenset({"anthropic-beta"}) if betas and not needed else frozenset()
         dropped = _dropped(credential) | _private(request.headers, provider) | without_betas
         outgoing = _addressed(exchange, provider, rewritten.body, headers, dropped)
-        return replace(outgoing, left_out=rewritten.left_out)
+        return Sending(outgoing, (*edits, *rewritten.rules), rewritten.left_out, rewritten.tool_names)
 
 
 def _addressed(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from turnout.credentials.chain import Credential
@@ -25,13 +25,23 @@ class Shaping:
     """The mark of what is thought in this attempt, for a model that binds it to account and conversation."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What a kind makes of one attempt: what is sent, and what is to be known of it where the answer is read."""
+
+    outgoing: Outgoing
+    changes: tuple[str, ...] = ()
+    """Names of what was changed in the body."""
+    left_out: frozenset[str] = frozenset()
+    """Top-level fields of the client's body that the provider does not get."""
+    tool_names: Mapping[str, str] = field(default_factory=dict)
+    """Which name of a tool stands for which of the client's in the request, and therefore in its answer."""
+
+
 class ProviderKind(Protocol):
     """Addresses, authenticates and shapes one attempt in the dialect of a kind."""
 
     def prepare(
         self, exchange: Exchange, provider: Provider, model: str, credential: Credential, shaping: Shaping
-    ) -> Outgoing:
-        """The attempt as it goes on the wire. `model` is the name to send.
-
-        Sets `exchange.rules` to what was changed, `exchange.tool_names` to the names that the answer will not know.
-        """
+    ) -> Sending:
+        """The attempt. `model` is the name to send."""
