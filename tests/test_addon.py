@@ -166,7 +166,7 @@ async def test_a_non_loopback_address_with_keys_is_served(
     monkeypatch.setenv("TEAM_KEY", "a-key")
     (here / "mitm.conf").write_text("[access]\nkeys = ['env:TEAM_KEY']\nhosts = ['*']\n")
     started.load(listen_host="0.0.0.0")
-    assert not errors(caplog) and started.addon.conductor.settings is not None
+    assert not errors(caplog) and started.addon.bridge.settings is not None
 
 
 @pytest.mark.parametrize(
@@ -197,12 +197,12 @@ async def test_at_run_time_the_option_is_refused_and_the_old_settings_stay(
 ) -> None:
     started.load()
     started.addon.running()
-    before = started.addon.conductor.settings
+    before = started.addon.bridge.settings
     values = {name: getattr(started.options, name) for name in options}
     with pytest.raises(exceptions.OptionsError, match=said):
         started.options.update(**options)
     assert {name: getattr(started.options, name) for name in options} == values
-    assert started.addon.conductor.settings == before
+    assert started.addon.bridge.settings == before
 
 
 async def test_another_configuration_can_be_chosen_at_run_time(started: Started, here: Path) -> None:
@@ -210,8 +210,8 @@ async def test_another_configuration_can_be_chosen_at_run_time(started: Started,
     started.load()
     started.addon.running()
     started.options.update(turnout_config=str(here / "other.conf"), turnout_provider="anthropic")
-    assert started.addon.conductor.settings is not None and started.addon.conductor.settings.listen.port == 7
-    assert started.addon.conductor.dispatcher.pinned == "anthropic"
+    assert started.addon.bridge.settings is not None and started.addon.bridge.settings.listen.port == 7
+    assert started.addon.bridge.dispatcher.pinned == "anthropic"
 
 
 async def test_an_edit_that_would_open_the_gate_to_the_network_is_not_taken_over(
@@ -222,10 +222,10 @@ async def test_an_edit_that_would_open_the_gate_to_the_network_is_not_taken_over
     file = here / "mitm.conf"
     file.write_text("[access]\nkeys = ['env:TEAM_KEY']\n")
     started.load(listen_host="0.0.0.0")
-    before = started.addon.conductor.settings
+    before = started.addon.bridge.settings
     file.write_text("[listen]\nport = 7\n")
     started.addon.setup.look()
-    assert started.addon.conductor.settings is before
+    assert started.addon.bridge.settings is before
     (line,) = errors(caplog)
     assert "the old one stays in force" in line and "access.keys" in line
 
@@ -323,7 +323,7 @@ async def test_a_hook_that_raises_becomes_a_json_500(
     started: Started, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, hook: str, method: str
 ) -> None:
     started.load()
-    monkeypatch.setattr(started.addon.conductor, method, explode)
+    monkeypatch.setattr(started.addon.bridge, method, explode)
     incoming = flow()
     await getattr(started.addon, hook)(incoming)
     assert incoming.response is not None and incoming.response.status_code == 500
@@ -337,7 +337,7 @@ async def test_a_last_hook_that_raises_leaves_the_answer_as_it_is(
     started: Started, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, hook: str, method: str
 ) -> None:
     started.load()
-    monkeypatch.setattr(started.addon.conductor, method, explode)
+    monkeypatch.setattr(started.addon.bridge, method, explode)
     incoming = flow()
     incoming.response = answer = http.Response.make(200, b"a good answer")
     await getattr(started.addon, hook)(incoming)
@@ -352,7 +352,7 @@ async def test_a_fault_while_a_fault_is_told_is_a_json_500_too(
     """Nothing of what tells a fault has to work for the request to stay here."""
     started.load()
     for method in (HOOKS[hook], "_refuse", "_let_go", "fault_at_end"):
-        monkeypatch.setattr(started.addon.conductor, method, explode)
+        monkeypatch.setattr(started.addon.bridge, method, explode)
     incoming = flow()
     await getattr(started.addon, hook)(incoming)
     assert told(incoming) == {"type": "api_error", "message": "Turnout failed; see its log."}
@@ -412,7 +412,7 @@ async def test_unloading_leaves_nothing_held_and_no_secret(started: Started) -> 
     await started.addon.request(incoming)
     started.context.master.addons.remove(started.addon)
     assert incoming.request.headers["x-api-key"] == "***"
-    assert started.addon.conductor.dispatcher.counts["open"] == 0
+    assert started.addon.bridge.dispatcher.counts["open"] == 0
 
 
 def test_a_fault_in_a_connection_hook_is_told_without_secrets(

@@ -22,11 +22,11 @@ from mitmproxy.test import tflow
 from tests.proxy.support import BODY, QUICK, anthropic_table, ask, provider_table, route
 from turnout import commands
 from turnout.commands import TurnoutCommands
-from turnout.conductor import Conductor
-from turnout.inspect.pristine import client_request
-from turnout.inspect.status_text import page
+from turnout.flows.bridge import Bridge
+from turnout.flows.client_side import client_request
 from turnout.reload import LiveSetup
 from turnout.settings.places import pin_file
+from turnout.status.text import page
 from turnout.testing import events, replies
 from turnout.testing.fixtures import StartProvider, StartProxy
 from turnout.testing.provider import API_KEY, ScriptedProvider
@@ -119,7 +119,7 @@ async def test_providers_are_offered_for_completion(bar: StartBar) -> None:
 def test_without_a_valid_configuration_they_say_so() -> None:
     live = LiveSetup(lambda _: None, lambda _: None, lambda _: None)
     with pytest.raises(exceptions.CommandError, match="Turnout has no valid configuration; see its log."):
-        TurnoutCommands(Conductor(), live).status()
+        TurnoutCommands(Bridge(), live).status()
 
 
 async def test_a_fault_of_a_command_is_told_and_no_traceback(
@@ -214,7 +214,7 @@ async def test_an_option_outranks_the_pin_and_the_command_says_so(bar: StartBar,
     typed = await bar(PLAIN, turnout_provider="mine")
     assert "The option turnout_provider pins mine, and outranks this command." in typed.refused(line)
     assert not pin_file(os.environ).exists()
-    assert typed.running.addon.conductor.dispatcher.pinned == "mine"
+    assert typed.running.addon.bridge.dispatcher.pinned == "mine"
     typed.running.master.options.update(turnout_provider="")
     typed(line)
 
@@ -231,17 +231,17 @@ async def test_a_pin_that_cannot_be_written(bar: StartBar, home: Path, monkeypat
 
 async def test_reload_reads_the_configuration_now(bar: StartBar) -> None:
     typed = await bar(PLAIN)
-    file = typed.running.addon.conductor.settings.file
+    file = typed.running.addon.bridge.settings.file
     assert typed("turnout.reload") == f"Nothing to change: {file} is in force."
     file.write_text(PLAIN + "max_concurrent = 2\n")
     assert typed("turnout.reload") == f"Configuration reloaded from {file}."
-    assert typed.running.addon.conductor.settings.providers["mine"].max_concurrent == 2
+    assert typed.running.addon.bridge.settings.providers["mine"].max_concurrent == 2
     assert typed("turnout.reload").startswith("Nothing to change")
 
 
 async def test_with_a_mistake_the_old_configuration_stays(bar: StartBar, caplog: pytest.LogCaptureFixture) -> None:
     typed = await bar(PLAIN)
-    live, before = typed.running.addon.setup, typed.running.addon.conductor.settings
+    live, before = typed.running.addon.setup, typed.running.addon.bridge.settings
     before.file.write_text(PLAIN + "max_concurent = 2\n")
     told = typed.refused("turnout.reload")
     assert told.endswith(
@@ -251,7 +251,7 @@ async def test_with_a_mistake_the_old_configuration_stays(bar: StartBar, caplog:
     assert len(typed.running.errors) == 1
     typed.running.errors.clear()
     assert typed.refused("turnout.reload") == told, "however often it is asked"
-    assert typed.running.addon.conductor.settings is before
+    assert typed.running.addon.bridge.settings is before
 
 
 # --- explain ---
@@ -391,7 +391,7 @@ async def test_the_pin_of_a_retry_is_its_own_and_it_does_not_fail_over(
     assert typed.exchange().metadata["turnout.verdict"] == "overloaded"
     await ask(client, typed.running.url)
     assert (len(first.messages), len(second.messages)) == (2, 1)
-    assert typed.running.addon.conductor.dispatcher.pinned is None
+    assert typed.running.addon.bridge.dispatcher.pinned is None
 
 
 async def test_the_clients_own_credential_is_used_again_and_never_shown(

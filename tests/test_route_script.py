@@ -74,7 +74,7 @@ async def test_mitmproxy_loads_it(caplog: pytest.LogCaptureFixture) -> None:
             assert (
                 type(addon).__name__ == "Turnout" and {"turnout_config", "turnout_provider"} <= context.options.keys()
             )
-            assert context.master.addons.get("turnout") is addon and addon.conductor.settings is not None
+            assert context.master.addons.get("turnout") is addon and addon.bridge.settings is not None
         finally:
             addon.done()
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

@@ -13,13 +13,13 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.tls import TlsData
 
 from turnout.commands import TurnoutCommands
-from turnout.conductor import Conductor
 from turnout.errors import ConfigError
+from turnout.flows.bridge import Bridge
+from turnout.flows.guarding import concluding, contained, guarded
+from turnout.flows.trimming import Keep, Trimmer
 from turnout.gate.access import check_listen
-from turnout.guarding import concluding, contained, guarded
 from turnout.inspect import views
 from turnout.inspect.log_redaction import redact_logs
-from turnout.inspect.trimming import Keep, Trimmer
 from turnout.proxy.connecting import ConnectDeadlines, ServerConnectionHookData
 from turnout.proxy.installing import ended, forget_hook, install
 from turnout.proxy.modes import is_reverse, listen_addresses, listen_again, listen_hosts, listens_elsewhere
@@ -63,8 +63,8 @@ def is_ours(flow: http.HTTPFlow) -> bool:
 
 def is_ready(addon: Any) -> bool:
     """Whether an addon is a Turnout, of this package or another version of it, that serves requests."""
-    conductor = getattr(addon, "conductor", None)
-    return conductor is not None and conductor.settings is not None
+    bridge = getattr(addon, "bridge", None)
+    return bridge is not None and bridge.settings is not None
 
 
 def _check_addresses(settings: Settings) -> None:
@@ -89,9 +89,9 @@ class Turnout:
         self._place = (0, "")
         self._elders: list[Turnout] = []
         self._is_replaced = False
-        self.conductor = Conductor(self._over)
-        self.setup = LiveSetup(_check_addresses, self.conductor.adopt, self.conductor.pin, addresses=_own_addresses)
-        self.addons = [TurnoutCommands(self.conductor, self.setup)]
+        self.bridge = Bridge(self._over)
+        self.setup = LiveSetup(_check_addresses, self.bridge.adopt, self.bridge.pin, addresses=_own_addresses)
+        self.addons = [TurnoutCommands(self.bridge, self.setup)]
         self.deadlines = ConnectDeadlines()
         self._unregister: Callable[[], None] = lambda: None
         self._share_again: Callable[[], None] = lambda: None
@@ -132,8 +132,8 @@ class Turnout:
                 self._trimmer.keep = Keep.parse(options.turnout_keep)
             if "turnout_record" in updated:
                 self._record(options.turnout_record)
-            if self.conductor.settings is not None:
-                _check_addresses(self.conductor.settings)
+            if self.bridge.settings is not None:
+                _check_addresses(self.bridge.settings)
         except ConfigError as error:
             if self._started:
                 raise exceptions.OptionsError(str(error)) from None
@@ -156,7 +156,7 @@ class Turnout:
         why = unloading(self._script)
         if why is Unloading.FOR_GOOD or self._script is None:
             self.deadlines.cancel_all()
-            self.conductor.abandon_all()
+            self.bridge.abandon_all()
             self._record("")
             ended()
             return
@@ -173,31 +173,31 @@ class Turnout:
         self._record("")
         self._keep = successor._keep  # type: ignore[method-assign]
         self._is_replaced = type(successor) is not type(self)
-        self.conductor.put_away_ended()
+        self.bridge.put_away_ended()
         return [elder for elder in (self, *self._elders) if elder.is_needed]
 
     # --- whose flow it is ---
 
     @property
     def is_needed(self) -> bool:
-        return self.conductor.is_busy or (self._is_replaced and not carries_nothing())
+        return self.bridge.is_busy or (self._is_replaced and not carries_nothing())
 
     def serves(self, flow: http.HTTPFlow) -> bool:
         """Whether a Turnout that was replaced serves this flow: it began with it, or its streams carry it."""
-        return self.conductor.knows(flow) or (self._is_replaced and is_carried(flow))
+        return self.bridge.knows(flow) or (self._is_replaced and is_carried(flow))
 
     def keeper_of(self, flow: http.HTTPFlow) -> Turnout | None:
-        if self._elders and not self.conductor.knows(flow):
+        if self._elders and not self.bridge.knows(flow):
             keeper = next((elder for elder in self._elders if elder.serves(flow)), None)
             if keeper is not None:
                 return keeper
-        return self if is_ours(flow) or self.conductor.knows(flow) else None
+        return self if is_ours(flow) or self.bridge.knows(flow) else None
 
     def fault(self, flow: http.HTTPFlow, error: Exception) -> None:
-        self.conductor.fault(flow, error)
+        self.bridge.fault(flow, error)
 
     def fault_at_end(self, flow: http.HTTPFlow, error: Exception) -> None:
-        self.conductor.fault_at_end(flow, error)
+        self.bridge.fault_at_end(flow, error)
 
     def _record(self, file: str) -> None:
         """Record into this file from now on; none without a name. Raises ConfigError and then changes nothing."""
@@ -244,25 +244,25 @@ class Turnout:
     @contained
     def client_connected(self, client: connection.Client) -> None:
         """Before `running` has moved a listener, mitmproxy 12 may listen on every interface."""
-        settings = self.conductor.settings
+        settings = self.bridge.settings
         guarded_by_keys = settings is not None and settings.access.keys
         if is_reverse(client) and not guarded_by_keys and not is_loopback(client.sockname[0]):
             client.error = "this address is not served without client keys"
 
     @guarded
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
-        self.conductor.arrive(flow)
+        self.bridge.arrive(flow)
 
     @guarded
     async def request(self, flow: http.HTTPFlow) -> None:
         """Fires once for every attempt."""
-        await self.conductor.attempt(flow)
+        await self.bridge.attempt(flow)
 
     # --- an attempt is made ---
 
     @contained
     def server_connect(self, data: ServerConnectionHookData) -> None:
-        self.deadlines.connecting(data, self.conductor.connect_within(data.client.id, data.server.address))
+        self.deadlines.connecting(data, self.bridge.connect_within(data.client.id, data.server.address))
 
     @contained
     def server_connected(self, data: ServerConnectionHookData) -> None:
@@ -288,26 +288,26 @@ class Turnout:
 
     @guarded
     async def responseheaders(self, flow: http.HTTPFlow) -> None:
-        self.conductor.answer_begins(flow)
+        self.bridge.answer_begins(flow)
 
     @guarded
     async def upstream_failed(self, flow: http.HTTPFlow) -> None:
         """Our own hook: an attempt failed before anything reached the client."""
-        await self.conductor.attempt_failed(flow, self.deadlines.reason(flow.client_conn.id))
+        await self.bridge.attempt_failed(flow, self.deadlines.reason(flow.client_conn.id))
 
     # --- it is over ---
 
     @concluding
     async def response(self, flow: http.HTTPFlow) -> None:
-        self.conductor.finished(flow)
+        self.bridge.finished(flow)
 
     @concluding
     async def error(self, flow: http.HTTPFlow) -> None:
-        self.conductor.broken(flow)
+        self.bridge.broken(flow)
 
     @contained
     def client_disconnected(self, client: connection.Client) -> None:
-        self.conductor.client_left(client.id)
+        self.bridge.client_left(client.id)
         self.deadlines.reason(client.id)
         for elder in self._elders:
             elder.client_disconnected(client)

@@ -25,16 +25,13 @@ from mitmproxy.flow import Flow
 from mitmproxy.io import FlowWriter
 
 from turnout import __version__
-from turnout.conductor import Conductor
 from turnout.dialects.messages.stream import replace_model
 from turnout.errors import ConfigError, TurnoutError
 from turnout.exchange import ClientRequest
+from turnout.flows.backup import backup_of
+from turnout.flows.bridge import Bridge
+from turnout.flows.client_side import client_request, pristine
 from turnout.gate.paths import recognise
-from turnout.inspect.backup import backup_of
-from turnout.inspect.pristine import client_request, pristine
-from turnout.inspect.status_text import client_url, page
-from turnout.journey.explained import explain_plan, heading, plan_of
-from turnout.journey.report import snapshot
 from turnout.journey.state import Setup
 from turnout.metadata import CLIENT_MODEL, EXCHANGE, PART, RETRY, RETRY_OF
 from turnout.proxy.modes import is_reverse
@@ -44,6 +41,9 @@ from turnout.settings.pin import check_provider, lift_pin, write_pin
 from turnout.settings.places import pin_file
 from turnout.settings.secret import redact
 from turnout.settings.writing import write_atomically
+from turnout.status.explained import explain_plan, heading, plan_of
+from turnout.status.report import snapshot
+from turnout.status.text import client_url, page
 from turnout.wire.endpoint import client_path
 
 logger = logging.getLogger("turnout.commands")
@@ -93,8 +93,8 @@ class Offered(list[str]):
 class TurnoutCommands:
     """The commands, as an addon of their own. Addons share one namespace, hence the name."""
 
-    def __init__(self, conductor: Conductor, live: LiveSetup) -> None:
-        self._conductor = conductor
+    def __init__(self, bridge: Bridge, live: LiveSetup) -> None:
+        self._bridge = bridge
         self._live = live
         self._tasks: set[asyncio.Future[None]] = set()
 
@@ -102,7 +102,7 @@ class TurnoutCommands:
     def status(self) -> Sequence[str]:
         """Providers, credentials, cooldowns, slots, usage and what was learned."""
         setup = self._setup()
-        state = snapshot(self._conductor.dispatcher, setup, self._conductor.usage.snapshot(), __version__)
+        state = snapshot(self._bridge.dispatcher, setup, self._bridge.usage.snapshot(), __version__)
         return _told(page(_address(), state).splitlines(), setup)
 
     @offered("turnout.providers")
@@ -143,7 +143,7 @@ class TurnoutCommands:
     @offered("turnout.explain")
     def explain(self, flow: Flow) -> Sequence[str]:
         """What each target of its plan would be sent for the request of this flow. Nothing is sent."""
-        setup, dispatcher = self._setup(), self._conductor.dispatcher
+        setup, dispatcher = self._setup(), self._bridge.dispatcher
         request = _request(_of_client(flow))
         if recognise(request.method, request.path).endpoint != "messages":
             raise TurnoutError(f"{request.method} {request.path} is no request to a model; there is nothing to explain")
@@ -169,7 +169,7 @@ class TurnoutCommands:
     @offered("turnout.scrub.save")
     def scrub_save(self, flows: Sequence[Flow], path: types.Path) -> str:
         """Write flows without secrets, people and anybody's prose into a file, whose old content is replaced."""
-        from turnout.recordings.scrub_flow import is_exchange
+        from turnout.recordings.scrub.flow import is_exchange
 
         if path.startswith("+"):
             raise TurnoutError("A scrubbed recording is a whole file: it cannot be added to one. Leave out the +")
@@ -272,7 +272,7 @@ def _again(original: http.HTTPFlow, provider: str) -> http.HTTPFlow:
 
 
 def _write_scrubbed(recording: bytes, file: Path, told: str) -> None:
-    from turnout.recordings.scrub import scrub
+    from turnout.recordings.scrub.files import scrub
 
     try:
         write_atomically(file, scrub(recording))

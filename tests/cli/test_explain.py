@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Turnout
-from turnout.journey.explained import Explanation, lines
 from turnout.settings.trust import trust
+from turnout.status.explained import Explanation, lines
 
 CONFIG = """
 [providers.picky]

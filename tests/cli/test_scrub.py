@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Turnout
-from tests.recordings.test_scrub import EMAIL, KEY, PLANTED, exchange, read, recording
+from tests.recordings.scrub.test_flow import EMAIL, KEY, PLANTED, exchange, read, recording
 
 SAID = f"Ask {EMAIL} about {PLANTED}"
 

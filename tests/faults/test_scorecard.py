@@ -237,7 +237,7 @@ def _is_input(event: Event) -> bool:
 
 def _later(running: RunningProxy, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let time pass for what remembers."""
-    dispatcher = running.addon.conductor.dispatcher
+    dispatcher = running.addon.bridge.dispatcher
     monkeypatch.setattr(dispatcher.cooldowns, "_clock", lambda: time.time() + seconds)
     monkeypatch.setattr(dispatcher.affinity, "_clock", lambda: time.monotonic() + seconds)
 

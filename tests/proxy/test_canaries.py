@@ -14,7 +14,7 @@ from mitmproxy.addons import export
 from mitmproxy.addons.savehar import SaveHar
 
 from tests.proxy.support import BODY, QUICK, provider_table, route, text_of
-from turnout.recordings.scrub import scrub
+from turnout.recordings.scrub.files import scrub
 from turnout.testing import replies
 from turnout.testing.events import stream_of
 from turnout.testing.fixtures import StartProvider, StartProxy

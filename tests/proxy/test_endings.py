@@ -90,5 +90,5 @@ async def test_the_thinking_of_a_stream_that_the_client_left_is_known(
                 if '"text_delta"' in seen:
                     break
         await running.finished()
-    signatures = running.addon.conductor.dispatcher.knowledge.signatures
+    signatures = running.addon.bridge.dispatcher.knowledge.signatures
     assert signatures.minted_by(fingerprint("c2lnbmVk", "a thought")) == "first"

@@ -73,9 +73,9 @@ def pair(first: ScriptedProvider, second: ScriptedProvider, extra: str = QUICK) 
 
 def nothing_held(running: RunningProxy) -> None:
     """No slot, no exchange and no probe is left behind."""
-    dispatcher = running.addon.conductor.dispatcher
+    dispatcher = running.addon.bridge.dispatcher
     assert all(entry["in_use"] == 0 and entry["waiting"] == 0 for entry in dispatcher.slots.snapshot().values())
-    assert dispatcher.counts["open"] == 0 and not running.addon.conductor._passages
+    assert dispatcher.counts["open"] == 0 and not running.addon.bridge._arrivals
     assert not any(entry["probing"] for entry in dispatcher.cooldowns.snapshot())
 
 
@@ -166,7 +166,7 @@ async def test_a_fault_of_the_request_is_the_clients(proxy: StartProxy, client: 
         await running.finished()
         assert (answer.status_code, answer.content) == (direct.status_code, direct.content)
         assert answer.headers["x-kept"] == "1"
-        assert not second.requests and not running.addon.conductor.dispatcher.cooldowns.snapshot()
+        assert not second.requests and not running.addon.bridge.dispatcher.cooldowns.snapshot()
         nothing_held(running)
 
 
@@ -334,7 +334,7 @@ async def test_a_client_that_leaves_while_it_waits_for_a_slot(proxy: StartProxy,
     async with ScriptedProvider(sse(gate=gate), accepts="key-1") as first:
         table = provider_table("first", first, key="key-1", extra="max_concurrent = 1\nslot_wait = 20")
         running = await proxy(table + route("first"))
-        slots = running.addon.conductor.dispatcher.slots
+        slots = running.addon.bridge.dispatcher.slots
         holding = asyncio.ensure_future(ask(client, running.url))
         await first.arrived()
         waiting = asyncio.ensure_future(ask(client, running.url))
@@ -611,7 +611,7 @@ async def test_any_sequence_of_failures(
     """One answer, attempts ≤ plan, no slot left, no byte of a failed attempt in the answer of another provider."""
     assume(stream or not STREAMS_ONLY & set(plays))
     running, providers = chain
-    dispatcher = running.addon.conductor.dispatcher
+    dispatcher = running.addon.bridge.dispatcher
     dispatcher.cooldowns.__init__()
     for number, provider in enumerate(providers):
         provider.play(sse() if number == good else FAILURES[plays[number]]())

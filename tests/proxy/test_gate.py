@@ -208,7 +208,7 @@ async def test_a_fault_inside_turnout_is_a_json_500_and_nothing_leaves(
         def explode(*_: object) -> None:
             raise RuntimeError(f"boom {API_KEY}")
 
-        monkeypatch.setattr(running.addon.conductor.dispatcher, "open", explode)
+        monkeypatch.setattr(running.addon.bridge.dispatcher, "open", explode)
         answer = await ask(client, running.url)
     assert answer.status_code == 500 and answer.json()["error"]["type"] == "api_error"
     assert not upstream.requests and not target.requests and API_KEY not in answer.text

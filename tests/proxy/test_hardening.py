@@ -112,12 +112,12 @@ async def test_a_killed_flow_gives_its_slot_back(proxy: StartProxy, client: http
         running = await proxy(table + route("first"))
         asking = asyncio.ensure_future(ask(client, running.url))
         await first.arrived()
-        (passage,) = running.addon.conductor._passages.values()
-        passage.flow.kill()
+        (arrival,) = running.addon.bridge._arrivals.values()
+        arrival.flow.kill()
         asking.cancel()
         await running.finished()
         nothing_held(running)
-        assert passage.flow.request.headers["authorization"] == "***"
+        assert arrival.flow.request.headers["authorization"] == "***"
 
 
 async def test_a_probe_that_streams_does_not_hold_others_up(proxy: StartProxy, client: httpx.AsyncClient) -> None:
@@ -156,7 +156,7 @@ async def test_an_edited_provider_starts_afresh(proxy: StartProxy, client: httpx
     async with ScriptedProvider(accepts="another") as wrong, ScriptedProvider(accepts="key-1") as right:
         running = await proxy(provider_table("first", wrong, key="key-1") + route("first"))
         assert (await ask(client, running.url)).status_code == 502
-        running.addon.conductor.settings.file.write_text(provider_table("first", right, key="key-1") + route("first"))
+        running.addon.bridge.settings.file.write_text(provider_table("first", right, key="key-1") + route("first"))
         running.addon.setup.look()
         assert (await ask(client, running.url)).status_code == 200
 
@@ -245,7 +245,7 @@ async def test_a_fault_is_logged_without_secrets(
     def explode(*_: object) -> None:
         raise RuntimeError(f"could not send x-api-key: {API_KEY}")
 
-    monkeypatch.setattr(running.addon.conductor.dispatcher, "open", explode)
+    monkeypatch.setattr(running.addon.bridge.dispatcher, "open", explode)
     with caplog.at_level(logging.INFO, "turnout"):
         assert (await ask(client, running.url)).status_code == 500
     assert "RuntimeError: could not send" in caplog.text and API_KEY not in caplog.text
@@ -287,7 +287,7 @@ async def test_a_provider_that_was_never_asked_is_not_blamed(proxy: StartProxy, 
         await second.arrived()
         answer = await ask(client, running.url)
         flows = await running.finished(2)
-        dispatcher = running.addon.conductor.dispatcher
+        dispatcher = running.addon.bridge.dispatcher
         assert answer.status_code == 529 and "gave up with 529" in flows[-1].comment
         assert {entry["provider"] for entry in dispatcher.cooldowns.snapshot()} == {"first"}
         assert len(dispatcher.recent("first")) == 1 and not dispatcher.recent("second")
@@ -303,12 +303,12 @@ async def test_a_failure_counts_when_its_retry_finds_no_slot(proxy: StartProxy, 
         running = await proxy('[retry]\ninitial = "300ms"\n' + table + route("first"))
         failing = asyncio.ensure_future(ask(client, running.url))
         await first.arrived()
-        while not running.addon.conductor.dispatcher.recent("first"):
+        while not running.addon.bridge.dispatcher.recent("first"):
             await asyncio.sleep(0.01)
         holding = asyncio.ensure_future(ask(client, running.url))
         await first.arrived(2)
         assert (await failing).status_code == 529
-        cooling = running.addon.conductor.dispatcher.cooldowns.snapshot()
+        cooling = running.addon.bridge.dispatcher.cooldowns.snapshot()
         assert [entry["verdict"] for entry in cooling] == ["overloaded"]
         gate.set()
         await holding
@@ -322,7 +322,7 @@ async def test_a_client_that_leaves_is_noted_as_that(proxy: StartProxy, client: 
         asking.cancel()
         (flow,) = await running.finished()
         assert flow.metadata["turnout.verdict"] == "cancelled"
-        assert not running.addon.conductor.dispatcher.cooldowns.snapshot()
+        assert not running.addon.bridge.dispatcher.cooldowns.snapshot()
 
 
 async def test_a_client_that_does_not_read_is_not_the_providers_silence(proxy: StartProxy) -> None:

@@ -54,7 +54,7 @@ async def test_a_beginning_that_fails_leaves_no_trace(proxy: StartProxy, client:
         assert failed.comment.startswith("attempt 1/2 · first · ") and failed.response is not None
         assert b"message_start" in (failed.response.raw_content or b""), "its flow shows what came"
         assert " → second 200 · 2 tries" in final.comment
-        assert [each["provider"] for each in running.addon.conductor.dispatcher.cooldowns.snapshot()] == ["first"]
+        assert [each["provider"] for each in running.addon.bridge.dispatcher.cooldowns.snapshot()] == ["first"]
         nothing_held(running)
 
 

@@ -211,7 +211,7 @@ async def test_a_wait_for_a_slot(watched: Watching, client: httpx.AsyncClient) -
     gate, content = asyncio.Event(), body()
     async with served_by("first", good(gate=gate)) as first, served_by("second", good()) as second:
         running, _ = await watched(two(first, second, extra="max_concurrent = 1\nslot_wait = 20"))
-        slots = running.addon.conductor.dispatcher.slots
+        slots = running.addon.bridge.dispatcher.slots
         both = [asyncio.ensure_future(post(client, running.url, content)) for _ in range(2)]
         while slots.snapshot()["first"]["waiting"] == 0:
             await asyncio.sleep(0)

@@ -206,7 +206,7 @@ async def test_limits_on_counting_do_not_cool_the_model_down(proxy: StartProxy, 
         config = provider_table("p", upstream, key="key-1", extra="count_tokens = 'provider'")
         running = await proxy("[retry]\nmax_elapsed = 0\n" + config + route("p"))
         candidate = ("p", Secret("key-1").fingerprint, "claude-opus-4-6 (count_tokens)")
-        cooldowns = running.addon.conductor.dispatcher.cooldowns
+        cooldowns = running.addon.bridge.dispatcher.cooldowns
         claim = cooldowns.claim(*candidate)
         assert claim is not None
         cooldowns.failed(claim, Judgement(Verdict.THROTTLE, "429 throttle", retry_after=60))

@@ -98,7 +98,7 @@ async def test_it_is_dialled_again_and_nobody_is_blamed(
             assert answer.status_code == 200 and answer.json()["id"] == "m"
         flows = await running.finished(3)
         assert (first.answered, first.connections) == (3, 3) and not second.requests
-        assert not running.addon.conductor.dispatcher.cooldowns.snapshot()
+        assert not running.addon.bridge.dispatcher.cooldowns.snapshot()
         assert ["first (dialled again) 200" in flow.comment for flow in flows] == [False, True, True]
         nothing_held(running)
 
@@ -112,7 +112,7 @@ async def test_a_second_end_is_an_ordinary_failure(proxy: StartProxy, client: ht
         assert answer.status_code == 200 and len(second.requests) == 1 and first.connections == 2
         assert failed.comment.startswith("attempt 1/2 · first · connection closed, resets ")
         assert failed.comment.endswith(", dialled again")
-        assert [each["provider"] for each in running.addon.conductor.dispatcher.cooldowns.snapshot()] == ["first"]
+        assert [each["provider"] for each in running.addon.bridge.dispatcher.cooldowns.snapshot()] == ["first"]
 
 
 async def test_several_at_once(proxy: StartProxy) -> None:

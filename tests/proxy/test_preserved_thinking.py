@@ -87,9 +87,9 @@ def thoughts(request: RecordedRequest) -> list[str]:
 
 def forget(running: RunningProxy) -> None:
     """As after a restart without `store.signatures`."""
-    dispatcher = running.addon.conductor.dispatcher
+    dispatcher = running.addon.bridge.dispatcher
     dispatcher.knowledge = Knowledge()
-    dispatcher.knowledge.configure(running.addon.conductor.settings.providers)
+    dispatcher.knowledge.configure(running.addon.bridge.settings.providers)
 
 
 OTHER = '[providers.other]\nbase_url = "{}"\nauth = "none"\ncooldown = "1ms"\n'

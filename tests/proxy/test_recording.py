@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.proxy.support import BODY, HEADERS, QUICK, anthropic_table, ask, provider_table, route, text_of
-from turnout.inspect.backup import backup_of
+from turnout.flows.backup import backup_of
 from turnout.testing import replies
 from turnout.testing.events import stream_of
 from turnout.testing.fixtures import StartProvider, StartProxy
@@ -156,7 +156,7 @@ async def test_what_hangs_at_the_end_is_recorded(
         running = await proxy(anthropic_table(slow), options={"turnout_record": str(file)})
         async with client.stream("POST", f"{running.url}/v1/messages", json=BODY, headers=HEADERS) as answer:
             await anext(answer.aiter_bytes())
-            running.addon.conductor.abandon_all()
+            running.addon.bridge.abandon_all()
             await running.stop_recording()
     (flow,) = read_flows(file)
     assert flow.comment.endswith("under way when Turnout ended")

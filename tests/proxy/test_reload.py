@@ -115,7 +115,7 @@ async def test_slots_survive_an_edit_of_their_limit(
     async with ScriptedProvider(sse(gate=gate), accepts="key-1") as upstream:
         table = provider_table("p", upstream, key="key-1", extra="slot_wait = 20\nmax_concurrent = {limit}")
         running = await proxy(table.replace("{limit}", "1") + route("p"))
-        slots = running.addon.conductor.dispatcher.slots
+        slots = running.addon.bridge.dispatcher.slots
         asking = [asyncio.ensure_future(ask(client, running.url)) for _ in range(2)]
         await upstream.arrived()
         while slots.snapshot()["p"]["waiting"] == 0:

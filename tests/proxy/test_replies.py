@@ -102,8 +102,8 @@ async def test_the_answer_comes_in_the_form_that_was_asked_for(
     assert (f"converted from {source}" in flow.comment) is is_converted
     assert (flow.metadata.get("turnout.answer") == f"converted from {source}") is is_converted
     assert json.loads(flow.metadata["turnout.usage"])["output_tokens"] == 9
-    assert running.addon.conductor.dispatcher.knowledge.signatures.minted_by is not None
-    assert len(running.addon.conductor.dispatcher.knowledge.signatures) == 1
+    assert running.addon.bridge.dispatcher.knowledge.signatures.minted_by is not None
+    assert len(running.addon.bridge.dispatcher.knowledge.signatures) == 1
 
 
 FAULTS: dict[str, tuple[bool, Reply]] = {

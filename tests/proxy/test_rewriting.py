@@ -59,7 +59,7 @@ async def test_what_a_400_names_is_left_out_and_remembered(
         first = await ask(client, running.url, odd)
         second = await ask(client, running.url, odd)
         flows = (await running.finished(4))[:4]
-        await running.addon.conductor.dispatcher.knowledge.written()
+        await running.addon.bridge.dispatcher.knowledge.written()
         told = (await health(client, running.url))["providers"]["mine"]["learned"]
         sent = [set(request.json) & set(odd) for request in upstream.messages]
     assert (first.status_code, second.status_code) == (200, 200)
@@ -84,10 +84,10 @@ async def test_what_was_learned_in_the_last_moment_is_kept(
 ) -> None:
     async with ScriptedProvider(refusing("metadata"), strict="nothing") as upstream:
         running = await proxy(own("mine", upstream, UNREWRITTEN) + route("mine"))
-        kept_in = running.addon.conductor.dispatcher.knowledge._lessons_file
+        kept_in = running.addon.bridge.dispatcher.knowledge._lessons_file
         kept_in.write_soon = lambda: None  # the thread does not come to it any more
         await ask(client, running.url, {"metadata": {}})
-        running.addon.conductor.abandon_all()
+        running.addon.bridge.abandon_all()
         kept = json.loads((home / ".state" / "turnout" / "learned.json").read_text())
     assert [entry["value"] for entry in kept["lessons"]] == ["metadata"]
 

@@ -17,7 +17,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.test import tflow, tutils
 
 from turnout.exchange import Outgoing
-from turnout.inspect.masking import Masks
+from turnout.flows.masking import Masks
 from turnout.proxy.shaping import answer_of, send_as
 from turnout.proxy.steering import steering
 from turnout.proxy.withholding import (

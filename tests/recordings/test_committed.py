@@ -13,7 +13,7 @@ import pytest
 from mitmproxy.io import FlowReader
 
 from tests import ROOT
-from turnout.recordings.scrub import findings, scrub
+from turnout.recordings.scrub.files import findings, scrub
 from turnout.settings.secret import MASK, SECRET_HEADERS
 from turnout.testing.recording import read_flows
 

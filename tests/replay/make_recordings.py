@@ -14,7 +14,7 @@ from pathlib import Path
 from tests import ROOT
 from tests.replay.sessions import SESSIONS, Session
 from tests.replay.stage import Stage
-from turnout.recordings.scrub import scrub
+from turnout.recordings.scrub.files import scrub
 
 RECORDINGS = ROOT / "recordings"
 

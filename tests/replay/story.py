@@ -12,8 +12,8 @@ from typing import Any
 
 from mitmproxy.http import HTTPFlow
 
-from turnout.recordings.outcome import Outcome, differences
 from turnout.recordings.reading import RecordedExchange
+from turnout.recordings.replay.judging import Outcome, differences
 from turnout.testing.wire import RecordedRequest
 
 FIRST_WORDS = 60

@@ -15,10 +15,10 @@ from tests.replay.playing import Playback, answers
 from tests.replay.sessions import Session, chain
 from tests.replay.stage import CLIENT_KEY, key_of, keys, located, prefixes
 from tests.replay.story import Retold
-from turnout.recordings.outcome import outcome
 from turnout.recordings.reading import RecordedExchange
-from turnout.recordings.replaying import outcome_of
-from turnout.recordings.sending import Destination, Sender
+from turnout.recordings.replay.answers import outcome_of
+from turnout.recordings.replay.judging import outcome
+from turnout.recordings.replay.sending import Destination, Sender
 from turnout.testing.fixtures import StartProvider, StartProxy
 from turnout.testing.proxy import RunningProxy
 from turnout.testing.recording import Recording, read_flows

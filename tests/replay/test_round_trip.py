@@ -17,7 +17,7 @@ from tests.replay.playing import Playback, answers
 from tests.replay.sessions import SESSIONS
 from tests.replay.stage import keys, located
 from tests.replay.support import exchanges_of, providers_of
-from turnout.recordings.scrub import findings
+from turnout.recordings.scrub.files import findings
 from turnout.testing.fixtures import StartMitmdump, StartProvider
 from turnout.testing.recording import Recording
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.proxy.support import BODY, HEADERS, QUICK, ask, provider_table, route
-from turnout.inspect.masking import Masks
+from turnout.flows.masking import Masks
 from turnout.testing.fixtures import StartProxy
 from turnout.testing.provider import ScriptedProvider
 from turnout.testing.proxy import RunningProxy
@@ -23,21 +23,21 @@ def {hook}(flow):
 """
 
 PLACES = (
-    "conductor._end",
-    "conductor._outcome",
-    "conductor._put_away",
-    "conductor._on_over",
-    "conductor.finished",
-    "conductor.broken",
-    "conductor.answer_begins",
-    "conductor.attempt_failed",
-    "conductor.usage.add",
-    "conductor.dispatcher.served",
-    "conductor.dispatcher.close",
-    "conductor.dispatcher.first_word",
-    "conductor.dispatcher.failed",
-    "conductor.dispatcher._settle",
-    "conductor.dispatcher.knowledge.minted",
+    "bridge._end",
+    "bridge._outcome",
+    "bridge._put_away",
+    "bridge._on_over",
+    "bridge.finished",
+    "bridge.broken",
+    "bridge.answer_begins",
+    "bridge.attempt_failed",
+    "bridge.usage.add",
+    "bridge.dispatcher.served",
+    "bridge.dispatcher.close",
+    "bridge.dispatcher.first_word",
+    "bridge.dispatcher.failed",
+    "bridge.dispatcher._settle",
+    "bridge.dispatcher.knowledge.minted",
 )
 
 
@@ -48,7 +48,7 @@ def config(upstream: ScriptedProvider, spare: ScriptedProvider) -> str:
 
 
 def slots(running: RunningProxy) -> int:
-    taken: int = running.addon.conductor.dispatcher.slots.snapshot()["p"]["in_use"]
+    taken: int = running.addon.bridge.dispatcher.slots.snapshot()["p"]["in_use"]
     return taken
 
 
@@ -104,7 +104,7 @@ async def test_another_addon_that_raises_in_the_last_hook_keeps_no_slot(
                 await anext(answer.aiter_bytes())
         else:
             assert (await ask(client, running.url)).status_code == 200
-        await until(lambda: slots(running) == 0 and not running.addon.conductor.is_busy)
+        await until(lambda: slots(running) == 0 and not running.addon.bridge.is_busy)
         running.errors.clear()
 
 

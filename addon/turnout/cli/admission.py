@@ -59,7 +59,7 @@ def admission(url: str, settings: Settings, keys: Sequence[Secret]) -> Admission
 def is_configured(url: str, settings: Settings) -> bool:
     """Whether this is the address at which the configuration says that Turnout listens."""
     from turnout.cli.run import listen_address
-    from turnout.inspect.status_text import client_url
+    from turnout.status.text import client_url
 
     return _address(url) == _address(client_url(listen_address(settings)))
 

@@ -21,7 +21,7 @@ import typer
 
 from turnout.cli.demo_providers import PretendProvider, quota_used_up, recorded_answer, recorded_events
 from turnout.errors import TurnoutError
-from turnout.inspect.status_text import table
+from turnout.status.text import table
 from turnout.wire.sse import EventSplitter, parse_event
 
 TOKENS_PER_SECOND = 30

@@ -85,8 +85,8 @@ def client_request(body: bytes, betas: Iterable[str], model: str | None) -> Clie
 
 def page(request: ClientRequest, settings: Settings, pinned: str | None) -> Iterator[str]:
     """The whole explanation, line by line."""
-    from turnout.journey.explained import BETA_HEADER, explain_plan, heading, plan_of
     from turnout.journey.knowledge import Knowledge
+    from turnout.status.explained import BETA_HEADER, explain_plan, heading, plan_of
 
     plan = plan_of(request, settings, pinned)
     knowledge = Knowledge()
@@ -109,7 +109,7 @@ def show(text: Iterable[str]) -> None:
 
 
 def _credential_states(settings: Settings, provider: Provider) -> Sequence[tuple[str, str]]:
-    from turnout.cli.summary import credential_states
+    from turnout.status.start_up import credential_states
 
     return credential_states(settings.model_copy(update={"providers": {provider.name: provider}}))[provider.name]
 

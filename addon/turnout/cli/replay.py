@@ -22,7 +22,7 @@ from turnout.settings.secret import Secret
 
 if TYPE_CHECKING:
     from turnout.recordings.reading import RecordedExchange, Recording
-    from turnout.recordings.replaying import Replayed
+    from turnout.recordings.replay.answers import Replayed
     from turnout.settings.model import Settings
 
 INTERRUPTED = 130
@@ -154,7 +154,7 @@ def prepared(choices: Choices, secrets: Sequence[Secret]) -> Replay:
 
 def selected(recording: Recording, compare: bool) -> tuple[list[RecordedExchange], dict[str, int]]:
     """The exchanges to send, and how many flows are left out for which reason."""
-    from turnout.recordings.replaying import incomparable
+    from turnout.recordings.replay.answers import incomparable
 
     skipped = Counter(recording.left_out)
     exchanges: list[RecordedExchange] = []
@@ -198,8 +198,8 @@ def perform(run: Replay, settings: Settings) -> None:
 
 async def _perform(run: Replay, settings: Settings, advance: Callable[[], None]) -> None:
     from turnout.cli.replay_target import admission_at, credentials_for, not_sent, own_turnout
-    from turnout.recordings.replaying import judge
-    from turnout.recordings.sending import Destination, Received, Sender, recorded_starts, send_all
+    from turnout.recordings.replay.answers import judge
+    from turnout.recordings.replay.sending import Destination, Received, Sender, recorded_starts, send_all
 
     task = asyncio.current_task()
     assert task is not None

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from turnout.recordings.outcome import Difference, Outcome
-from turnout.recordings.replaying import Replayed
+from turnout.recordings.replay.answers import Replayed
+from turnout.recordings.replay.judging import Difference, Outcome
 from turnout.settings.secret import Secret, masked_path, redact
 
 if TYPE_CHECKING:

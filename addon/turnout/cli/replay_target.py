@@ -163,8 +163,8 @@ def admission_at(url: str, settings: Settings) -> Admission:
 
 def not_sent(exchanges: Iterable[RecordedExchange]) -> str:
     """In words, which credentials of the recording stay here; empty when it holds none."""
-    from turnout.recordings.outcome import readable
-    from turnout.recordings.sending import credentials_in
+    from turnout.recordings.replay.judging import readable
+    from turnout.recordings.replay.sending import credentials_in
 
     names = sorted({readable(name) for exchange in exchanges for name in credentials_in(exchange.request)})
     return f"credentials in the recording are not sent: {', '.join(names)}" if names else ""

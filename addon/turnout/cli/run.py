@@ -57,11 +57,11 @@ def run(
     extra: Annotated[list[str] | None, typer.Argument(metavar="-- MITMPROXY_FLAGS", hidden=True)] = None,
 ) -> None:
     """Start the proxy."""
-    from turnout.cli.summary import credential_states, start_up
     from turnout.cli.trust import offer
     from turnout.gate.access import check_listen, client_keys
     from turnout.settings.load import load
     from turnout.settings.ways import ways_of
+    from turnout.status.start_up import credential_states, start_up
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a log in a file or a journal is read while it grows

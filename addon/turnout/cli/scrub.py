@@ -11,7 +11,7 @@ import typer
 from turnout.errors import ConfigError
 
 if TYPE_CHECKING:
-    from turnout.recordings.scrub import Scrubbed
+    from turnout.recordings.scrub.files import Scrubbed
 
 EPILOG = "Tool names, field names and model names stay as they are: look at the result before you publish it."
 
@@ -43,7 +43,7 @@ def scrub(
         raise ConfigError(f"{target}: IN and OUT are the same file. The recording would be lost")
     if target.is_file() and not force:
         raise ConfigError(f"{target} is there already. Choose another name for OUT, or replace it with --force")
-    from turnout.recordings.scrub import scrub_file  # brings mitmproxy
+    from turnout.recordings.scrub.files import scrub_file  # brings mitmproxy
 
     done = scrub_file(source, target, names, keep_text=keep_text)
     typer.echo(f"{target}: {_count(done.flows, 'flow')}, {_size(done.size)}{_left_out(done)}")
@@ -55,7 +55,7 @@ def scrub(
 
 
 def _named(pairs: Iterable[str]) -> Iterator[tuple[str, str]]:
-    from turnout.recordings.scrub_flow import ScrubError, address
+    from turnout.recordings.scrub.flow import ScrubError, address
 
     for pair in pairs:
         old, equals, new = pair.partition("=")

@@ -12,8 +12,8 @@ import typer
 from turnout.cli.admission import Admission, admission
 from turnout.cli.run import ConfigOption, listen_address
 from turnout.errors import ConfigError, TurnoutError
-from turnout.inspect.status_text import client_url, page
 from turnout.settings.secret import redact
+from turnout.status.text import client_url, page
 
 TIMEOUT = 5.0
 """Seconds to wait for the answer; a running Turnout answers at once."""
