@@ -5,5 +5,6 @@ In a `conftest.py` at the top (`pip install 'turnout[testing]'` brings what it n
     pytest_plugins = ["turnout.testing.fixtures"]
 
 Then tests ask for the fixtures `proxy`, `provider`, `recording`, `golden`, `mitmdump` and `home`; see `fixtures`.
-`replies` and `events` are what a scripted provider can be told to answer, `strict` and `vendors` what it accepts.
+`replies` and `events` are what a scripted provider can be told to answer, `strict` and `vendors` what it accepts;
+`chat` has both for providers of Chat Completions.
 """

@@ -17,6 +17,9 @@ from types import TracebackType
 from typing import Any
 
 from turnout.testing import strict as rules
+from turnout.testing.chat import ChatProblem, ChatVendor
+from turnout.testing.chat import answer as chat_answer
+from turnout.testing.chat.endpoints import ANSWERS, ChatEndpoints, chat_violations
 from turnout.testing.mint import Mint
 from turnout.testing.replies import Reply, error, json, sse
 from turnout.testing.strict import Credential, Refusal
@@ -33,7 +36,7 @@ MODELS = ("claude-opus-4-6", "claude-sonnet-4-6", "claude-haiku-4-5-20251001")
 
 
 class ScriptedProvider:
-    """A loopback server with the endpoints of the Messages API.
+    """A loopback server with the endpoints of the Messages API, or those of Chat Completions.
 
     `strict` says whose validation it has: "anthropic", "nothing", or the name of one of the `vendors`, which refuse in
     words of their own. `accepts` is the credential (or several) that opens it: a text is a key with Anthropic's rule
@@ -42,6 +45,8 @@ class ScriptedProvider:
     `gzip` compresses answers for clients that accept it, as Anthropic's edge does. `prefix` is a path under which the
     endpoints live, as with providers that serve this protocol beside others; it is part of `url`. `mint` refuses every
     thinking block that it has not signed; without one, any signature will do.
+    `vendor` makes it a server of Chat Completions, strict in that vendor's way: its key comes as Bearer, its prefix is
+    the vendor's path, and it answers by `turnout.testing.chat`. `strict` and `mint` are of no use there.
     """
 
     def __init__(
@@ -55,13 +60,14 @@ class ScriptedProvider:
         gzip: bool = False,
         prefix: str = "",
         mint: Mint | None = None,
+        vendor: ChatVendor | None = None,
     ) -> None:
         self.requests: list[RecordedRequest] = []
         self.violations: list[str] = []
         """What no proxy may send; tests assert that it stays empty."""
         self.refusals: list[Refusal] = []
         """What Anthropic's strict rules refused."""
-        self.problems: list[Problem] = []
+        self.problems: list[Problem | ChatProblem] = []
         """What a vendor's strict rules refused."""
         self.url = ""
         self.port = 0
@@ -69,11 +75,14 @@ class ScriptedProvider:
         self._accepts = [each for item in _listed(accepts) for each in self._credentials(item)]
         self._strict = strict == "anthropic"
         self._serves, self._forbid, self._gzip = serves, forbid, gzip
-        self._prefix, self._mint = prefix, mint
+        self._prefix, self._mint = prefix or (vendor.path if vendor else ""), mint
+        keys = [item if isinstance(item, str) else item.value for item in _listed(accepts)]
+        self._chat = ChatEndpoints(vendor, keys, serves) if vendor else None
         self._arrivals = asyncio.Condition()
         self._connections: set[asyncio.Task[None]] = set()
         self._opened = 0
-        self.play(sse() if script is None else script)
+        usual = chat_answer() if vendor else sse()
+        self.play(usual if script is None else script)
 
     def _credentials(self, item: str | Credential) -> list[Credential]:
         if isinstance(item, Credential):
@@ -99,15 +108,16 @@ class ScriptedProvider:
 
     @property
     def messages(self) -> list[RecordedRequest]:
-        """The requests to /v1/messages alone."""
-        return [request for request in self.requests if self._endpoint(request) == ("POST", "/v1/messages")]
+        """The requests to /v1/messages alone, or those to the chat completions."""
+        answers = ANSWERS if self._chat else ("POST", "/v1/messages")
+        return [request for request in self.requests if self._endpoint(request) == answers]
 
     def _endpoint(self, request: RecordedRequest) -> tuple[str, str]:
         inside = request.path.startswith(self._prefix)
         return request.method, request.path.removeprefix(self._prefix) if inside else ""
 
     async def arrived(self, count: int = 1) -> RecordedRequest:
-        """Wait until `count` requests to /v1/messages have arrived; the last of them."""
+        """Wait until `count` of the `messages` have arrived; the last of them."""
         async with self._arrivals:
             await self._arrivals.wait_for(lambda: len(self.messages) >= count)
         return self.messages[count - 1]
@@ -153,10 +163,10 @@ class ScriptedProvider:
         gzip = self._gzip and "gzip" in request.lower.get("accept-encoding", "")
         answer = Answer(writer, bodiless=request.method == "HEAD", gzip=gzip)
         reply = self._reply(request)
-        headers = [
-            ("request-id", f"req_01scripted{len(self.requests):04}"),
-            ("anthropic-organization-id", "org-scripted"),
-        ]
+        named = f"req_01scripted{len(self.requests):04}"
+        headers = [("request-id", named), ("anthropic-organization-id", "org-scripted")]
+        if self._chat:
+            headers = [("x-request-id", named)]
         playing = asyncio.ensure_future(reply.play(request, answer, headers))
         leaving = asyncio.ensure_future(incoming.gone.wait())
         try:
@@ -176,6 +186,8 @@ class ScriptedProvider:
 
     def _reply(self, request: RecordedRequest) -> Reply:
         self.violations += rules.violations(request, f"127.0.0.1:{self.port}", self._forbid)
+        if self._chat:
+            return self._chat_reply(self._chat, request)
         try:
             return self._routed(request)
         except Refusal as refusal:
@@ -186,6 +198,15 @@ class ScriptedProvider:
             assert self._vendor is not None, "only vendors have problems"
             answer = self._vendor.say(problem)
             return json(answer.status, answer.body)
+
+    def _chat_reply(self, chat: ChatEndpoints, request: RecordedRequest) -> Reply:
+        self.violations += chat_violations(request)
+        try:
+            return chat.reply(request, self._endpoint(request), self._script)
+        except ChatProblem as problem:
+            self.problems.append(problem)
+            told = chat.vendor.say(problem)
+            return json(told.status, told.body)
 
     def _routed(self, request: RecordedRequest) -> Reply:
         """The reply of an endpoint. Raises Refusal."""

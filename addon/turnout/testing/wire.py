@@ -78,8 +78,10 @@ class RecordedRequest:
 
     @property
     def tool_results(self) -> list[dict[str, Any]]:
-        """Every tool_result block of the conversation, in order."""
+        """Every tool_result block of the conversation, or every message of a tool, in order."""
         messages = self.json.get("messages", []) if isinstance(self.json, dict) else []
+        if told := [message for message in messages if message.get("role") == "tool"]:
+            return told
         contents = [message["content"] for message in messages if isinstance(message.get("content"), list)]
         return [block for content in contents for block in content if block.get("type") == "tool_result"]
 

@@ -36,7 +36,8 @@ class Answer:
     """What a vendor answers to a request it refuses."""
 
     status: int
-    body: dict[str, Any]
+    body: Any
+    """A JSON value."""
 
 
 Phrase = Callable[[Problem], Answer]
