@@ -45,6 +45,16 @@ def test_it_writes_a_configuration_that_loads_and_says_what_is_left_to_do(
     assert "hush" not in (home / "mitm.conf").read_text()
 
 
+def test_a_file_of_models_is_known_by_its_key(turnout: Turnout, home: Path) -> None:
+    """E8"""
+    model = {"id": "big", "base_url": "http://llm.example/v1", "api_key": "hush-hush"}
+    (home / "models.json").write_text(json.dumps({"custom_models": [model]}))
+    outcome = turnout("config", "import", "models.json")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "LLM_EXAMPLE_API_KEY" in outcome.out and "hush" not in outcome.out
+    assert load().models["big"].to == ("llm-example/big",)
+
+
 def test_variables_that_are_set_are_not_asked_for(
     turnout: Turnout, home: Path, old: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,7 @@ async def test_auth_none_sends_no_key_even_when_there_is_one(make_chain: MakeCha
         ("minimax", "eyJ-x", {"authorization": "Bearer eyJ-x"}),
         ("minimax", "sk-ant-oat01-x", {"authorization": "Bearer sk-ant-oat01-x"}),
         ("deepseek", "sk-x", {"x-api-key": "sk-x"}),
+        ("deepseek-openai", "sk-x", {"authorization": "Bearer sk-x"}),
     ],
 )
 async def test_each_key_goes_into_the_header_of_its_provider(
@@ -111,6 +112,12 @@ async def test_each_key_goes_into_the_header_of_its_provider(
     assert credential.headers() == expected
     assert credential.oauth == (name == "anthropic" and "-oat" in value)
     assert credential.fingerprint == Secret(value).fingerprint
+
+
+async def test_azure_has_a_header_of_its_own(make_chain: MakeChain) -> None:
+    azure = Provider(name="azure", kind="openai", base_url="https://x.example", auth="api-key", credentials=["env:KEY"])
+    (credential,) = await make_chain(KEY="key-of-azure").resolve(azure, {})
+    assert credential.headers() == {"api-key": "key-of-azure"}
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_an_answer_that_is_not_streamed_has_one_deadline(others: bool) -> None:
     assert found.answer == found.start == 600
 
 
-@pytest.mark.parametrize("name", ["ollama", "lmstudio", "llamacpp", "vllm"])
+@pytest.mark.parametrize("name", ["ollama", "lmstudio", "llamacpp", "vllm", "sglang"])
 def test_local_servers_may_read_a_prompt_for_minutes(name: str) -> None:
     own = Timeouts.model_validate(presets()[name]["timeouts"])
     found = limits(own.over(Timeouts(first_event=20)), others=True)

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.errors import ConfigError
-from turnout.settings.base_url import check_base_url
-from turnout.settings.importers import Imported, import_failover, read_json
+from turnout.settings.base_url import messages_base_url
+from turnout.settings.importers import import_failover
 from turnout.settings.load import load
+from turnout.settings.old_config import Imported, read_json
 
 FILE = Path("config.json")
 MINIMAX = {"name": "minimax", "base_url": "https://api.minimax.io/anthropic", "api_key_env": "MINIMAX_API_KEY"}
@@ -72,6 +73,23 @@ def test_what_is_not_said_is_left_to_the_defaults() -> None:
 def test_only_what_differs_from_the_preset_is_written(provider: dict[str, str], expected: dict[str, str]) -> None:
     name = provider["name"]
     assert table(provider)["providers"][name] == {"credentials": ["env:MINIMAX_API_KEY"], **expected}
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url", "expected"),
+    [
+        ("mine", "https://llm.example/v1/chat/completions/", {"kind": "openai", "base_url": "https://llm.example/v1"}),
+        ("groq", "https://api.groq.com/openai/v1/", {"auth": None}),
+        ("groq", "https://groq.example/v1", {"kind": "anthropic", "base_url": "https://groq.example"}),
+        ("deepseek", "https://api.deepseek.com/chat/completions", {"kind": "openai", "auth": None}),
+        ("ollama", "http://127.0.0.1:11434/v1", {}),
+    ],
+)
+def test_what_a_provider_speaks_is_told_by_its_address(name: str, base_url: str, expected: dict[str, Any]) -> None:
+    """E8."""
+    [written] = table({"name": name, "base_url": base_url, "api_key_env": "KEY"})["providers"].values()
+    said = {"credentials": ["env:KEY"], "auth": "bearer", **expected}
+    assert written == {key: value for key, value in said.items() if value is not None}
 
 
 def test_a_provider_without_a_key_is_sent_none() -> None:
@@ -248,7 +266,7 @@ def test_what_is_written_always_loads(tmp_path_factory: pytest.TempPathFactory, 
     rows = old["providers"]
     assert len(set(route.to)) == len(rows)
     assert [settings.providers[name].base_url for name in route.to] == [
-        check_base_url(row["base_url"]) for row in rows
+        messages_base_url(row["base_url"]) for row in rows
     ]
     assert settings.listen.port == old.get("proxy_port", 8082)
     if any("api_key" in row for row in rows):

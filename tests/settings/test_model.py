@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from turnout.health.verdict import Verdict
-from turnout.settings.model import BaseUrl, Condition, Globs, Meaning, Provider, Route, Settings, UnknownProvider
+from turnout.settings.model import Condition, Globs, Meaning, Provider, Route, Settings, UnknownProvider
 from turnout.settings.reference import CredentialReference, parse_reference
 from turnout.settings.secret import Secret
 
 GLOBS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Globs)
-URL: TypeAdapter[str] = TypeAdapter(BaseUrl)
 
 
 @pytest.mark.parametrize(
@@ -106,65 +105,6 @@ def test_any_accepted_glob_can_be_used(pattern: str) -> None:
     except ValidationError:
         return
     assert matches("claude-opus-4-6", globs) in (True, False)
-
-
-@pytest.mark.parametrize(
-    ("url", "kept"),
-    [
-        ("https://api.anthropic.com", "https://api.anthropic.com"),
-        ("https://api.minimax.io/anthropic/", "https://api.minimax.io/anthropic"),
-        ("http://127.0.0.1:11434", "http://127.0.0.1:11434"),
-        ("http://[::1]:8000/", "http://[::1]:8000"),
-        (" https://x.example/anthropic ", "https://x.example/anthropic"),
-        ("https://x.example//api///anthropic//", "https://x.example/api/anthropic"),
-    ],
-)
-def test_base_urls(url: str, kept: str) -> None:
-    assert URL.validate_python(url) == kept
-
-
-@pytest.mark.parametrize("above", ["", "/api/anthropic", "/v1/gateway", "/v1beta", "/v2"])
-@pytest.mark.parametrize("appended", ["/v1", "/v1/", "/v1/messages", "//v1//messages/", "/v1/messages/count_tokens"])
-def test_what_is_appended_to_a_base_url_may_stand_in_it_already(above: str, appended: str) -> None:
-    """BerriAI/litellm#36956: Turnout asked for /v1/v1/messages."""
-    assert URL.validate_python(f"https://x.example{above}{appended}") == f"https://x.example{above}"
-
-
-@pytest.mark.parametrize(
-    ("path", "endpoint"),
-    [
-        ("/v1/chat/completions", "chat/completions"),
-        ("/openai/v1/chat/completions/", "chat/completions"),
-        ("/v1/completions", "completions"),
-        ("/v1/responses", "responses"),
-        ("/v1/models", "models"),
-        ("/v1beta/models/gemini-3:generateContent", "models/gemini-3:generateContent"),
-        ("/anthropic/messages", "messages"),
-    ],
-)
-def test_the_address_of_another_endpoint_is_no_base_url(path: str, endpoint: str) -> None:
-    with pytest.raises(ValidationError, match=rf"another endpoint \({endpoint}\).*/v1/messages is appended"):
-        URL.validate_python(f"https://x.example{path}")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "api.anthropic.com",
-        "ftp://x",
-        "https://",
-        "https://user@x",
-        "https://:pw@x",
-        "https://x?key=1",
-        "https://x#y",
-        "https://x:99999",
-        "https://x:y",
-        "http://[::1",
-    ],
-)
-def test_bad_base_urls(url: str) -> None:
-    with pytest.raises(ValidationError):
-        URL.validate_python(url)
 
 
 def test_the_host_of_a_provider() -> None:

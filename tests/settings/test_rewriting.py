@@ -11,7 +11,16 @@ import pytest
 from turnout.errors import ConfigError
 from turnout.settings.load import load, presets
 from turnout.settings.model import Provider
-from turnout.settings.rewriting import Rewrite, complete, extended, pairs, parse_path, profiles, rules_for
+from turnout.settings.rewriting import (
+    Rewrite,
+    complete,
+    extended,
+    pairs,
+    parse_path,
+    profiles,
+    rules_for,
+    usual_profile,
+)
 
 
 def provider(table: str, name: str = "mine", **environment: str) -> Provider:
@@ -79,6 +88,28 @@ def test_extending(base: dict[str, Any], over: dict[str, Any], result: dict[str,
     assert extended(base, over) == result
 
 
+def test_how_requests_are_written_adds_up_key_by_key() -> None:
+    """The efforts of a model take the place of the provider's; what every request has is added to."""
+    table = '''[providers.mine]
+kind = "openai"
+base_url = "http://127.0.0.1:1"
+[providers.mine.rewrite.chat]
+efforts = ["low", "high"]
+thoughts = "reasoning"
+extra = { a = 1, deep = { b = 2 } }
+[providers.mine.rewrite.models."big*".chat]
+efforts = "max"
+extra = { deep = { c = 3 } }
+[providers.mine.rewrite.models."*-1".chat]
+efforts = []
+'''
+    rules = provider(table).rewrite
+    small, big, first = (rules_for(rules, name).chat for name in ("small", "big-2", "big-1"))
+    assert (small.efforts, big.efforts, first.efforts) == (("low", "high"), ("max",), ())
+    assert small.extra == {"a": 1, "deep": {"b": 2}} and big.extra == {"a": 1, "deep": {"b": 2, "c": 3}}
+    assert small.thoughts == big.thoughts == first.thoughts == "reasoning"
+
+
 def test_rules_for_a_model() -> None:
     rules = Rewrite.model_validate({"drop": ["a"], "models": {"Big-*": {"drop": ["b"]}, "*": {"images": "note"}}})
     assert rules_for(rules, "big-1").drop == ("a", "b")
@@ -96,9 +127,13 @@ def test_rules_for_a_model() -> None:
         ('rewrite.drop = ["a b"]', "'a b' is not a path"),
         ('rewrite.clamp = { t = [2, 1] }', "the lowest value comes first"),
         ('rewrite.profile = "saef"', "mitm.conf: providers.mine.rewrite.profile: no such profile. Did you mean safe?"),
-        ('rewrite.profile = "x"', "no such profile. Known profiles: none, safe, claude"),
-        ("rewrite.profile = 3", "rewrite.profile: is not a text in quotes. Known profiles: none, safe, claude"),
+        ('rewrite.profile = "x"', "no such profile. Known profiles: none, safe, chat, claude"),
+        ("rewrite.profile = 3", "rewrite.profile: is not a text in quotes. Known profiles: none, safe, chat, claude"),
         ('rewrite.profile = ["safe"]', "rewrite.profile: is not a text in quotes"),
+        ('rewrite.chat.effort = ["low"]', "rewrite.chat.effort: unknown key. Did you mean efforts?"),
+        ('rewrite.chat.efforts = ["lowest"]', "rewrite.chat.efforts.0: is not supported; known: none, minimal, low"),
+        ('rewrite.models.chat.dropp = "a"', "rewrite.models.chat.dropp: unknown key. Did you mean drop?"),
+        ('rewrite.models.a.chat.zzz = 1', "rewrite.models.a.chat.zzz: unknown key. Known keys: output_limit, efforts"),
         ("rewrite.drop = [1]", "rewrite.drop: is not a text in quotes"),
         ('rewrite.models."a".drop = ["x", 1]', "rewrite.models.a.drop: is not a text in quotes"),
         ('rewrite.clamp = { t = [0, "x"] }', "rewrite.clamp.t.1: is not a number"),
@@ -167,7 +202,7 @@ def test_the_data_is_sound() -> None:
     for name, table in profiles().items():
         assert Rewrite.model_validate(table), name
     for name, preset in presets().items():
-        table = complete({}, preset.get("rewrite", {}), first_party=bool(preset.get("first_party")))
+        table = complete({}, preset.get("rewrite", {}), usual=usual_profile(preset))
         assert Rewrite.model_validate(table), name
     for pair in pairs():
         assert all(parse_path(path) for path in pair.fields)

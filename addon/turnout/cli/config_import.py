@@ -1,8 +1,8 @@
-"""`turnout config import`: takes over the configuration of the earlier failover proxy (C2)."""
+"""`turnout config import`: takes over the configuration of an earlier proxy (C2, E8)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -16,16 +16,22 @@ STANDARD_OUTPUT = "-"
 
 
 def import_config(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The config.json of the old failover proxy.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The config.json of the old failover proxy, or a models.json.")
+    ],
     output: Annotated[
         str, typer.Option("--output", metavar="FILE", help="Where to write; - is standard output.")
     ] = CONFIG_NAME,
 ) -> None:
-    """Write a mitm.conf that does what an old config.json did; never overwrites one."""
-    from turnout.settings.importers import import_failover, read_json
+    """Write a mitm.conf that does what an old config.json or models.json did; never overwrites one."""
+    from turnout.settings.importers import import_failover
     from turnout.settings.load import load
+    from turnout.settings.model_importer import CUSTOM_MODELS, import_models
+    from turnout.settings.old_config import read_json
 
-    imported = import_failover(read_json(file), file)
+    old = read_json(file)
+    of_models = isinstance(old, Mapping) and CUSTOM_MODELS in old
+    imported = import_models(old, file) if of_models else import_failover(old, file)
     if output == STANDARD_OUTPUT:
         typer.echo(imported.text, nl=False)
         _say([*imported.warnings, _to_set(imported.variables)], err=True)

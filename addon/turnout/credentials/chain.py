@@ -35,7 +35,7 @@ class Credential:
     oauth: bool
     """The secret is an OAuth token, which needs the provider's `oauth_beta`."""
     header: str
-    """`authorization`, `x-api-key`, or empty when nothing is sent."""
+    """`authorization`, `x-api-key`, `api-key`, or empty when nothing is sent."""
 
     @property
     def fingerprint(self) -> str:
@@ -56,6 +56,9 @@ class Credential:
         value = self.secret.reveal()
         return {self.header: f"Bearer {value}" if self.header == "authorization" else value}
 
+
+_HEADERS = {"bearer": "authorization", "api-key": "api-key"}
+"""By `auth`; all else is sent as `x-api-key`."""
 
 NO_KEY = Credential(label="none", secret=None, owned=True, oauth=False, header="")
 
@@ -170,5 +173,5 @@ def _of_client(provider: Provider, header: str, secret: Secret) -> Credential:
 
 def _owned(provider: Provider, label: str, secret: Secret) -> Credential:
     oauth = _is_oauth(provider, secret)
-    header = "authorization" if oauth or provider.auth == "bearer" else "x-api-key"
+    header = "authorization" if oauth else _HEADERS.get(provider.auth, "x-api-key")
     return Credential(label, secret, owned=True, oauth=oauth, header=header)

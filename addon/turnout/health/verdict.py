@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from turnout.dialects.messages.refusals import Overflow, read_refusal
+from turnout.dialects.messages.refusals import Lesson, Overflow, read_refusal
+from turnout.dialects.messages.refusals.told import Told
+from turnout.dialects.messages.refusals.words import lessons_told
 from turnout.health.by_status import FORBIDDEN, OF_THE_WAY, REFUSING, TRANSIENT_4XX, by_code, by_status, error_type
 from turnout.health.fault import Fault, read_fault
 from turnout.health.judgement import LONGEST_MESSAGE, NOTHING, USED_UP, Judgement, Outcome, Verdict
@@ -58,10 +60,17 @@ _STATUS_IN_WORDS = {"quota": 402, "model": 404}
 _NEVER_OVERFLOW = frozenset({401, 402, 403, 429})
 
 
-def judge(outcome: Outcome, *, error_codes: Mapping[str, str] = NOTHING, now: float) -> Judgement:
+def judge(
+    outcome: Outcome,
+    *,
+    error_codes: Mapping[str, str] = NOTHING,
+    lessons: Callable[[Told], Iterator[Lesson]] = lessons_told,
+    now: float,
+) -> Judgement:
     """What the outcome means. Never raises, whatever the provider sent.
 
     `error_codes` maps the provider's own codes or error types to verdict words and wins over the status.
+    `lessons` reads what a refusal teaches, in the words of the provider's dialect.
     `now` is Unix time, the base of relative resets.
     """
     if outcome.cancelled:
@@ -79,10 +88,10 @@ def judge(outcome: Outcome, *, error_codes: Mapping[str, str] = NOTHING, now: fl
         return _no_api(outcome, outcome.status, page, now)
     if not success:
         status = fault.inner_status if fault is not None and fault.inner_status is not None else outcome.status
-        return _failure(outcome, status, fault, error_codes, now)
+        return _failure(outcome, status, fault, error_codes, lessons, now)
     if fault is not None:
         # An error inside a 2xx is judged as the answer it would have been with a truthful status.
-        return _failure(outcome, fault.status or 500, fault, error_codes, now)
+        return _failure(outcome, fault.status or 500, fault, error_codes, lessons, now)
     if outcome.error is not None:
         return _without_answer(outcome.error, f"{outcome.status} ")
     return Judgement(Verdict.OK, str(outcome.status))
@@ -123,7 +132,12 @@ def _no_api(outcome: Outcome, status: int, page: Page, now: float) -> Judgement:
 
 
 def _failure(
-    outcome: Outcome, status: int, told: Fault | None, error_codes: Mapping[str, str], now: float
+    outcome: Outcome,
+    status: int,
+    told: Fault | None,
+    error_codes: Mapping[str, str],
+    lessons: Callable[[Told], Iterator[Lesson]],
+    now: float,
 ) -> Judgement:
     """Judge an error. `status` is the HTTP status it stands for, which is not always the one on the wire.
 
@@ -137,7 +151,7 @@ def _failure(
     verdict = by_code(fault, error_codes)
     if verdict is Verdict.REQUEST and status >= 500:
         status = 400  # MiniMax refuses with a code inside a 200, which stands for no status of its own
-    refusal = read_refusal(status, outcome.body)
+    refusal = read_refusal(status, outcome.body, lessons)
     if verdict is None:
         too_long = isinstance(refusal, Overflow) and status not in _NEVER_OVERFLOW
         verdict = Verdict.REQUEST if too_long else by_status(status, fault, headers, plan)

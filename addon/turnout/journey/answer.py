@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from turnout.dialects.incoming import Incoming
 from turnout.dialects.messages.conversion import as_events, as_message, begins_like_events, begins_like_json
 from turnout.dialects.messages.refusals import Refusal
-from turnout.dialects.messages.signatures import minted
 from turnout.dialects.messages.stream import MessageStream, Peek
 from turnout.dialects.messages.usage import read_usage
 from turnout.errors import error_event
@@ -75,6 +75,7 @@ class AnswerMonitor:
         self._on_minted = on_minted
         self._minted_told = False
         self._arriving = Arriving()
+        self._incoming = Incoming(expected.translation)
         self._judging = Judging(provider, expected)
         self._instead = bytearray()
         """JSON that comes under the name of an event stream."""
@@ -103,11 +104,11 @@ class AnswerMonitor:
 
     @property
     def idle_within(self) -> float:
-        return min(self._idle_within, END_WITHIN) if self._stream.whole else self._idle_within
+        return min(self._idle_within, END_WITHIN) if self.closing else self._idle_within
 
     @property
     def closing(self) -> bool:
-        return self._stream.whole
+        return self._stream.whole or self._incoming.whole
 
     @property
     def over(self) -> bool:
@@ -139,7 +140,7 @@ class AnswerMonitor:
 
     def peek(self, data: bytes) -> bool | None:
         data = self._arriving.take(data)
-        found = self._take_json(data) or self._stream.peek(data)
+        found = self._take_json(data) or self._stream.peek(self._incoming.events(data))
         if found in (Peek.BEGUN, Peek.VALID) and not self.begun:
             self.begun = True
             self._on_begin()
@@ -161,8 +162,11 @@ class AnswerMonitor:
         return Peek.WAITING if len(self._instead) <= self.largest else Peek.FAILED
 
     def concludes(self) -> bool:
-        """Whether a stream that ended undecided is an answer all the same: a message as JSON, relayed as its events."""
-        events = self._as_events(bytes(self._instead))
+        """Whether a stream that ended undecided is an answer all the same: a message as JSON, relayed as its events, or
+        one of another dialect, which has no event for its end."""
+        whole = self._incoming.whole
+        said = self._incoming.in_one_piece(bytes(self._instead), as_events=False)
+        events = self._incoming.end() if whole else self._as_events(said)
         if events is None or self._stream.peek(events) in (Peek.WAITING, Peek.FAILED):
             return False
         self._on_first_word()
@@ -181,7 +185,7 @@ class AnswerMonitor:
             data = self._arriving.take(data)
         if unreadable := self._arriving.unreadable:
             return [words] if (words := self.interrupted(unreadable)) else []
-        chunks = self._stream.relay(data)
+        chunks = self._stream.relay(self._incoming.events(data))
         return self._with_end(chunks) if self._stream.ended else chunks
 
     def finish(self) -> list[bytes]:
@@ -189,10 +193,14 @@ class AnswerMonitor:
             return self._rest
         if self.interruption:
             return []
-        chunks = self._stream.finish()
+        chunks = self._left_to_say()
         if not self._stream.ended:
             chunks.append(self._last_words("the provider ended its stream before message_stop"))
         return self._with_end(chunks)
+
+    def _left_to_say(self) -> list[bytes]:
+        rest = self._incoming.end()
+        return [*(self._stream.relay(rest) if rest else ()), *self._stream.finish()]
 
     def _with_end(self, chunks: list[bytes]) -> list[bytes]:
         """What goes out last; with the reason where the answer turned out to be none."""
@@ -211,7 +219,7 @@ class AnswerMonitor:
             self._note_minted(self.received)
 
     def _note_minted(self, answer: bytes) -> None:
-        if fingerprints := minted(answer):
+        if fingerprints := self._incoming.minted(answer):
             self._on_minted(fingerprints)
 
     def __call__(self, data: bytes) -> list[bytes]:
@@ -222,8 +230,10 @@ class AnswerMonitor:
         """Judge a complete answer, by what it is and not by what it is called. One that may go to the client is made
         what the client can read."""
         head = self._judging.head_of(response)
-        content = (response.get_content(strict=False) or b"").removeprefix(BYTE_ORDER_MARK)
-        if head.succeeded and (begins_like_events(content) or (head.is_stream and not begins_like_json(content))):
+        sent = (response.get_content(strict=False) or b"").removeprefix(BYTE_ORDER_MARK)
+        as_events = begins_like_events(sent) or (head.is_stream and not begins_like_json(sent))
+        content = self._incoming.in_one_piece(sent, as_events=as_events) if head.succeeded else sent
+        if head.succeeded and as_events:
             return self._accepts_whole_stream(response, content)
         if head.succeeded and (events := self._as_events(content)) is not None:
             return self._accepts_whole_stream(response, events)
@@ -237,7 +247,7 @@ class AnswerMonitor:
             told = self._telling.message(content)
             if head.is_stream:
                 put_in_place(response, told, "application/json")
-            elif told is not content:
+            elif told is not sent:
                 response.content = told
             return True
         if self.judgement.verdict is Verdict.REQUEST and not head.succeeded and self.refusal is None:
@@ -283,7 +293,7 @@ class AnswerMonitor:
     def interrupted(self, reason: str) -> bytes:
         if self.interruption:
             return b""
-        rest = self._stream.finish() if not self._stream.ended else []
+        rest = self._left_to_say() if not self._stream.ended else []
         if self._stream.ended:
             self._rest = self._with_end(rest)
             return b""
@@ -299,6 +309,7 @@ class AnswerMonitor:
     def failed(self, reason: str) -> Judgement:
         """What the failure of this attempt means. `reason` is the stream's; empty when the answer itself was one."""
         if self.judgement is None:
+            self._stream.peek(self._incoming.end())
             is_page = not self._stream.looks_like_events
             self._stream.finish()
             # A JSON error that came under the name of an event stream says more than "empty stream".

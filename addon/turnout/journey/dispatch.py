@@ -149,9 +149,9 @@ class Dispatcher:
         attempt.verdict, attempt.reason = str(judgement.verdict), judgement.reason
         attempt.status = answer.status if answer else None
         self._recent[candidate.provider.name].append(attempt.status or judgement.reason)
-        journey.failures.append(Failure(candidate, judgement, answer))
-        sent = journey.sending.outgoing if journey.sending is not None else None
-        if (moved := followed(sent, judgement, journey.moves)) is not None:
+        assert journey.sending is not None
+        journey.failures.append(Failure(candidate, judgement, answer, journey.sending.endpoint))
+        if (moved := followed(journey.sending.outgoing, judgement, journey.moves)) is not None:
             journey.moved, journey.moves, journey.repeat = moved, journey.moves + 1, True
             journey.release_slot()
             return not journey.exchange.gone
@@ -220,8 +220,7 @@ class Dispatcher:
     def last_word(self, journey: Journey, blocked: Blocked | None = None) -> LocalAnswer:
         """The answer to an exchange whose attempts have all failed. `blocked`: what was passed over."""
         waits = [*(blocked.waits if blocked is not None else ()), *map(self._wait_after, journey.failures)]
-        path = journey.exchange.request.path
-        return own_error(journey.failures, [wait for wait in waits if wait is not None], path)
+        return own_error(journey.failures, [wait for wait in waits if wait is not None])
 
     def _wait_after(self, failure: Failure) -> Wait | None:
         """How long what has failed is not to be had: as long as it cools, or as its provider has told."""

@@ -39,10 +39,10 @@ _PLAN = "anthropic-ratelimit-unified-"
 _SAID_BY_PAGES = {"rate_limit_error", "overloaded_error", "timeout_error", "request_too_large"}
 
 
-def own_error(failures: Sequence[Failure], waits: Sequence[Wait], asked_path: str = "/v1/messages") -> LocalAnswer:
+def own_error(failures: Sequence[Failure], waits: Sequence[Wait]) -> LocalAnswer:
     """The primary's own error with `retry-after`: a first party's unmodified, all others in Anthropic's shape.
 
-    `waits`: how long what the plan has is not to be had, as far as that is known. `asked_path` is the client's.
+    `waits`: how long what the plan has is not to be had, as far as that is known.
     """
     primary = next((failure for failure in failures if _tellable(failure)), failures[0])
     headers: dict[str, str] = {}
@@ -54,7 +54,7 @@ def own_error(failures: Sequence[Failure], waits: Sequence[Wait], asked_path: st
             if body is not primary.answer.body:
                 headers["content-type"] = "application/json"
     else:
-        status, body = _rebuilt(primary, failures, asked_path)
+        status, body = _rebuilt(primary, failures)
         if primary.answer is not None and SERVED_BY in primary.answer.headers:
             headers[SERVED_BY] = primary.answer.headers[SERVED_BY]
     headers.setdefault("content-type", "application/json")
@@ -126,7 +126,7 @@ def _tellable(failure: Failure) -> bool:
     return foreign and begin in (b"{", b"[") and whole_message(answer.body) != ""
 
 
-def _rebuilt(primary: Failure, failures: Sequence[Failure], asked_path: str) -> tuple[int, bytes]:
+def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]:
     judgement, candidate = primary.judgement, primary.candidate
     if judgement.page is not None:
         kind = judgement.error_type if judgement.error_type in _SAID_BY_PAGES else "api_error"
@@ -136,7 +136,7 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure], asked_path: str) -> 
             "Something on the way (a proxy, a firewall, a login page) has answered, or base_url leads elsewhere"
         )
     elif judgement.location:
-        kind, message = "api_error", moved_words(candidate, judgement, asked_path)
+        kind, message = "api_error", moved_words(candidate, judgement, primary.endpoint)
     elif judgement.verdict is Verdict.CREDENTIAL and candidate.credential.owned:
         kind = "api_error"
         said = f": {judgement.message}" if judgement.of_account and judgement.message else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from turnout.dialects.base import Translation
 from turnout.dialects.messages.safeguards import FIELD, NO_VERDICT, asks_about_tool_use
 from turnout.exchange import Endpoint, Outgoing
 from turnout.journey.state import Journey
@@ -27,6 +28,8 @@ class Expectation:
     """Another target can answer if this one does not in time."""
     tool_names: Mapping[str, str] = field(default_factory=dict)
     """Which name of a tool stands for which of the client's."""
+    translation: Translation | None = None
+    """How the answer becomes one of the Messages API; None where it is one."""
     address: str = ""
     """The address that the request goes to, without its query, and the proxy that it goes through."""
 
@@ -44,6 +47,7 @@ def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
         size=len(outgoing.body),
         others=journey.others,
         tool_names=sending.tool_names,
+        translation=sending.translation,
         address=_address(journey, outgoing),
     )
 

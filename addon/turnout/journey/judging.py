@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from turnout.dialects.messages.refusals import Refusal, of_history
+from turnout.dialects.messages.refusals.words import lessons_told
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.journey.expectation import Expectation
 from turnout.journey.response import Response
@@ -55,7 +56,9 @@ class Judging:
             outcome = Outcome(status=self.head.status, headers=self.head.fields, body=body)
         else:
             outcome = Outcome(error=error)
-        judgement = judge(outcome, error_codes=self._provider.error_codes, now=time.time())
+        translation = self._expected.translation
+        lessons = lessons_told if translation is None else translation.lessons
+        judgement = judge(outcome, error_codes=self._provider.error_codes, lessons=lessons, now=time.time())
         return self._with_address(judgement) if outcome.status is not None else judgement
 
     def misformed(self, body: bytes, error: str, *, reported: bool) -> Judgement:

@@ -21,13 +21,13 @@ _SAME_REQUEST = frozenset({307, 308})
 _PLAIN = re.compile(r"[!-~]+")
 
 
-def followed(sent: Outgoing | None, judgement: Judgement, moves: int) -> Outgoing | None:
+def followed(sent: Outgoing, judgement: Judgement, moves: int) -> Outgoing | None:
     """An attempt at the address to which its provider has sent it on; None where it must not go there.
 
     Only to the host and port that the credential is bound to, or from http to https at the same name, each at its
     usual port. Nobody but the user decides where a credential goes.
     """
-    if sent is None or judgement.status not in _SAME_REQUEST or moves >= MOST_MOVES:
+    if judgement.status not in _SAME_REQUEST or moves >= MOST_MOVES:
         return None
     to = _destination(sent, judgement.location)
     if to is None or to.username is not None:
@@ -60,14 +60,14 @@ def _destination(sent: Outgoing, location: str) -> SplitResult | None:
     return to if to.scheme in USUAL_PORTS and to.hostname else None
 
 
-def moved_words(candidate: Candidate, judgement: Judgement, asked: str) -> str:
-    """What a client is told of a redirect. `asked` is the path of its request.
+def moved_words(candidate: Candidate, judgement: Judgement, endpoint: str) -> str:
+    """What a client is told of a redirect. `endpoint` is what was asked, behind the base URL.
 
     The query of a Location is left out, and what looks like a secret is masked.
     """
     provider, secret = candidate.provider, candidate.credential.secret
     base = urlsplit(provider.base_url)
-    sent = f"{base.scheme}://{base.netloc}{base.path}{asked}"
+    sent = f"{base.scheme}://{base.netloc}{base.path}{endpoint}"
     try:
         to = urlsplit(urljoin(sent, judgement.location))
         address = f"{to.scheme}://{to.netloc.rpartition('@')[2]}{to.path}"
@@ -76,7 +76,6 @@ def moved_words(candidate: Candidate, judgement: Judgement, asked: str) -> str:
     known = (secret,) if secret is not None else ()
     shown = masked_path(address, known)
     shown = "".join(letter if letter.isprintable() else "?" for letter in shown)[:300]
-    endpoint = asked.partition("?")[0]
     if shown.endswith(endpoint) and shown.startswith("http"):
         advice = f'If that is where it belongs, set base_url = "{shown.removesuffix(endpoint)}"'
     else:

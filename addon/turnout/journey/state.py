@@ -57,6 +57,8 @@ class Failure:
     candidate: Candidate
     judgement: Judgement
     answer: LocalAnswer | None
+    endpoint: str = "/v1/messages"
+    """What was asked, behind the base URL of the provider."""
 
 
 @dataclass

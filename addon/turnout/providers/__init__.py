@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from turnout.providers.anthropic import AnthropicKind
 from turnout.providers.base import ProviderKind
+from turnout.providers.openai import OpenAIKind
 from turnout.settings.model import Kind
 
-KINDS: dict[Kind, ProviderKind] = {"anthropic": AnthropicKind()}
+KINDS: dict[Kind, ProviderKind] = {"anthropic": AnthropicKind(), "openai": OpenAIKind()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from turnout.credentials.chain import Credential
+from turnout.dialects.base import Translation
 from turnout.exchange import Exchange, Outgoing
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import Rewrite
@@ -30,12 +31,16 @@ class Sending:
     """What a kind makes of one attempt: what is sent, and what is to be known of it where the answer is read."""
 
     outgoing: Outgoing
+    endpoint: str
+    """The path behind the provider's base URL, without a query."""
     changes: tuple[str, ...] = ()
     """Names of what was changed in the body."""
     left_out: frozenset[str] = frozenset()
     """Top-level fields of the client's body that the provider does not get."""
     tool_names: Mapping[str, str] = field(default_factory=dict)
     """Which name of a tool stands for which of the client's in the request, and therefore in its answer."""
+    translation: Translation | None = None
+    """The way back from the provider's dialect; None where it speaks the client's."""
 
 
 class ProviderKind(Protocol):

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
@@ -24,6 +24,7 @@ from turnout.settings.mistakes import explained, mistake, nearest, similar
 from turnout.settings.model import (
     HIDDEN,
     Access,
+    Kind,
     Limits,
     Listen,
     Provider,
@@ -34,7 +35,7 @@ from turnout.settings.model import (
     UnknownProvider,
 )
 from turnout.settings.places import Folder
-from turnout.settings.rewriting import complete, profiles
+from turnout.settings.rewriting import complete, extended, profiles, usual_profile
 from turnout.settings.secret import Secret
 from turnout.settings.sources import Sources, find_place, read_sources, sound_sources
 
@@ -60,7 +61,34 @@ class _Environment(BaseSettings):
 @cache
 def presets() -> dict[str, dict[str, Any]]:
     """Built-in knowledge of providers, by name."""
-    return tomllib.loads(files("turnout.settings").joinpath("presets.toml").read_text(encoding="utf-8"))
+    folder = files("turnout.settings")
+    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in ("presets.toml", "presets_openai.toml")]
+    tables = {name: table for text in texts for name, table in tomllib.loads(text).items()}
+    return {name: _whole(table, tables) for name, table in tables.items()}
+
+
+def _whole(table: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A preset over the one that it names under `like`. Its rules add to those, as a user's own would."""
+    own = {key: value for key, value in table.items() if key != "like"}
+    if "like" not in table:
+        return own
+    below = _whole(tables[table["like"]], tables)
+    rules = extended(below.get("rewrite", {}), own.get("rewrite", {}))
+    return {**merge(below, own), **({"rewrite": rules} if rules else {})}
+
+
+OPENAI_SIDE = "{}-openai"
+"""The preset for the Chat Completions of a vendor, where the one with its name is for the Messages API."""
+
+
+def preset_of(name: str, kind: object = None) -> dict[str, Any]:
+    """What a provider's table of this name starts from; empty when nothing is known, or nothing of the kind it asks
+    for."""
+    found = presets().get(name, {})
+    for other in (found, presets().get(OPENAI_SIDE.format(name), {})):
+        if other and kind == other.get("kind", "anthropic"):
+            return other
+    return {} if kind in get_args(Kind) else found
 
 
 def load(chosen: str | None = None, process: Mapping[str, str] | None = None) -> Settings:
@@ -206,16 +234,15 @@ class _WrongProfile(Exception):
 
 
 def _with_preset(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
-    preset = presets().get(name, {})
+    preset = preset_of(name, own.get("kind"))
     table = {**merge(preset, own), "name": name}
     rules = own.get("rewrite", {})
     if isinstance(rules, Mapping):
-        first_party = bool(table.get("first_party"))
         known = f"Known profiles: {', '.join(profiles())}"
         if not isinstance(rules.get("profile", ""), str):
             raise _WrongProfile("is not a text in quotes", known)
         try:
-            table["rewrite"] = complete(rules, preset.get("rewrite", {}), first_party=first_party)
+            table["rewrite"] = complete(rules, preset.get("rewrite", {}), usual=usual_profile(table))
         except KeyError as error:
             raise _WrongProfile("no such profile", similar(error.args[0], profiles()) or known) from None
     return table

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from turnout.errors import ConfigError
+from turnout.settings.chat import ChatForm
 from turnout.settings.model import (
     HIDDEN,
     Access,
@@ -46,6 +47,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "timeouts": Timeouts,
     "store": Store,
     "rewrite": Rewrite,
+    "chat": ChatForm,
     "tls": Tls,
 }
 
@@ -161,6 +163,8 @@ def _suggestion(problem: ErrorDetails, presets: Collection[str]) -> str:
     if known := _known_keys(problem):
         return similar(path[-1], known) or f"Known keys: {', '.join(known)}"
     if problem["type"] == "missing" and path[0] == "providers":
+        if path[1] in presets:
+            return "The preset of this name is of another kind"
         return f"{similar(path[1], presets)} A provider that is not a preset needs it".lstrip()
     if path == ["routes"]:
         return "Write every route as [[routes]]"
@@ -171,6 +175,8 @@ def _table(path: Sequence[str]) -> str:
     """Which kind of table the last key of the path stands in."""
     if len(path) == 1:
         return "settings"
+    if path[-2] == "chat" and path[-3] != "models" and "rewrite" in path:  # a glob may be called chat
+        return "chat"
     inner = ("when",) if path[0] == "routes" else ("rewrite", "timeouts", "tls")
     return next((name for name in inner if name in path[2:-1]), path[0])
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from turnout.settings.base_url import BaseUrl
+from turnout.settings.base_url import chat_base_url, check_query, messages_base_url
 from turnout.settings.places import Folder
 from turnout.settings.quantity import Duration, Size, Wait
 from turnout.settings.reference import References
@@ -18,11 +26,12 @@ from turnout.settings.secret import Secret
 from turnout.settings.table import Table, as_list
 from turnout.settings.way_out import ProxyChoice
 
-Kind = Literal["anthropic"]
-"""The wire dialect a provider speaks."""
+Kind = Literal["anthropic", "openai"]
+"""What a provider speaks: the Messages API, or OpenAI's Chat Completions."""
 
-AuthStyle = Literal["x-api-key", "bearer", "none"]
-"""How a provider takes its key: `x-api-key: KEY`, `Authorization: Bearer KEY`, or not at all."""
+AuthStyle = Literal["x-api-key", "bearer", "api-key", "none"]
+"""How a provider takes its key: `x-api-key: KEY`, `Authorization: Bearer KEY`, `api-key: KEY` (Azure), or not at
+all."""
 
 CountTokens = Literal["provider", "anthropic", "estimate", "none"]
 """`provider`: it has the endpoint; `anthropic`: Anthropic is asked; `estimate`: Turnout estimates; `none`: 501."""
@@ -54,6 +63,10 @@ def _check_glob(pattern: str) -> str:
     if "[" in _CHARACTER_CLASS.sub("", pattern):
         raise ValueError(f"{pattern!r} is not a valid glob: a [ is not closed")
     return pattern
+
+
+def _usual_auth(table: dict[str, Any]) -> AuthStyle:
+    return "bearer" if table.get("kind") == "openai" else "x-api-key"
 
 
 Glob = Annotated[str, AfterValidator(_check_glob)]
@@ -109,12 +122,15 @@ class Provider(Table):
 
     name: str
     kind: Kind = "anthropic"
-    base_url: BaseUrl
-    """Endpoint paths (`/v1/messages`) are appended to it."""
+    base_url: str
+    """Without a slash at its end. Endpoint paths are appended to it: `/v1/messages`, or `/chat/completions` for kind
+    `openai`, whose base URLs hold the `/v1` themselves."""
+    query: dict[str, str] = Field(default_factory=dict)
+    """Parameters of every request to a provider of kind `openai`, such as Azure's `api-version`. No secrets."""
     proxy: ProxyChoice | None = None
     """The way out; None: what the environment says."""
     tls: Tls = Tls()
-    auth: AuthStyle = "x-api-key"
+    auth: AuthStyle = Field(default_factory=_usual_auth)
     credentials: References = ()
     rotate: Rotation = "fill-first"
     max_concurrent: int | None = Field(default=None, ge=1)
@@ -151,6 +167,32 @@ class Provider(Table):
     """How requests are changed on the way to it; complete, with profile and preset merged in."""
     withheld: tuple[str, ...] = ()
     """What a file that nobody trusts asked for and did not get. Without any credential the provider cannot be used."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_base_url(cls, value: str, info: ValidationInfo) -> str:
+        return chat_base_url(value) if info.data.get("kind") == "openai" else messages_base_url(value)
+
+    @field_validator("query")
+    @classmethod
+    def _is_a_query(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if value and info.data.get("kind") == "anthropic":
+            raise ValueError("only providers of kind openai have it")
+        return check_query(value)
+
+    @field_validator("count_tokens")
+    @classmethod
+    def _can_count(cls, value: CountTokens, info: ValidationInfo) -> CountTokens:
+        if value == "provider" and info.data.get("kind") == "openai":
+            raise ValueError("a provider of kind openai counts no tokens; known: anthropic, estimate or none")
+        return value
+
+    @field_validator("first_party")
+    @classmethod
+    def _speaks_as_anthropic_does(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("kind") == "openai":
+            raise ValueError("only providers of kind anthropic can be; what others answer is translated")
+        return value
 
     @property
     def host(self) -> str:

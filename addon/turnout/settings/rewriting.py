@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from turnout.settings.chat import ChatForm
 from turnout.settings.table import as_list
 
 ThinkingType = Literal["adaptive", "enabled", "disabled", "between_tools"]
@@ -152,6 +153,9 @@ class Rewrite(BaseModel):
     map: dict[Path, dict[str, Any]] = Field(default_factory=dict)
     """By path: which value takes the place of which."""
 
+    chat: ChatForm = ChatForm()
+    """How the request is written for a provider of kind `openai`."""
+
     models: dict[str, Rewrite] = Field(default_factory=dict)
     """Further rules for upstream models that match a glob. With a `profile` they take the place of all others."""
 
@@ -235,11 +239,18 @@ _LISTS = frozenset(
     ("fields", "message_fields", "blocks", "refused_blocks", "block_fields", "tool_fields", "server_tools")
     + ("refused_tools", "image_sources", "cache_fields", "keep_betas", "drop_betas", "drop")
 )
-"""Rules whose values a table extends; the pair of a `clamp` is no such list."""
+"""Rules whose values a table extends; the pair of a `clamp` is no such list, nor are the `efforts` of `chat`."""
 
 
-def complete(own: Mapping[str, Any], preset: Mapping[str, Any], *, first_party: bool) -> dict[str, Any]:
-    """The rules of a provider: its own over its preset's over the profile.
+def usual_profile(provider: Mapping[str, Any]) -> str:
+    """The profile that the rules of a provider start from when none is named. `provider`: its table."""
+    if provider.get("kind") == "openai":
+        return "chat"
+    return "none" if provider.get("first_party") else "safe"
+
+
+def complete(own: Mapping[str, Any], preset: Mapping[str, Any], *, usual: str) -> dict[str, Any]:
+    """The rules of a provider: its own over its preset's over the profile, which is the `usual` one if none is named.
 
     A profile that its own table names takes the place of the preset's rules. Models with a profile of their own start
     from that, and what the provider's own table says holds for them as well. Raises KeyError with a profile's name
@@ -247,7 +258,7 @@ def complete(own: Mapping[str, Any], preset: Mapping[str, Any], *, first_party: 
     """
     if "profile" in own:
         preset = {}
-    name = own.get("profile") or preset.get("profile") or ("none" if first_party else "safe")
+    name = own.get("profile") or preset.get("profile") or usual
     rules = {**extended(extended(profiles()[name], preset), own), "profile": name}
     models = rules.get("models")
     if not isinstance(models, Mapping):

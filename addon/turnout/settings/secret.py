@@ -247,10 +247,11 @@ def masked_path(path: str, known: Iterable[Secret] = ()) -> str:
 
 def _masked_pair(pair: str) -> str:
     name, _, value = pair.partition("=")
-    return f"{name}={MASK}" if value and _is_secret_parameter(name) else pair
+    return f"{name}={MASK}" if value and is_secret_parameter(name) else pair
 
 
-def _is_secret_parameter(name: str) -> bool:
+def is_secret_parameter(name: str) -> bool:
+    """Whether the value of a query parameter of this name opens a door."""
     return _SECRET_QUERY.fullmatch(unquote_plus(name).lower().replace("-", "_")) is not None
 
 
@@ -258,7 +259,7 @@ def without_secret_parameters(path: str) -> str:
     """A request path without the query parameters in which a credential may stand; the same object if it has none."""
     bare, _, query = path.partition("?")
     pairs = query.split("&")
-    kept = [pair for pair in pairs if not _is_secret_parameter(pair.partition("=")[0])]
+    kept = [pair for pair in pairs if not is_secret_parameter(pair.partition("=")[0])]
     return path if len(kept) == len(pairs) else "?".join(filter(None, (bare, "&".join(kept))))
 
 
@@ -270,7 +271,7 @@ def credentials_of(headers: Mapping[str, str], path: str) -> frozenset[Secret]:
     found = [value.rpartition(" ")[2] for name, value in headers.items() if is_secret_header(name)]
     for pair in re.split("[&;]", path.partition("?")[2]):
         name, _, value = pair.partition("=")
-        if _is_secret_parameter(name):
+        if is_secret_parameter(name):
             found += [value, unquote_plus(value)]
     return frozenset(Secret(value) for value in found if len(value) >= _SHORTEST_KNOWN)
 

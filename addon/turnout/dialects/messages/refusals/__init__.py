@@ -6,6 +6,7 @@ A wording that is not sure is no refusal at all: the answer then goes to the cli
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -79,8 +80,13 @@ def of_history(refusal: Refusal) -> Refusal | None:
     return refusal if isinstance(refusal, SignatureRefused) else None
 
 
-def read_refusal(status: int, body: bytes) -> Refusal | None:
-    """What was refused, or None when that is not sure. Never raises. Bodies over 64 KB are not read."""
+def read_refusal(
+    status: int, body: bytes, lessons: Callable[[Told], Iterator[Lesson]] = lessons_told
+) -> Refusal | None:
+    """What was refused, or None when that is not sure. Never raises. Bodies over 64 KB are not read.
+
+    `lessons` reads them in the words of the provider's dialect.
+    """
     if not 400 <= status <= 599:
         return None
     told = read_told(body)
@@ -91,7 +97,7 @@ def read_refusal(status: int, body: bytes) -> Refusal | None:
         return overflow
     if _is_about_signature(told):
         return SignatureRefused(bound=any(_BOUND.search(text) for text in told.texts))
-    sound = dict.fromkeys(lesson for lesson in islice(lessons_told(told), _MOST_READ) if lesson.is_sound)
+    sound = dict.fromkeys(lesson for lesson in islice(lessons(told), _MOST_READ) if lesson.is_sound)
     return Lessons(tuple(islice(sound, MOST_LESSONS))) if sound else None
 
 

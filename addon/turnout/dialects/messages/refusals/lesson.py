@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from turnout.dialects.messages.refusals.path import is_droppable
+from turnout.settings.chat import Effort
 from turnout.settings.rewriting import ThinkingType
 from turnout.settings.secret import redact
 
@@ -29,7 +30,7 @@ _COUNTS = {
     "least_thinking_budget": (LEAST_BUDGET, LEAST_OUTPUT * 16),
 }
 """Rules whose values are numbers of tokens, with the least and the most that is believed."""
-_OF_MODELS = frozenset({"images", "thinking", "thoughts", "tool_choice", "whole_answers"} | _COUNTS.keys())
+_OF_MODELS = frozenset({"images", "thinking", "thoughts", "tool_choice", "whole_answers", "chat"} | _COUNTS.keys())
 THOUGHTS = ("in_turn", "with_calls", "always", "filled")
 """The values of the rule `thoughts`, each for a provider that wants more than the one before."""
 _KEPT = frozenset({"adaptive", "enabled"})
@@ -38,10 +39,39 @@ _WORDS = {
     "images": frozenset({"note"}),
     "thoughts": frozenset(THOUGHTS),
     "whole_answers": frozenset({"without_thinking"}),
-    "tool_choice.any": frozenset({"without_thinking"}),
+    "tool_choice.any": frozenset({"without_thinking", "auto"}),
     "tool_choice.tool": frozenset({"without_thinking"}),
+    "chat.output_limit": frozenset({"max_tokens", "max_completion_tokens"}),
+    "chat.thinking_switch": frozenset({"none"}),
+    "chat.parallel_switch": frozenset({"off"}),
+    "chat.stream_usage": frozenset({"off"}),
+    "chat.strict": frozenset({"absent"}),
+    "chat.thoughts": frozenset({"none", "reasoning_content"}),
     **{f"thinking.{kind}": frozenset({"adaptive", "enabled", "disabled", "drop"}) for kind in get_args(ThinkingType)},
 }
+
+
+NO_EFFORT = "none at all"
+"""Stands for no value of `reasoning_effort`: the field itself is refused."""
+_REFUSED_FORMS = {
+    ("output_limit", "max_completion_tokens"): "max_tokens",
+    ("output_limit", "max_tokens"): "max_completion_tokens",
+    ("efforts", NO_EFFORT): "reasoning_effort",
+    ("efforts", ""): "that reasoning_effort",
+    ("thinking_switch", ""): "a switch for thinking",
+    ("parallel_switch", ""): "parallel_tool_calls",
+    ("stream_usage", ""): "stream_options",
+    ("strict", ""): "strict tools",
+    ("thoughts", "none"): "thoughts of before",
+    ("thoughts", "reasoning_content"): "thinking without the thoughts of before",
+}
+
+
+def _of_form(name: str, value: str) -> object:
+    """The value of a field of `ChatForm`."""
+    if name == "efforts":
+        return [] if value == NO_EFFORT else value.split()
+    return False if value == "off" else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +79,8 @@ class Lesson:
     """A rule of `settings.rewriting.Rewrite` and its value.
 
     `drop` a path, `drop_betas` a beta, `refused_blocks` or `refused_tools` a type, `system_role` "user", `images`
-    "note", `thinking.adaptive` "enabled" and so on, `thoughts` "with_calls", `max_tokens` a number.
+    "note", `thinking.adaptive` "enabled" and so on, `thoughts` "with_calls", `max_tokens` a number; `chat.…` a field of
+    `settings.chat.ChatForm`: its word, "off" for false, efforts with blanks between them.
     """
 
     rule: str
@@ -76,6 +107,8 @@ class Lesson:
                 return _BETA.fullmatch(value) is not None
             case "refused_blocks" | "refused_tools":
                 return _TYPE.fullmatch(value) is not None and value not in _INDISPENSABLE
+            case "chat.efforts":
+                return value == NO_EFFORT or set(value.split()) <= set(get_args(Effort))
         return value in _WORDS.get(self.rule, ())
 
     @property
@@ -85,6 +118,8 @@ class Lesson:
         name, _, mode = self.rule.partition(".")
         if not mode:
             return {name: [self.value] if self.is_list else self.value}
+        if name == "chat":
+            return {name: {mode: _of_form(mode, str(self.value))}}
         kept = {self.value: "keep"} if self.value in _KEPT - {mode} else {}
         return {name: {mode: self.value, **kept}}
 
@@ -97,6 +132,8 @@ class Lesson:
                 return str(self.value).rpartition("[*].")[2]
             case "thinking":
                 return f"{mode} thinking"
+            case "chat":
+                return _REFUSED_FORMS.get((mode, str(self.value)), _REFUSED_FORMS.get((mode, ""), mode))
             case "system_role":
                 return "role system in messages"
             case "thoughts":
@@ -124,5 +161,5 @@ class Lesson:
         place = f"models.{json.dumps(model)}." if rule in _OF_MODELS else ""
         if not isinstance(value, dict):
             return f"rewrite.{place}{rule} = {json.dumps(value)}"
-        modes = [f'{mode} = "{made}"' for mode, made in value.items()]
+        modes = [f"{mode} = {json.dumps(made)}" for mode, made in value.items()]
         return f"rewrite.{place}{rule}" + (f".{modes[0]}" if len(modes) == 1 else f" = {{ {', '.join(modes)} }}")

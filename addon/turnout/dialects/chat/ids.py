@@ -1,0 +1,73 @@
+"""Ids of tool calls: as clients of Anthropic can send them back, and as the provider knows them.
+
+Anthropic takes ^[a-zA-Z0-9_-]+$ and no id for two calls of a conversation. Kimi counts `functions.Bash:0`, Gemini
+`call_0` in every answer, llama.cpp sends none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Iterable
+
+_FIT = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_WRAPPED = "tc64_"
+_NINE = re.compile(r"[a-zA-Z0-9]{9}")
+_LONGEST = 40
+"""Characters. OpenAI: "Expected a string with maximum length 40"; vLLM gives ids of 46."""
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+class ClientIds:
+    """The ids of one answer's calls for its client. `taken`: those that the conversation holds already."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+
+    def of(self, provider_id: str) -> str:
+        """The id for a call that the provider has named so; "" for one that it has not named."""
+        told = _wrapped(provider_id)
+        if not told or told in self._taken:
+            told = f"toolu_{secrets.token_hex(12)}"
+        self._taken.add(told)
+        return told
+
+
+def _wrapped(provider_id: str) -> str:
+    """An id that Anthropic takes, from which the provider's can be read; "" where there is no such."""
+    if _FIT.fullmatch(provider_id) and not provider_id.startswith(_WRAPPED):
+        return provider_id
+    coded = urlsafe_b64encode(provider_id.encode("utf-8", "surrogatepass")).rstrip(b"=").decode()
+    told = f"{_WRAPPED}{coded}"
+    return told if coded and _FIT.fullmatch(told) else ""
+
+
+def provider_id(client_id: str, *, nine: bool = False) -> str:
+    """The id under which the provider knows a call; one that is too long for some always becomes the same shorter one.
+
+    `nine`: made nine letters and digits.
+    """
+    told = _unwrapped(client_id)
+    if not nine:
+        return told if len(told) <= _LONGEST else f"call_{_hash(told).hex()[:32]}"
+    if _NINE.fullmatch(told):
+        return told
+    number = int.from_bytes(_hash(told)[:8], "big")
+    return "".join(_LETTERS[number // 62**place % 62] for place in range(9))
+
+
+def _hash(id: str) -> bytes:
+    return hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()
+
+
+def _unwrapped(client_id: str) -> str:
+    coded = client_id.removeprefix(_WRAPPED)
+    if coded == client_id:
+        return client_id
+    try:
+        padded = coded + "=" * (-len(coded) % 4)
+        return b64decode(padded, altchars=b"-_", validate=True).decode("utf-8", "surrogatepass") or client_id
+    except ValueError:
+        return client_id

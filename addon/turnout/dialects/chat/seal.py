@@ -1,0 +1,45 @@
+"""What a provider wants back with its thoughts and calls, carried in the signature of a thinking block.
+
+Gemini 3 refuses a call that lost its thought signature ("Function call is missing a thought_signature"), OpenRouter
+signs and encrypts `reasoning_details`. A client of Anthropic gives back thinking blocks with their signatures
+unchanged, and nothing else that it does not know.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, urlsafe_b64encode
+from typing import Any
+
+import msgspec
+
+_MARK = "chat."
+
+
+class Seal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The content of a signature."""
+
+    details: list[Any] = []
+    """Elements of `reasoning_details`, as they came."""
+    calls: dict[str, Any] = {}
+    """`extra_content` by the client's id of a tool call."""
+
+
+_DECODER = msgspec.json.Decoder(Seal)
+
+
+def sealed(seal: Seal) -> str:
+    """The signature that carries this; "" for nothing."""
+    if not seal.details and not seal.calls:
+        return ""
+    return _MARK + urlsafe_b64encode(msgspec.json.encode(seal)).rstrip(b"=").decode()
+
+
+def opened(signature: str) -> Seal | None:
+    """What a signature carries; None for one that is none of ours."""
+    coded = signature.removeprefix(_MARK)
+    if coded == signature:
+        return None
+    try:
+        return _DECODER.decode(b64decode(coded + "=" * (-len(coded) % 4), altchars=b"-_", validate=True))
+    except (ValueError, msgspec.MsgspecError):
+        return None
