@@ -25,8 +25,9 @@ from turnout.testing.chat import (
 )
 from turnout.testing.fixtures import StartProxy
 from turnout.testing.provider import API_KEY, ScriptedProvider
+from turnout.testing.replies import WholeReply, sse
 from turnout.testing.replies import error as anthropic_error
-from turnout.testing.replies import sse
+from turnout.testing.replies import json as json_reply
 from turnout.testing.wire import RecordedRequest
 
 KEY = "a-key-of-the-provider"
@@ -185,6 +186,18 @@ async def test_errors_are_those_of_the_messages_api(proxy: StartProxy, client: h
     assert ("prompt is too long" in said["error"]["message"]) == (case == "too long")
 
 
+@pytest.mark.parametrize("preset", ["openai", "gemini", "zai-openai", "cerebras", "mistral", "lmstudio-openai"])
+async def test_a_wrong_key_is_the_keys_fault(proxy: StartProxy, client: httpx.AsyncClient, preset: str) -> None:
+    """Gemini says so in a 400. The client is not sent to log in."""
+    vendor = replace(CHAT_VENDORS[VENDORS[preset][0]], keyless=False)
+    async with ScriptedProvider(vendor=vendor, accepts="another-key", serves=MODELS, prefix="/v1") as upstream:
+        running = await proxy(QUICK + table(preset, upstream) + route(f"{preset}/{VENDORS[preset][1]}"))
+        told = await ask(client, running.url)
+        flows = await running.finished(2)
+    assert flows[0].metadata["turnout.verdict"] == "credential"
+    assert (told.status_code, told.json()["error"]["type"]) == (502, "api_error")
+
+
 async def test_an_error_before_the_first_word_moves_on(proxy: StartProxy, client: httpx.AsyncClient) -> None:
     async with playing("own", answer(Failure())) as upstream, playing("groq", answer(Text("there"))) as other:
         tables = QUICK + table("own", upstream) + table("groq", other)
@@ -219,6 +232,54 @@ async def test_without_its_last_words_it_is_whole(proxy: StartProxy, client: htt
         running = await proxy(QUICK + table("own", upstream, "rewrite.chat.stream_usage = false") + route("own"))
         message = message_of(await ask(client, running.url))
     assert message["content"] == [{"type": "text", "text": "Hello."}]
+
+
+WHOLE = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "other",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11},
+}
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+async def test_json_where_a_stream_was_asked_for(proxy: StartProxy, client: httpx.AsyncClient, kind: str) -> None:
+    async with playing("own", json_reply(200, WHOLE, {"content-type": kind})) as upstream:
+        running = await proxy(QUICK + table("own", upstream) + route("own"))
+        told = await ask(client, running.url)
+        (flow,) = await running.finished()
+    assert told.headers["content-type"].startswith("text/event-stream") and "JSON" in flow.comment
+    assert message_of(told)["content"] == [{"type": "text", "text": "Hello."}]
+
+
+async def test_a_stream_where_json_was_asked_for(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    chunk = {**WHOLE, "object": "chat.completion.chunk"}
+    body = b"data: " + json.dumps(chunk).encode() + b"\n\ndata: [DONE]\n\n"
+    reply = WholeReply(200, body, {"content-type": "text/event-stream"})
+    async with playing("own", reply) as upstream:
+        running = await proxy(QUICK + table("own", upstream) + route("own"))
+        told = await ask(client, running.url, {"stream": False})
+    assert message_of(told)["content"] == [{"type": "text", "text": "Hello."}] and told.json()["type"] == "message"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_is_no_answer_moves_on(proxy: StartProxy, client: httpx.AsyncClient, stream: bool) -> None:
+    nothing = json_reply(200, {"object": "chat.completion", "choices": []})
+    async with playing("own", nothing) as upstream, playing("groq", answer(Text("there"))) as other:
+        tables = QUICK + table("own", upstream) + table("groq", other)
+        running = await proxy(tables + route("own", "groq/openai/gpt-oss-120b"))
+        told = message_of(await ask(client, running.url, {"stream": stream}))
+    assert told["content"] == [{"type": "text", "text": "there"}]
+
+
+async def test_a_server_that_is_moved(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    moved = json_reply(308, {}, {"location": "https://elsewhere.example/v1/chat/completions"})
+    async with playing("own", moved) as upstream:
+        running = await proxy(QUICK + table("own", upstream) + route("own"))
+        told = await ask(client, running.url)
+    assert 'set base_url = "https://elsewhere.example/v1"' in told.json()["error"]["message"]
 
 
 def refusing(field: str, message: str) -> Any:
