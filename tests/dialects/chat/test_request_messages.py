@@ -123,6 +123,15 @@ def test_what_cannot_be_shown_is_said(who: Any, block: Body, words: str) -> None
     assert last["content"].startswith("see\n\n") and words in last["content"]
 
 
+def test_only_pdfs_are_files_and_have_names_of_their_own() -> None:
+    source = {"type": "base64", "media_type": "application/zip", "data": "UEsD"}
+    *titled, other = [{**PDF, "title": "A.PDF"}, {**PDF, "title": None}, {**PDF, "source": source}]
+    (message,) = chat(user(*titled, other), documents="file")
+    *files, words = message["content"]
+    assert [each["file"]["filename"] for each in files] == ["A.PDF", "document.pdf"]
+    assert "application/zip" in words["text"]
+
+
 def test_thoughts_of_a_user_are_not_said() -> None:
     assert chat(user(thinking("hm"), text("go"))) == [said("go")]
 

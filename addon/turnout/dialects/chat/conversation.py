@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnout.dialects.chat.answers import answer_of
+from turnout.dialects.chat.assistant import assistant_turn
 from turnout.dialects.chat.parts import Contents
 from turnout.dialects.chat.results import Call, Message, unanswered, user_turn
 from turnout.dialects.chat.turns import Block, blocks_of, turns_of
@@ -41,7 +41,7 @@ def conversation_of(system: msgspec.Raw | None, messages: msgspec.Raw, form: Cha
     waiting: list[Call] = []
     for turn in turns:
         if turn.by_assistant:
-            message, waiting = answer_of(turn.blocks, form, contents)
+            message, waiting = assistant_turn(turn.blocks, form, contents)
             made += [message] if message is not None else []
             ids.update(call.client_id for call in waiting)
         else:

@@ -94,7 +94,7 @@ def _file(block: Block) -> Part | None:
     """None for a document that is no PDF in the request."""
     source = _source(block)
     url = _data_url(source) if text(source.get("media_type")) == _PDF else None
-    if url is None or text(source.get("type")) != "base64":
+    if url is None:
         return None
     name = text(block.members.get("title")) or _UNNAMED
     name = name if name.lower().endswith(".pdf") else f"{name}.pdf"

@@ -28,7 +28,7 @@ class Answer(NamedTuple):
     """Those of the message, in order."""
 
 
-def answer_of(blocks: Sequence[Block], form: ChatForm, contents: Contents) -> Answer:
+def assistant_turn(blocks: Sequence[Block], form: ChatForm, contents: Contents) -> Answer:
     """Raises InvalidRequest for blocks without what makes them one."""
     called = [block for block in blocks if block.kind == "tool_use"]
     thoughts = [block for block in blocks if block.kind in THINKING_BLOCKS]
