@@ -108,6 +108,16 @@ OPEN = {"type": "object"}
         ({"type": ["string", "null"]}, {"type": "string", "nullable": True}),
         ({"type": ["string", "number"]}, {"anyOf": [{"type": "string"}, {"type": "number"}]}),
         ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": "string", "nullable": True}),
+        ({"anyOf": [{"const": None}]}, {"type": "string", "nullable": True}),
+        ({"anyOf": [{"type": "string", "format": "uri"}, {"type": "string"}]}, {"type": "string"}),
+        (
+            {"type": ["integer", "null"], "anyOf": [{"minimum": "1"}, {"minimum": 5}]},
+            {"anyOf": [{"nullable": True, "type": "integer"}, {"nullable": True, "type": "integer", "minimum": 5}]},
+        ),
+        (
+            {"anyOf": [{"type": ["string", "number"]}, {"type": "boolean"}], "description": "d"},
+            {"anyOf": [{"description": "d", "type": each} for each in ("string", "number", "boolean")]},
+        ),
         (
             {"oneOf": [{"type": "string"}, {"type": "array"}], "description": "d", "title": "t"},
             {
@@ -163,7 +173,8 @@ def test_references_that_double_each_time_come_to_an_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [None, [], "a", {"type": "array"}, {"anyOf": [{"type": "string"}, {"type": "null"}]}]
+    "schema",
+    [None, [], "a", {"type": "array"}, {"type": ["object", "null"]}, {"anyOf": [{"type": "string"}, {"type": "null"}]}],
 )
 def test_what_is_no_object_becomes_one(schema: Any) -> None:
     assert json.loads(plain_schema(json.dumps(schema).encode())) == {"type": "object", "properties": {}}
