@@ -96,6 +96,8 @@ class TestBeginning:
             b'data: {"code":500,"msg":"404 NOT_FOUND","success":false}\n\n',
             b'event: ping\ndata: {"type":"ping"}\n\n',
             b"data: no JSON\n\n",
+            b'data: {"tool_calls":\n\n',
+            b"event: ping\ndata:\n\n",
             b'data: "text"\n\n',
             b"id: 7\n\n",
             b": OPENROUTER PROCESSING\n\n",
@@ -121,6 +123,7 @@ class TestFraming:
             (b"data: ", b"event: chunk\nid: 1\nretry: 10\ndata: "),
             (b"data: ", b": comment\ndata: "),
             (b'{"id"', b'{\ndata: "id"'),
+            (b'{"id"', b'{\rdata: "id"'),
         ],
     )
     def test_however_events_are_written(self, old: bytes, new: bytes) -> None:
@@ -170,6 +173,17 @@ class TestFraming:
 
         message = message_of_stream(frame({"choices": [other, first]}), frame({"choices": [other]}), STOP, DONE)
         assert message["content"] == [said("yes")] and message["stop_reason"] == "end_turn"
+
+    def test_an_event_in_two_pieces_of_which_each_could_be_one(self) -> None:
+        decoder = ChatDecoder()
+
+        assert decoder.feed(b'data: {"choices":\n') == b""
+        assert b"message_start" in decoder.feed(b"data: []}\n\n")
+
+    def test_what_follows_the_end_may_be_as_long_as_it_likes(self) -> None:
+        out = decoded(text("a") + STOP + DONE + b"data: " + b"x" * LONGEST_COMPLETED)
+
+        assert events_of(out)[-1][0] == "message_stop"
 
     def test_an_endless_event_is_given_up(self) -> None:
         decoder = ChatDecoder()
@@ -241,6 +255,9 @@ class TestTextAndThoughts:
 
         assert content_of(chunk({"content": parts}), STOP, DONE) == [said("ab")]
 
+    def test_what_may_be_a_tag_comes_before_the_refusal(self) -> None:
+        assert content_of(text("<"), chunk({"refusal": "No."}), STOP, DONE) == [said("<No.")]
+
     @pytest.mark.parametrize("delta", [{"refusal": "No."}, {"content": [{"type": "refusal", "refusal": "No."}]}])
     def test_a_refusal_is_told_as_text(self, delta: Block) -> None:
         message = message_of_stream(chunk(delta), STOP, DONE)
@@ -304,6 +321,13 @@ class TestCalls:
                 calls(call(1, "", id="b", name="g")),
                 calls(call(1, '{"y":[2]}', id="b1")),
             ],
+            # as before, and the name with every piece
+            [
+                calls(call(0, '{"x"', id="a", name="f")),
+                calls(call(0, ":1}", id="a1", name="f")),
+                calls(call(1, '{"y":', id="b", name="g")),
+                calls(call(1, "[2]}", id="b1", name="g")),
+            ],
             # whole, all in one chunk
             [calls(call(0, '{"x":1}', id="a", name="f"), call(1, '{"y":[2]}', id="b", name="g"))],
             # without an index, in one chunk and in chunks of their own (Gemini)
@@ -317,6 +341,13 @@ class TestCalls:
                 calls(call(None, "", id="b")),
                 calls(call(None, name="g")),
                 calls(call(None, '{"y":[2]}')),
+            ],
+            # without an index, both at once
+            [
+                calls(call(None, '{"x"', id="a", name="f")),
+                calls(call(None, '{"y"', id="b", name="g")),
+                calls(call(None, ":1}", id="a")),
+                calls(call(None, ":[2]}", id="b")),
             ],
             # all of them number 0
             [calls(call(0, '{"x":1}', id="a", name="f")), calls(call(0, '{"y":[2]}', id="b", name="g"))],
@@ -335,6 +366,7 @@ class TestCalls:
                 calls(call(0, '{"x"')),
                 calls(call(1, ":[2]")),
                 calls(call(0, ":1}"), call(1, "}")),
+                calls(call(0, "\n")),
             ],
             # a newer call that has to wait for a name, and another behind it
             [
@@ -359,6 +391,17 @@ class TestCalls:
 
         assert (first["name"], first["input"], second["name"], second["input"]) == ("f", {"x": 1}, "f", {"x": 2})
         assert first["id"] != second["id"] and first["id"].startswith("toolu_")
+
+    @pytest.mark.parametrize("index", [None, 0])
+    def test_calls_without_arguments_or_ids(self, index: int | None) -> None:
+        blocks = content_of(calls(call(index, "", name="f")), calls(call(index, "", name="g")), STOP, DONE)
+
+        assert [(block["name"], block["input"]) for block in blocks] == [("f", {}), ("g", {})]
+
+    def test_a_name_that_is_told_again_is_no_call(self) -> None:
+        (block,) = content_of(calls(call(0, '{"x":1}', name="f")), calls(call(0, "", name="f")), STOP, DONE)
+
+        assert block["input"] == {"x": 1}
 
     @pytest.mark.parametrize("arguments", [None, "", " ", "null", '""', "[]", "{}", {}])
     def test_a_call_without_arguments(self, arguments: Any) -> None:
@@ -386,6 +429,11 @@ class TestCalls:
         assert message["content"] == [used("f", {"x": 1}, message["content"][0]["id"])]
         assert message["stop_reason"] == "tool_use"
 
+    def test_the_older_form_beside_the_newer_is_no_second_call(self) -> None:
+        both = {"tool_calls": [call(0, '{"x":1}', id="a", name="f")], "function_call": {"name": "f", "arguments": "{}"}}
+
+        assert content_of(chunk(both), STOP, DONE) == [A]
+
     def test_ids_that_anthropic_takes(self) -> None:
         decoder = ChatDecoder(["call_0"])
         out = decoder.feed(calls(call(0, "{}", id="functions.Bash:0", name="f"), call(1, "{}", id="call_0", name="f")))
@@ -405,12 +453,15 @@ class TestCalls:
         decoder.feed(calls(call(0, "{}", id="a", name="f")))
 
         assert b'"name":"g"' in decoder.feed(calls(call(1, "{", id="b", name="g")))
+        assert decoder.feed(calls(call(2, "{", id="c", name="h"))) == b""
+        assert b'"name":"h"' in decoder.feed(calls(call(1, "}")))
 
     def test_text_behind_a_call_waits_for_its_end(self) -> None:
-        stream = [text("a"), calls(call(0, '{"x"', id="a", name="f")), text("b"), text(" c"), calls(call(0, ":1}"))]
+        begun, rest = calls(call(0, '{"x":{"y":1}', id="a", name="f")), calls(call(0, "}"))
+        stream = [text("a"), begun, text("b"), text(" c"), rest]
 
         check_grammar(decoded(*stream, STOP, DONE))
-        assert content_of(*stream, STOP, DONE) == [said("a"), A, said("b c")]
+        assert content_of(*stream, STOP, DONE) == [said("a"), used("f", {"x": {"y": 1}}, "a"), said("b c")]
 
     def test_blank_text_between_calls_is_none(self) -> None:
         one, two = calls(call(0, '{"x":1}', id="a", name="f")), calls(call(1, '{"y":[2]}', id="b", name="g"))
@@ -430,6 +481,7 @@ class TestCalls:
                 "after its end",
             ),
             ([calls(call(0, '{"x":', id="a", name="f")), b"data: {broken\n\n"], "cannot be read"),
+            ([calls(call(0, "{}", id="a")), b"data: {broken\n\n"], "cannot be read"),
             ([text("a"), b'data: {"choices":[{"delta":{"tool_calls":[{"index":0,\n\n'], "cannot be read"),
         ],
     )
@@ -479,10 +531,20 @@ class TestWhatIsGivenBack:
             (
                 [
                     {"type": "reasoning.text", "text": "a", "index": 0, "format": "f"},
-                    {"type": "reasoning.text", "text": "b", "index": 0, "signature": None},
+                    {"type": "reasoning.text", "text": "b", "index": 0, "signature": None, "format": None},
                     {"type": "reasoning.text", "signature": "s", "index": 0},
                 ],
                 [{"type": "reasoning.text", "text": "ab", "index": 0, "format": "f", "signature": "s"}],
+            ),
+            (
+                [
+                    {"type": "reasoning.text", "text": "a", "signature": "s"},
+                    {"type": "reasoning.text", "text": "b", "signature": "t"},
+                ],
+                [
+                    {"type": "reasoning.text", "text": "a", "signature": "s"},
+                    {"type": "reasoning.text", "text": "b", "signature": "t"},
+                ],
             ),
             (
                 [
@@ -549,7 +611,7 @@ class TestEnding:
             ("end_turn", "end_turn"),
             ("eos", "end_turn"),
             ("something new", "end_turn"),
-            ("STOP", "end_turn"),
+            ("MAX_TOKENS", "max_tokens"),
             ("tool_calls", "end_turn"),
             ("stop_sequence", "stop_sequence"),
             ("length", "max_tokens"),
@@ -591,11 +653,12 @@ class TestEnding:
         found = answer_of(text("a"), last)
 
         assert not found.complete and found.error is None
+        assert events_of(decoded(text("a"), last)) == events_of(decoded(text("a")))
 
     def test_the_end_waits_for_the_counts(self) -> None:
         decoder = ChatDecoder()
         decoder.feed(text("a"))
-        assert decoder.feed(STOP) == b""
+        assert decoder.feed(STOP) == decoder.feed(frame({"choices": []})) == b""
 
         out = decoder.feed(frame({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}))
         assert [name for name, _ in events_of(out)] == ["content_block_stop", "message_delta", "message_stop"]
@@ -650,7 +713,7 @@ class TestCounts:
     )  # fmt: skip
     def test_the_last_counts_count_wherever_they_are(self, last: bytes) -> None:
         first = chunk({"content": "a"}, usage={"prompt_tokens": 9, "completion_tokens": 1})
-        message = message_of_stream(first, chunk({"content": "b"}, usage=None), last, DONE)
+        message = message_of_stream(first, chunk({"content": "b"}, usage=None), last, chunk(usage={}), DONE)
 
         assert (message["usage"]["input_tokens"], message["usage"]["output_tokens"]) == (9, 2)
         assert message["content"] == [said("ab")]
@@ -670,12 +733,12 @@ class TestErrors:
             b'"error":{"message":"overloaded","code":529}}\n\n',
             b'event: error\ndata: {"error":{"message":"overloaded","code":529}}\n\n',
             b'data: {"error":\ndata: {"message":"overloaded","code":529}}\n\n',
-            b'data: {"choices":[{"finish_reason":"error","error":{"message":"overloaded","code":529}}]}\n\n',
+            b'data: {"choices":[{"finish_reason":null,"error":{"message":"overloaded","code":529}}]}\n\n',
         ],
     )
     @pytest.mark.parametrize("before", [b"", text("a"), calls(call(0, "{", id="a", name="f"))])
     def test_an_error_is_the_last_event(self, failed: bytes, before: bytes) -> None:
-        out = decoded(before, failed, text("more"), STOP, DONE)
+        out = decoded(before + failed + text("more") + STOP + DONE)
 
         assert error_of(before, failed, STOP, DONE)["error"] == {"message": "overloaded", "code": 529}
         assert b"more" not in out and b"message_stop" not in out and out.endswith(b"}\n\n")
@@ -689,7 +752,9 @@ class TestErrors:
         assert error_of(b'data: [{"error":{"code":503}}]\n\n') == [{"error": {"code": 503}}]
 
     def test_an_error_without_json(self) -> None:
-        assert decoded(b"event: error\ndata: overloaded\n\n") == b"event: error\ndata: overloaded\n\n"
+        told = b"event: error\ndata: overloaded\n\n"
+
+        assert decoded(told, text("more")) == told
 
     def test_minimax_has_a_member_of_its_own(self) -> None:
         fine = chunk({"content": "a"}, base_resp={"status_code": 0, "status_msg": ""})

@@ -26,8 +26,6 @@ from turnout.wire.splice import UNREADABLE, any_top_level, changed
 _START = frame_of(
     "message_start", b'{"type":"message_start","message":{"type":"message","role":"assistant","content":[]}}'
 )
-_LEGACY = -1
-"""The number of the call in a `function_call`, which has none."""
 
 
 class Answer:
@@ -64,7 +62,7 @@ class Answer:
         if choice.delta is not None:
             out += self._delta(choice.delta)
         elif choice.message is not None and self.content.empty:
-            out += self._delta(choice.message, whole=True)
+            out += self._delta(choice.message)
             self.reason = self.reason or "stop"
         return out + self.tear(self.content.torn) if self.content.torn else out
 
@@ -90,7 +88,7 @@ class Answer:
         self.over = True
         return error_event("anthropic", "api_error", why)
 
-    def _delta(self, delta: Delta, *, whole: bool = False) -> bytes:
+    def _delta(self, delta: Delta) -> bytes:
         """What is said for a delta: thoughts, text and calls, in this order."""
         content, out = self.content, b""
         read = content.details(delta.reasoning_details) if delta.reasoning_details else ""
@@ -104,9 +102,9 @@ class Answer:
         if delta.refusal:
             out += self._refusal(delta.refusal)
         if delta.tool_calls:
-            out += self._tool_calls(delta.tool_calls, whole=whole)
-        if delta.function_call is not None:
-            out += self._tool_calls([ToolCall(index=_LEGACY, function=delta.function_call)])
+            out += self._tool_calls(delta.tool_calls)
+        elif delta.function_call is not None:
+            out += self._tool_calls([ToolCall(index=0, function=delta.function_call)])
         return out
 
     def _text(self, text: str) -> bytes:
@@ -132,11 +130,10 @@ class Answer:
                 out += self._refusal(part.refusal)
         return out
 
-    def _tool_calls(self, calls: list[ToolCall], *, whole: bool = False) -> bytes:
+    def _tool_calls(self, calls: list[ToolCall]) -> bytes:
         out = b"" if self._inline.over else self._held()
-        apart = whole or len(calls) > 1
         for place, told in enumerate(calls):
-            call, piece, new = self._calls.take(told, place if apart else None)
+            call, piece, new = self._calls.take(told, place if len(calls) > 1 else None)
             out += self.content.call(call, piece, new=new)
         return out
 

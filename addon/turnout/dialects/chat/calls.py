@@ -78,7 +78,7 @@ class Calls:
         if index is not None:
             self._by_index[index] = call
         call.name = call.name or name
-        if told.id and not call.id:
+        if told.id:
             call.id = told.id
             self._by_id[told.id] = call
         if piece:

@@ -183,7 +183,6 @@ class Content:
     def _sign(self, signature: str) -> bytes:
         """The end of the thoughts, and the signature where there is anything to carry."""
         self.signatures.append(signature or "".join(self._thoughts))
-        self._thoughts = []
         return b"".join((self._head, _SIGNATURE, quoted(signature), b"}}\n\n")) if signature else b""
 
     def _seal(self) -> str:

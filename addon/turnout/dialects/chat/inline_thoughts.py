@@ -46,11 +46,8 @@ class InlineThoughts:
         held, self._held = self._held, ""
         if self._end:
             return [("thinking", held)] if held else []
-        if held.strip():
-            self.over = True
-            return [("text", held)]
-        self._held = held
-        return []
+        self.over = self.over or bool(held)
+        return [("text", held)] if held else []
 
     def _as_text(self) -> list[tuple[Kind, str]]:
         self.over = True

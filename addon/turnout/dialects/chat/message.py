@@ -25,7 +25,7 @@ def message_of(body: bytes, taken: Iterable[str] = ()) -> bytes:
     """
     chunk = chunk_of(body, whole=True)
     choice = chunk.choice if chunk is not None else None
-    if chunk is None or choice is None or choice.message is None or chunk.error:
+    if chunk is None or choice is None or choice.message is None:
         return body
     answer = Answer(taken)
     events = answer.take(chunk, body)

@@ -35,7 +35,7 @@ class ReasoningDetails:
                 self._pieces.append(text)
             else:
                 self._settle()
-                self._elements.append(dict(element))
+                self._elements.append(element)
                 self._pieces = [text]
         return "".join(texts)
 
