@@ -37,7 +37,7 @@ def step(
 def test_waits_double_up_to_the_budget(verdict: Verdict) -> None:
     """A14: 500 ms, 1 s, 2 s, at most 5 s in all."""
     waits: list[float] = []
-    while (then := step(verdict, retries=len(waits), waited=sum(waits))).action == "retry":
+    while (then := step(verdict, retries=len(waits), waited=sum(waits))).action == "again":
         waits.append(then.delay)
     assert waits == [0.5, 1.0, 2.0]
     assert then == NEXT
@@ -45,7 +45,7 @@ def test_waits_double_up_to_the_budget(verdict: Verdict) -> None:
 
 @pytest.mark.parametrize(
     ("retries", "spent", "expected"),
-    [(0, 0.01, Step("retry", 0.5)), (0, 0.5, Step("retry", 0.5)), (0, 0.51, NEXT), (1, 0.02, NEXT), (0, 30.0, NEXT)],
+    [(0, 0.01, Step("again", 0.5)), (0, 0.5, Step("again", 0.5)), (0, 0.51, NEXT), (1, 0.02, NEXT), (0, 30.0, NEXT)],
 )
 @pytest.mark.parametrize("verdict", [Verdict.TRANSIENT, Verdict.OVERLOADED])
 def test_a_second_for_all_tries_where_another_target_is_ready(
@@ -53,26 +53,26 @@ def test_a_second_for_all_tries_where_another_target_is_ready(
 ) -> None:
     """Four tries at a dead primary took 3.5 s. The time of the attempts themselves counts as well."""
     assert step(verdict, retries=retries, spent=spent, alternatives=True) == expected
-    assert step(verdict, retries=retries, spent=spent).action == "retry", "without one there is nothing to hurry to"
+    assert step(verdict, retries=retries, spent=spent).action == "again", "without one there is nothing to hurry to"
     said = Retry(max_elapsed=5)
-    assert step(verdict, retries=retries, spent=spent, alternatives=True, retry=said).action == "retry"
+    assert step(verdict, retries=retries, spent=spent, alternatives=True, retry=said).action == "again"
 
 
 def test_a_told_wait_beyond_a_second_is_not_waited_for_where_another_target_is_ready() -> None:
     assert step(Verdict.THROTTLE, retry_after=2.0, alternatives=True) == NEXT
-    assert step(Verdict.THROTTLE, retry_after=0.9, alternatives=True) == Step("retry", 0.9)
+    assert step(Verdict.THROTTLE, retry_after=0.9, alternatives=True) == Step("again", 0.9)
 
 
 @pytest.mark.parametrize(
     ("verdict", "retry_after", "waited", "expected"),
     [
-        (Verdict.THROTTLE, 3.0, 0.0, Step("retry", 3.0)),
-        (Verdict.THROTTLE, 5.0, 0.0, Step("retry", 5.0)),
+        (Verdict.THROTTLE, 3.0, 0.0, Step("again", 3.0)),
+        (Verdict.THROTTLE, 5.0, 0.0, Step("again", 5.0)),
         (Verdict.THROTTLE, 5.1, 0.0, NEXT),
         (Verdict.THROTTLE, 3.0, 2.5, NEXT),
-        (Verdict.THROTTLE, 0.02, 0.0, Step("retry", 0.5)),
+        (Verdict.THROTTLE, 0.02, 0.0, Step("again", 0.5)),
         (Verdict.THROTTLE, None, 0.0, NEXT),
-        (Verdict.OVERLOADED, 4.0, 0.0, Step("retry", 4.0)),
+        (Verdict.OVERLOADED, 4.0, 0.0, Step("again", 4.0)),
         (Verdict.OVERLOADED, 40.0, 0.0, NEXT),
         (Verdict.TRANSIENT, 40.0, 0.0, NEXT),
         (Verdict.TRANSIENT, None, 4.8, NEXT),
@@ -86,8 +86,8 @@ def test_the_providers_wait_must_fit(
 
 @pytest.mark.parametrize("verdict", [Verdict.TRANSIENT, Verdict.OVERLOADED, Verdict.THROTTLE])
 def test_no_wait_where_it_cannot_help(verdict: Verdict) -> None:
-    assert step(verdict, retry_after=1.0) == Step("retry", 1.0)
-    assert step(verdict, retry_after=1.0, retryable=True) == Step("retry", 1.0)
+    assert step(verdict, retry_after=1.0) == Step("again", 1.0)
+    assert step(verdict, retry_after=1.0, retryable=True) == Step("again", 1.0)
     assert step(verdict, retry_after=1.0, retryable=False) == NEXT
     assert step(verdict, retry_after=1.0, timed_out=True) == NEXT
 
@@ -98,8 +98,8 @@ def test_no_wait_where_it_cannot_help(verdict: Verdict) -> None:
         ("connect timeout after 10 s", "next"),
         ("no first event within 120 s", "next"),
         ("idle for 180 s", "next"),
-        ("connection refused", "retry"),
-        ("the stream ended before its first event", "retry"),
+        ("connection refused", "again"),
+        ("the stream ended before its first event", "again"),
     ],
 )
 def test_deadlines_have_cost_enough(error: str, action: str) -> None:
@@ -151,8 +151,8 @@ def test_the_budget_is_never_exceeded(
     verdict: Verdict, retry_after: float | None, retry: Retry, retries: int, waited: float
 ) -> None:
     then = step(verdict, retry_after=retry_after, retry=retry, retries=retries, waited=waited)
-    assert then.action in ("retry", "next", "stop")
-    if then.action == "retry":
+    assert then.action in ("again", "next", "stop")
+    if then.action == "again":
         assert 0 < then.delay <= retry.max_elapsed - waited
         assert then.delay >= (retry_after or 0.0)
     else:
@@ -164,9 +164,9 @@ def test_the_budget_is_never_exceeded(
     ("before", "alternatives", "action"),
     [
         ("cannot connect: ", True, "next"),
-        ("cannot connect: ", False, "retry"),
-        ("", True, "retry"),
-        ("", False, "retry"),
+        ("cannot connect: ", False, "again"),
+        ("", True, "again"),
+        ("", False, "again"),
     ],
 )
 def test_an_unreachable_provider_is_not_waited_for_while_there_are_others(
@@ -182,7 +182,7 @@ def test_short_waits_do_not_make_thousands_of_attempts() -> None:
     """A14: the budget of time alone would allow five thousand."""
     retry = Retry(initial=0.001, multiplier=1, max_interval=0.001)
     retries = 0
-    while (then := step(Verdict.TRANSIENT, retries=retries, waited=retries * 0.001, retry=retry)).action == "retry":
+    while (then := step(Verdict.TRANSIENT, retries=retries, waited=retries * 0.001, retry=retry)).action == "again":
         retries += 1
     assert (retries, then) == (MOST_RETRIES, NEXT) == (10, NEXT)
 
@@ -198,4 +198,4 @@ def test_a_status_that_ends_nothing_is_not_tried_again(status: int) -> None:
 def test_a_wait_beyond_all_numbers_is_the_longest_there_is() -> None:
     retry = Retry(initial=1, multiplier=1e300, max_interval=2, max_elapsed=5)
     judgement = Judgement(Verdict.TRANSIENT, "reset")
-    assert decide(judgement, owned=True, retries=9, waited=0, retry=retry) == Step("retry", 2)
+    assert decide(judgement, owned=True, retries=9, waited=0, retry=retry) == Step("again", 2)

@@ -62,7 +62,7 @@ def providers(edit: dict[str, Any]) -> dict[str, Provider]:
                 "name": name,
                 "base_url": "http://127.0.0.1:1",
                 "first_party": first,
-                "rewrite": complete(table, {}, first_party=first),
+                "rewrite": complete(table, {}, usual="none" if first else "safe"),
             }
         )
         for name, (table, first) in tables.items()

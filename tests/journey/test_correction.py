@@ -10,9 +10,9 @@ import pytest
 from tests.journey.scenery import Scene, candidate_of, provider
 from turnout.dialects.messages.refusals import Lessons, Overflow, Refusal, SignatureRefused
 from turnout.dialects.messages.refusals.lesson import Lesson
-from turnout.journey.correction import MOST_CORRECTIONS, SLACK, SMALLEST_ANSWER, Action, correct, described
+from turnout.journey.correction import MOST_CORRECTIONS, SLACK, SMALLEST_ANSWER, correct, described
 from turnout.journey.knowledge import Knowledge
-from turnout.journey.state import Journey
+from turnout.journey.state import Journey, Stop
 
 FIRST = provider("first", context_lengths={"*": 100_000})
 METADATA, SPEED = Lesson("drop", "metadata"), Lesson("drop", "speed")
@@ -26,14 +26,13 @@ def opened(scene: Scene, *others: str) -> Journey:
         more.append(provider(name, context_lengths={"*": int(window)} if window else {}))
     scene.configure(FIRST, *more)
     journey = scene.open()
-    journey.current = candidate_of(FIRST)
-    journey.tried.add(journey.current.key)
+    journey.stop = Stop(candidate_of(FIRST))
+    journey.tried.add(journey.stop.candidate.key)
     return journey
 
 
-def corrected(scene: Scene, journey: Journey, refusal: Refusal) -> Action:
-    assert journey.current is not None
-    return correct(journey, journey.current, refusal, scene.dispatcher.knowledge)
+def corrected(scene: Scene, journey: Journey, refusal: Refusal) -> str:
+    return correct(journey, journey.here.candidate, refusal, scene.dispatcher.knowledge).action
 
 
 def known(scene: Scene) -> tuple[Lesson, ...]:
@@ -66,7 +65,7 @@ def test_what_another_request_has_learned_meanwhile_is_worth_a_try(scene: Scene)
 def test_a_lesson_that_was_heeded_and_did_not_help_goes(scene: Scene) -> None:
     journey = opened(scene)
     scene.dispatcher.knowledge.learn(FIRST, "messages", "m", [METADATA])
-    journey.lessons = known(scene)
+    journey.here.lessons = known(scene)
     assert corrected(scene, journey, Lessons((METADATA,))) == "stop"
     assert known(scene) == () and journey.corrections == 0
 
@@ -74,7 +73,7 @@ def test_a_lesson_that_was_heeded_and_did_not_help_goes(scene: Scene) -> None:
 def test_beside_a_useless_lesson_a_new_one_helps(scene: Scene) -> None:
     journey = opened(scene)
     scene.dispatcher.knowledge.learn(FIRST, "messages", "m", [METADATA])
-    journey.lessons = known(scene)
+    journey.here.lessons = known(scene)
     assert corrected(scene, journey, Lessons((METADATA, SPEED))) == "again"
     assert known(scene) == (SPEED,) and journey.exchange.learned == ('rewrite.drop = ["speed"]',)
 
@@ -82,7 +81,7 @@ def test_beside_a_useless_lesson_a_new_one_helps(scene: Scene) -> None:
 def test_what_one_request_adds_comes_after_what_it_added_before(scene: Scene) -> None:
     journey = opened(scene)
     corrected(scene, journey, Lessons((SPEED,)))
-    journey.lessons = known(scene)
+    journey.here.lessons = known(scene)
     corrected(scene, journey, Lessons((METADATA,)))
     assert journey.exchange.learned == ('rewrite.drop = ["speed"]', 'rewrite.drop = ["metadata"]')
 
@@ -103,7 +102,7 @@ def learned(scene: Scene, *told: Lesson) -> list[Lesson]:
     journey = opened(scene)
     for lesson in told:
         assert corrected(scene, journey, Lessons((lesson,))) == "again"
-        journey.lessons = known(scene)
+        journey.here.lessons = known(scene)
     return list(known(scene))
 
 
@@ -113,7 +112,7 @@ def test_thoughts_that_are_missed_again_are_asked_for_more_firmly(scene: Scene) 
     for value in ("with_calls", "always", "filled"):
         assert corrected(scene, journey, Lessons((missing,))) == "again"
         assert known(scene) == (Lesson("thoughts", value),)
-        journey.lessons = known(scene)
+        journey.here.lessons = known(scene)
     assert corrected(scene, journey, Lessons((missing,))) == "stop" and known(scene) == ()
 
 
@@ -127,11 +126,11 @@ def test_of_two_modes_that_are_refused_neither_takes_the_place_of_the_other(scen
     [(Lesson("thinking.disabled", "drop"), "next"), (Lesson("thoughts", "filled"), "next"), (METADATA, "stop")],
 )
 def test_a_model_that_does_not_think_as_asked_leaves_it_to_another(
-    scene: Scene, lesson: Lesson, action: Action
+    scene: Scene, lesson: Lesson, action: str
 ) -> None:
     journey = opened(scene, "second")
     scene.dispatcher.knowledge.learn(FIRST, "messages", "m", [lesson])
-    journey.lessons = known(scene)
+    journey.here.lessons = known(scene)
     assert corrected(scene, journey, Lessons((lesson,))) == action
 
 
@@ -173,14 +172,14 @@ PROMPT = 100_000 - SLACK - SMALLEST_ANSWER
 def test_less_output_is_asked_for_where_that_is_enough(scene: Scene, told: Overflow, left: int | None) -> None:
     journey = opened(scene)
     assert corrected(scene, journey, told) == ("stop" if left is None else "again")
-    assert journey.output_limit == left and journey.corrections == 0
+    assert journey.here.output_limit == left and journey.corrections == 0
 
 
 def test_less_is_asked_for_once(scene: Scene) -> None:
     journey = opened(scene, "second:200000")
     told = Overflow(used=120_000, limit=100_000, output=64_000)
-    assert corrected(scene, journey, told) == "again" and journey.output_limit == 44_000 - SLACK
-    assert corrected(scene, journey, told) == "next" and journey.output_limit == 44_000 - SLACK
+    assert corrected(scene, journey, told) == "again" and journey.here.output_limit == 44_000 - SLACK
+    assert corrected(scene, journey, told) == "next" and journey.here.output_limit == 44_000 - SLACK
 
 
 @pytest.mark.parametrize(("output", "learned"), [(50_001, True), (50_000, False)])
@@ -215,7 +214,7 @@ def test_nobody_takes_more(scene: Scene) -> None:
 def test_where_nothing_is_known_the_size_of_the_body_tells(scene: Scene) -> None:
     journey = opened(scene, "tiny:30", "larger:1000")
     blank = provider("first")
-    journey.current = candidate_of(blank)
+    journey.stop = Stop(candidate_of(blank))
     assert corrected(scene, journey, Overflow()) == "next"
     assert journey.too_long_for == len(journey.exchange.request.body) // 4
     assert json.loads(journey.exchange.request.body)["messages"] == []

@@ -37,7 +37,7 @@ async def walk(scene: Scene, journey: Journey, *outcomes: dict[str, Any] | str) 
         assert scene.held == [f"claim {name}/m", f"slot {name}"]
         fields = {"verdict": outcome} if isinstance(outcome, str) else dict(outcome)
         again = await scene.fails(journey, fields.pop("verdict"), **fields)
-        assert f"slot {name}" not in scene.held and bool(scene.held) is journey.repeat
+        assert f"slot {name}" not in scene.held and bool(scene.held) is journey.here.repeat
         if not again:
             return [*trail, "stop"]
     return [*trail, await scene.try_next(journey)]
@@ -136,13 +136,13 @@ async def test_the_waits_of_one_exchange_add_up_and_the_retries_start_anew(scene
     scene.configure(FIRST, SECOND, retry={**QUICK, "max_elapsed": 0.003, "multiplier": 2, "max_interval": 0.002})
     journey = scene.open()
     assert await walk(scene, journey, "transient") == ["first/key", "first/key"]
-    assert (journey.retries, journey.waited) == (1, 0.001)
+    assert (journey.here.retries, journey.waited) == (1, 0.001)
     await scene.fails(journey, "quota")
     assert await scene.try_next(journey) == "second/key"
-    assert (journey.retries, journey.waited, journey.repeat) == (0, 0.001, False)
+    assert (journey.here.retries, journey.waited, journey.here.repeat) == (0, 0.001, False)
     assert await scene.fails(journey, "transient") and await scene.try_next(journey) == "second/key"
     assert await scene.fails(journey, "transient") is True and journey.waited == pytest.approx(0.002)
-    assert not journey.repeat, "the second retry here would take twice as long, and there is no time for it"
+    assert not journey.here.repeat, "the second retry here would take twice as long, and there is no time for it"
 
 
 async def test_an_output_limit_is_of_one_target(scene: Scene) -> None:
@@ -155,7 +155,7 @@ async def test_an_output_limit_is_of_one_target(scene: Scene) -> None:
     assert journey.provider.name == "first"
     assert await scene.fails(journey, "overloaded")
     assert sent(await scene.dispatcher.advance(journey))["max_tokens"] == 64_000
-    assert journey.provider.name == "second" and journey.output_limit is None
+    assert journey.provider.name == "second" and journey.here.output_limit is None
 
 
 async def test_what_a_model_is_known_to_refuse_is_left_out_for_it_alone(scene: Scene) -> None:
@@ -163,10 +163,10 @@ async def test_what_a_model_is_known_to_refuse_is_left_out_for_it_alone(scene: S
     scene.dispatcher.knowledge.learn(FIRST, "messages", "m", REFUSED.lessons)
     journey = scene.open(metadata={"user_id": "u"})
     assert "metadata" not in sent(await scene.dispatcher.advance(journey))
-    assert journey.lessons == REFUSED.lessons and journey.exchange.rules
+    assert journey.here.lessons == REFUSED.lessons and journey.exchange.rules
     await scene.fails(journey, "overloaded")
     assert "metadata" in sent(await scene.dispatcher.advance(journey))
-    assert journey.lessons == () and journey.exchange.rules == ()
+    assert journey.here.lessons == () and journey.exchange.rules == ()
 
 
 async def test_after_a_refused_signature_only_own_thinking_goes(scene: Scene) -> None:
@@ -188,9 +188,9 @@ async def test_what_is_refused_is_left_out_at_the_same_target(scene: Scene) -> N
     scene.configure(FIRST, SECOND)
     journey = scene.open(metadata={"user_id": "u"})
     await scene.dispatcher.advance(journey)
-    claim = journey.claim
+    claim = journey.here.claim
     assert await scene.fails(journey, "request", told=answer(422), refusal=REFUSED, reason="422 request")
-    assert scene.held == ["claim first/m"] and journey.claim is claim, "the attempt goes on"
+    assert scene.held == ["claim first/m"] and journey.here.claim is claim, "the attempt goes on"
     attempt = journey.exchange.attempt
     assert (attempt.reason, attempt.status, attempt.verdict) == ("422 refuses metadata", 422, "request")
     assert "metadata" not in sent(await scene.dispatcher.advance(journey))
@@ -205,7 +205,7 @@ async def test_a_refusal_that_was_heeded_is_the_last_word(scene: Scene) -> None:
     assert await scene.fails(journey, "request", refusal=REFUSED)
     await scene.try_next(journey)
     assert await scene.fails(journey, "request", refusal=REFUSED) is False
-    assert scene.held == [] and not journey.repeat
+    assert scene.held == [] and not journey.here.repeat
 
 
 async def test_a_refusal_is_of_no_use_to_who_has_left(scene: Scene) -> None:
@@ -253,7 +253,7 @@ async def test_after_a_cooldown_one_probes_and_the_others_pass_by(scene: Scene) 
     assert other.exchange.skipped == ["first skipped (it was quota_model, is being probed)"]
     scene.dispatcher.first_word(probe)
     assert await scene.try_next(third) == "first/key", "the answer has begun: nobody waits for its end"
-    assert probe.claim is not None and scene.held == ["claim first/m", "claim second/m"] + ["slot first"] * 2 + [
+    assert probe.here.claim is not None and scene.held == ["claim first/m", "claim second/m"] + ["slot first"] * 2 + [
         "slot second"
     ]
 
@@ -423,7 +423,7 @@ async def test_a_slot_granted_in_the_moment_the_client_leaves_is_given_back(scen
     await _until_waiting(scene)
     for happens in (journey.leave, lease.release) if leaves_first else (lease.release, journey.leave):
         happens()
-    assert await advancing == "503" and scene.held == [] and journey.lease is None
+    assert await advancing == "503" and scene.held == [] and journey.here.lease is None
     assert journey.exchange.attempts == []
 
 
@@ -469,10 +469,10 @@ async def test_a_retry_without_a_slot_moves_on_and_blames_what_had_failed(scene:
     scene.configure(one_slot(), SECOND, retry=QUICK)
     journey = scene.open()
     await scene.try_next(journey)
-    assert await scene.fails(journey, "overloaded") and journey.repeat and scene.held == ["claim first/m"]
+    assert await scene.fails(journey, "overloaded") and journey.here.repeat and scene.held == ["claim first/m"]
     lease = scene.occupy("first")
     assert await scene.try_next(journey) == "second/key"
-    assert scene.cooling == {"first/m": 20} and not journey.repeat and journey.retries == 0
+    assert scene.cooling == {"first/m": 20} and not journey.here.repeat and journey.here.retries == 0
     lease.release()
     assert scene.held == ["claim second/m", "slot second"]
 
@@ -488,8 +488,8 @@ async def test_who_leaves_ends_the_pause_before_a_retry(scene: Scene) -> None:
     await asyncio.sleep(0)
     assert scene.held == ["claim first/m"], "nobody holds a slot while it waits"
     journey.leave()
-    assert await failing is False and scene.held == [] and not journey.repeat
-    assert scene.cooling == {"first/m": 20} and (journey.retries, journey.waited) == (0, 0.0)
+    assert await failing is False and scene.held == [] and not journey.here.repeat
+    assert scene.cooling == {"first/m": 20} and (journey.here.retries, journey.waited) == (0, 0.0)
 
 
 async def test_after_a_failure_nothing_is_tried_for_who_has_left(scene: Scene) -> None:

@@ -162,7 +162,7 @@ class Bridge:
             journey.setup.settings.limits,
             expectation(journey, outgoing),
             on_first_word=lambda: self.dispatcher.first_word(journey),
-            on_minted=partial(self.dispatcher.knowledge.minted, journey.provider, mark=journey.mark),
+            on_minted=partial(self.dispatcher.knowledge.minted, journey.provider, mark=journey.here.mark),
             on_begin=lambda: self.dispatcher.began(journey),
         )
         withhold(arrival.flow, self._masks(arrival))  # a credential may have become known

@@ -11,14 +11,15 @@ from turnout.settings.model import Retry
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`retry`: the same target after `delay` seconds; `next`: the next target; `stop`: this is the answer."""
+    """`again`: the same target, after `delay` seconds; `next`: the next target; `stop`: this is the answer."""
 
-    action: Literal["retry", "next", "stop"]
+    action: Literal["again", "next", "stop"]
     delay: float = 0.0
 
 
-_STOP = Step("stop")
-_NEXT = Step("next")
+AGAIN = Step("again")
+NEXT = Step("next")
+STOP = Step("stop")
 
 _ANSWERS = frozenset({Verdict.OK, Verdict.REQUEST, Verdict.CANCELLED})
 _ABOUT_THE_CREDENTIAL = frozenset({Verdict.CREDENTIAL, Verdict.NOT_FOUND})
@@ -49,21 +50,21 @@ def decide(
     """
     verdict = judgement.verdict
     if verdict in _ANSWERS:
-        return _STOP
+        return STOP
     if verdict in _ABOUT_THE_CREDENTIAL and not owned and not (judgement.of_the_way or judgement.of_account):
-        return _STOP
+        return STOP
     if verdict not in WAITING_HELPS or judgement.retryable is False or judgement.timed_out:
-        return _NEXT
+        return NEXT
     if verdict is Verdict.THROTTLE and judgement.retry_after is None:
-        return _NEXT
+        return NEXT
     if retries >= MOST_RETRIES or (judgement.unreachable and alternatives):
-        return _NEXT
+        return NEXT
     delay = max(_backoff(retries, retry), judgement.retry_after or 0.0)
     # A delay of nothing would never use up the budget.
     left = retry.max_elapsed - waited
     if alternatives and "max_elapsed" not in retry.model_fields_set:
         left = min(left, BRIEF - spent)
-    return Step("retry", delay) if 0 < delay <= left else _NEXT
+    return Step("again", delay) if 0 < delay <= left else NEXT
 
 
 def _backoff(retries: int, retry: Retry) -> float:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Literal
 
 from turnout.dialects.messages.refusals import Lessons, Overflow, Refusal, SignatureRefused
 from turnout.dialects.messages.refusals.lesson import THOUGHTS, Lesson
 from turnout.dialects.messages.stream import estimate_tokens
+from turnout.health.decision import AGAIN, NEXT, STOP, Step
 from turnout.health.lessons import LIFETIME
 from turnout.journey.candidates import context_length, has_larger, has_untried_provider
 from turnout.journey.knowledge import Knowledge
@@ -24,10 +24,8 @@ SLACK = 64
 SMALLEST_ANSWER = 1024
 """Tokens: with less left for the answer the conversation has to be shortened."""
 
-Action = Literal["again", "next", "stop"]
 
-
-def correct(journey: Journey, candidate: Candidate, refusal: Refusal, knowledge: Knowledge) -> Action:
+def correct(journey: Journey, candidate: Candidate, refusal: Refusal, knowledge: Knowledge) -> Step:
     """Learn from a refusal. `again`: the same target gets the request without what it refused.
 
     A model that cannot be had to think as it wants is none for this conversation; another one of the plan may be.
@@ -36,14 +34,14 @@ def correct(journey: Journey, candidate: Candidate, refusal: Refusal, knowledge:
         return _ask_for_less(journey, candidate, refusal, knowledge) or _make_room(journey, candidate, refusal)
     if isinstance(refusal, SignatureRefused):
         if journey.only_own_thinking or journey.corrections >= MOST_CORRECTIONS:
-            return "stop"
+            return STOP
         journey.only_own_thinking = True
         body = journey.exchange.request.body
-        knowledge.refused_thoughts(candidate.provider, body, journey.mark, bound=refusal.bound)
+        knowledge.refused_thoughts(candidate.provider, body, journey.here.mark, bound=refusal.bound)
     elif journey.corrections >= MOST_CORRECTIONS or not _learn(journey, candidate, refusal.lessons, knowledge):
-        return "next" if _is_of_the_vendor(refusal) and has_untried_provider(journey) else "stop"
+        return NEXT if _is_of_the_vendor(refusal) and has_untried_provider(journey) else STOP
     journey.corrections += 1
-    return "again"
+    return AGAIN
 
 
 def _is_of_the_vendor(refusal: Lessons) -> bool:
@@ -54,14 +52,14 @@ def _is_of_the_vendor(refusal: Lessons) -> bool:
 def _learn(journey: Journey, candidate: Candidate, lessons: Sequence[Lesson], knowledge: Knowledge) -> bool:
     """Whether anything of it had not been heeded by the refused attempt; another request may have learned it since."""
     provider, endpoint, model = candidate.provider, journey.exchange.endpoint, candidate.model
-    in_force = knowledge.shaping(provider, model, journey.lessons).rules
-    lessons = [firmer(lesson, journey.lessons, in_force.thoughts) for lesson in lessons]
+    in_force = knowledge.shaping(provider, model, journey.here.lessons).rules
+    lessons = [firmer(lesson, journey.here.lessons, in_force.thoughts) for lesson in lessons]
     if not provider.learns:
-        unknown = tuple(lesson for lesson in lessons if lesson not in journey.for_now)
-        journey.for_now += unknown
+        unknown = tuple(lesson for lesson in lessons if lesson not in journey.here.for_now)
+        journey.here.for_now += unknown
         return bool(unknown)
-    useless = [lesson for lesson in lessons if lesson in journey.lessons]
-    unheeded = [lesson for lesson in lessons if lesson not in journey.lessons]
+    useless = [lesson for lesson in lessons if lesson in journey.here.lessons]
+    unheeded = [lesson for lesson in lessons if lesson not in journey.here.lessons]
     knowledge.unlearn(provider, endpoint, model, useless)
     lines = tuple(lesson.line(model) for lesson in knowledge.learn(provider, endpoint, model, unheeded))
     journey.exchange.learned += lines
@@ -87,31 +85,31 @@ def firmer(lesson: Lesson, heeded: Sequence[Lesson], thoughts: str) -> Lesson:
     return lesson
 
 
-def _ask_for_less(journey: Journey, candidate: Candidate, overflow: Overflow, knowledge: Knowledge) -> Action | None:
+def _ask_for_less(journey: Journey, candidate: Candidate, overflow: Overflow, knowledge: Knowledge) -> Step | None:
     """The prompt fits, but not with all the output that was asked for: what is left of the window is enough.
 
     From then on no request asks this model for more output than half of its window.
     """
-    if journey.output_limit is not None or overflow.output is None or overflow.limit is None:
+    if journey.here.output_limit is not None or overflow.output is None or overflow.limit is None:
         return None
     left = overflow.leaves_room
     room = left - SLACK if left is not None else min(overflow.output // 2, overflow.limit // 4)
     if room < SMALLEST_ANSWER:
         return None
-    journey.output_limit = room
+    journey.here.output_limit = room
     if overflow.output > overflow.limit // 2:
         _learn(journey, candidate, (Lesson("max_tokens", overflow.limit // 2),), knowledge)
-    return "again"
+    return AGAIN
 
 
-def _make_room(journey: Journey, candidate: Candidate, overflow: Overflow) -> Action:
+def _make_room(journey: Journey, candidate: Candidate, overflow: Overflow) -> Step:
     """On to a target that takes more, if the plan has one; else Claude Code has to compact the conversation."""
     told = (overflow.used, overflow.limit, context_length(candidate.provider, candidate.model))
     tokens = max((each for each in told if each is not None), default=estimate_tokens(journey.exchange.request.body))
     if not has_larger(journey, tokens):
-        return "stop"
+        return STOP
     journey.too_long_for = tokens
-    return "next"
+    return NEXT
 
 
 def described(refusal: Refusal, status: int | None) -> str:

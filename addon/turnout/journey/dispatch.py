@@ -16,7 +16,7 @@ from turnout.errors import InvalidRequest
 from turnout.exchange import Attempt, ClientRequest, Endpoint, Exchange, LocalAnswer, Outgoing
 from turnout.health.affinity import Affinity
 from turnout.health.cooldown import Cooldowns
-from turnout.health.decision import decide
+from turnout.health.decision import AGAIN, NEXT, Step, decide
 from turnout.health.judgement import WAITING_HELPS
 from turnout.health.slots import Slots
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
@@ -28,7 +28,7 @@ from turnout.journey.endings import nothing_to_try, own_error
 from turnout.journey.knowledge import Knowledge
 from turnout.journey.moved import followed, sent_to
 from turnout.journey.starting import Starting
-from turnout.journey.state import Blocked, Candidate, Failure, Journey, Setup
+from turnout.journey.state import Blocked, Candidate, Failure, Journey, Setup, Stop
 from turnout.journey.tools import able
 from turnout.providers import KINDS
 from turnout.routing.facts import Facts
@@ -101,37 +101,42 @@ class Dispatcher:
 
     async def advance(self, journey: Journey) -> Outgoing | LocalAnswer:
         """The next attempt of the exchange, or its last answer when nothing is left to try."""
-        candidate = journey.current if journey.repeat else None
-        if candidate is None or not await self._starting.take_slot(journey, candidate):
-            if candidate is not None:
+        stop = journey.stop if journey.stop is not None and journey.stop.repeat else None
+        if stop is None or not await self._starting.take_slot(journey, stop.candidate):
+            if stop is not None:
                 self._blame(journey, journey.failures[-1].judgement)
             self._settle(journey)
             found = await self._starting.next_candidate(journey)
             if isinstance(found, Blocked):
                 return await self._ending(journey, found)
-            candidate = found
-            journey.turn_to(candidate, now=time.monotonic())
-        journey.repeat = False
-        exchange = journey.exchange
-        journey.others = journey.streams and await self._candidates.another_can_answer(journey, candidate)
+            stop = journey.here
+            stop.arrived = time.monotonic()
+            journey.tried.add(found.key)
+        stop.repeat = False
+        journey.others = journey.streams and await self._candidates.another_can_answer(journey, stop.candidate)
+        return self._prepared(journey, stop)
+
+    def _prepared(self, journey: Journey, stop: Stop) -> Outgoing:
+        """The attempt that is made now."""
+        exchange, candidate = journey.exchange, stop.candidate
         number = len(exchange.attempts) + 1
         exchange.attempts.append(Attempt(number, candidate.target, candidate.model, candidate.credential.label))
         known = self.knowledge.known(candidate.provider, exchange.endpoint, candidate.model)
-        journey.lessons = (*known, *journey.for_now)
+        stop.lessons = (*known, *stop.for_now)
         shaping = self.knowledge.shaping(
             candidate.provider,
             candidate.model,
-            journey.lessons,
+            stop.lessons,
             account=candidate.credential.account,
             only_own=journey.only_own_thinking,
-            output_limit=journey.output_limit,
+            output_limit=stop.output_limit,
         )
-        journey.mark = shaping.bound_to
+        stop.mark = shaping.bound_to
         kind = KINDS[candidate.provider.kind]
         sending = kind.prepare(exchange, candidate.provider, candidate.model, candidate.credential, shaping)
         exchange.rules = sending.changes
-        outgoing = sending.outgoing if journey.moved is None else sent_to(journey.moved, sending.outgoing)
-        journey.sending = replace(sending, outgoing=replace(outgoing, body=b""))
+        outgoing = sending.outgoing if stop.moved is None else sent_to(stop.moved, sending.outgoing)
+        stop.sending = replace(sending, outgoing=replace(outgoing, body=b""))
         return outgoing
 
     # --- an attempt ends ---
@@ -143,75 +148,73 @@ class Dispatcher:
 
         `refusal`: what of the request the provider named in refusing it.
         """
-        candidate = journey.current
-        assert candidate is not None
-        attempt = journey.exchange.attempt
+        stop, attempt = journey.here, journey.exchange.attempt
+        assert stop.sending is not None
         attempt.verdict, attempt.reason = str(judgement.verdict), judgement.reason
         attempt.status = answer.status if answer else None
-        self._recent[candidate.provider.name].append(attempt.status or judgement.reason)
-        assert journey.sending is not None
-        journey.failures.append(Failure(candidate, judgement, answer, journey.sending.endpoint))
-        if (moved := followed(journey.sending.outgoing, judgement, journey.moves)) is not None:
-            journey.moved, journey.moves, journey.repeat = moved, journey.moves + 1, True
-            journey.release_slot()
-            return not journey.exchange.gone
+        self._recent[journey.provider.name].append(attempt.status or judgement.reason)
+        journey.failures.append(Failure(stop.candidate, judgement, answer, stop.sending.endpoint))
         if judgement.timed_out:
-            journey.silent.add(candidate.target)
-        if refusal is not None:
+            journey.silent.add(stop.candidate.target)
+        if (moved := followed(stop.sending.outgoing, judgement, stop.moves)) is not None:
+            stop.moved, stop.moves = moved, stop.moves + 1
+            step = AGAIN
+        elif refusal is not None:
             attempt.reason = described(refusal, attempt.status)
-            return self._refused(journey, candidate, judgement, refusal)
-        step = decide(
-            judgement,
-            owned=candidate.credential.owned,
-            retries=journey.retries,
-            waited=journey.waited,
-            spent=time.monotonic() - journey.arrived,
-            retry=journey.setup.settings.retry,
-            alternatives=judgement.verdict in WAITING_HELPS and await self._candidates.another_is_ready(journey),
-        )
-        journey.release_slot()
-        if step.action == "retry" and await self._pause(journey, step.delay):
-            journey.repeat = True
-            journey.retries += 1
-            journey.waited += step.delay
-            return True
+            step = self._corrected(journey, refusal)
+        else:
+            step = await self._decided(journey, judgement)
+        stop.release_slot()
+        if step.action == "again" and await self._waits(journey, step.delay):
+            stop.repeat = True
+            return not journey.exchange.gone
         self._blame(journey, judgement)
         return step.action == "next" and not journey.exchange.gone
 
-    def _refused(self, journey: Journey, candidate: Candidate, judgement: Judgement, refusal: Refusal) -> bool:
+    async def _decided(self, journey: Journey, judgement: Judgement) -> Step:
+        stop = journey.here
+        return decide(
+            judgement,
+            owned=stop.candidate.credential.owned,
+            retries=stop.retries,
+            waited=journey.waited,
+            spent=time.monotonic() - stop.arrived,
+            retry=journey.setup.settings.retry,
+            alternatives=judgement.verdict in WAITING_HELPS and await self._candidates.another_is_ready(journey),
+        )
+
+    def _corrected(self, journey: Journey, refusal: Refusal) -> Step:
         """Whether the exchange goes on: without what was refused, or at the next target."""
-        action = correct(journey, candidate, refusal, self.knowledge)
-        if action == "again" and not self._still_runs(journey, candidate):
-            action = "next"
-        journey.repeat = action == "again"
-        if action != "again":
-            self._blame(journey, judgement)
-        journey.release_slot()
-        return action != "stop" and not journey.exchange.gone
+        candidate = journey.here.candidate
+        step = correct(journey, candidate, refusal, self.knowledge)
+        return NEXT if step.action == "again" and not self._still_runs(journey, candidate) else step
 
     def _still_runs(self, journey: Journey, candidate: Candidate) -> bool:
         """Whether a request that was refused can be sent again with the tool that it needs."""
         needed, endpoint = journey.needed_tools, journey.exchange.endpoint
         return not needed or self.knowledge.runs(candidate.provider, endpoint, candidate.model, needed)
 
-    async def _pause(self, journey: Journey, delay: float) -> bool:
-        """Wait before a retry; False when the client left meanwhile."""
+    async def _waits(self, journey: Journey, delay: float) -> bool:
+        """Wait before a retry, if at all; False when the client left meanwhile."""
+        if not delay:
+            return True
         try:
             async with asyncio.timeout(delay):
                 await journey.left.wait()
         except TimeoutError:
+            journey.here.retries += 1
+            journey.waited += delay
             return True
         return False
 
     def _blame(self, journey: Journey, judgement: Judgement) -> None:
         """Let the health tables know what the attempt showed of its credential and model."""
-        candidate = journey.current
-        assert candidate is not None
+        stop = journey.here
         if judgement.verdict is Verdict.CREDENTIAL and not judgement.model_only:
-            journey.setup.chain.reported_dead(candidate.credential)
-        if journey.claim is not None:
-            cooldown = candidate.provider.cooldown
-            journey.exchange.attempt.until = self.cooldowns.failed(journey.claim, judgement, cooldown)
+            journey.setup.chain.reported_dead(stop.candidate.credential)
+        if stop.claim is not None:
+            cooldown = journey.provider.cooldown
+            journey.exchange.attempt.until = self.cooldowns.failed(stop.claim, judgement, cooldown)
         self._settle(journey)
 
     def _settle(self, journey: Journey) -> None:
@@ -239,16 +242,17 @@ class Dispatcher:
     def first_word(self, journey: Journey) -> None:
         """The answer says something: a probe has done its work, others need not wait for its end."""
         self.began(journey)
-        if journey.claim is not None:
-            self.cooldowns.succeeded(journey.claim)
+        if journey.here.claim is not None:
+            self.cooldowns.succeeded(journey.here.claim)
 
     def broke(self, journey: Journey, judgement: Judgement) -> None:
         """The answer broke off after it had begun: too late for this exchange, but others are better off elsewhere."""
         attempt = journey.exchange.attempt
         attempt.verdict, attempt.reason = str(judgement.verdict), judgement.reason
         self._recent[journey.provider.name].append(judgement.reason)
-        if journey.current is not None and journey.current.guarded:
-            journey.claim = self.cooldowns.claim(*journey.current.key)  # the one before ended with the first event
+        stop = journey.here
+        if stop.candidate.guarded:
+            stop.claim = self.cooldowns.claim(*stop.candidate.key)  # the one before ended with the first event
         self._blame(journey, judgement)
 
     def cancelled(self, journey: Journey, reason: str = "") -> None:
@@ -259,8 +263,7 @@ class Dispatcher:
 
     def served(self, journey: Journey, status: int) -> None:
         """The attempt under way has answered the client (also with a fault of the request itself)."""
-        candidate = journey.current
-        assert candidate is not None
+        candidate = journey.here.candidate
         attempt = journey.exchange.attempt
         attempt.status = status
         attempt.verdict = attempt.verdict or str(Verdict.OK if status < 400 else Verdict.REQUEST)

@@ -36,7 +36,7 @@ class Expectation:
 
 def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
     """What is expected of the attempt under way, which is sent as `outgoing`."""
-    exchange, sending = journey.exchange, journey.sending
+    exchange, sending = journey.exchange, journey.here.sending
     assert sending is not None
     unasked = FIELD in sending.left_out and asks_about_tool_use(exchange.request.fields.get(FIELD))
     return Expectation(

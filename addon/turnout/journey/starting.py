@@ -8,7 +8,7 @@ from contextlib import aclosing
 from turnout.health.cooldown import Claim, Cooldowns
 from turnout.health.slots import Slots
 from turnout.journey.candidates import Candidates, Obstacles, note_skipped
-from turnout.journey.state import Blocked, Candidate, Journey
+from turnout.journey.state import Blocked, Candidate, Journey, Stop
 
 
 class Starting:
@@ -56,7 +56,7 @@ class Starting:
 
     async def _start(self, journey: Journey, candidate: Candidate, claim: Claim | None) -> bool:
         """Take a slot for a candidate that was just claimed; without one the claim is given back."""
-        journey.claim, journey.current = claim, candidate
+        journey.stop = Stop(candidate, claim)
         if await self.take_slot(journey, candidate):
             return True
         self.give_back(journey)
@@ -66,13 +66,16 @@ class Starting:
         """Wait for a slot of the provider, but not for a client that has gone."""
         if journey.exchange.gone:
             return False
-        journey.lease = self._slots.take(candidate.provider.name)
-        return journey.lease is not None or await self._wait_for_slot(journey, candidate)
+        stop = journey.here
+        stop.lease = self._slots.take(candidate.provider.name)
+        return stop.lease is not None or await self._wait_for_slot(journey, stop)
 
-    async def _wait_for_slot(self, journey: Journey, candidate: Candidate) -> bool:
+    async def _wait_for_slot(self, journey: Journey, stop: Stop) -> bool:
+        provider = stop.candidate.provider
+
         async def acquire() -> None:
             # At once the journey's, which gives it back at its end: whoever waits here may be cancelled just now.
-            journey.lease = await self._slots.acquire(candidate.provider.name, candidate.provider.slot_wait)
+            stop.lease = await self._slots.acquire(provider.name, provider.slot_wait)
 
         waiting = asyncio.ensure_future(acquire())
         leaving = asyncio.ensure_future(journey.left.wait())
@@ -82,12 +85,15 @@ class Starting:
             leaving.cancel()
             waiting.cancel()
         if journey.exchange.gone:
-            journey.release_slot()
-        return journey.lease is not None
+            stop.release_slot()
+        return stop.lease is not None
 
     def give_back(self, journey: Journey) -> None:
         """What the attempt holds: its slot, and its claim when no verdict has ended it."""
-        journey.release_slot()
-        if journey.claim is not None:
-            self._cooldowns.release(journey.claim)
-            journey.claim = None
+        stop = journey.stop
+        if stop is None:
+            return
+        stop.release_slot()
+        if stop.claim is not None:
+            self._cooldowns.release(stop.claim)
+            stop.claim = None

@@ -62,6 +62,40 @@ class Failure:
 
 
 @dataclass
+class Stop:
+    """One exchange at one candidate: what is said of it here has nothing to do with the next."""
+
+    candidate: Candidate
+    claim: Claim | None = None
+    """On the cooldowns, while it has not been settled."""
+    lease: Lease | None = None
+    arrived: float = 0.0
+    """When it was chosen (`time.monotonic`)."""
+    repeat: bool = False
+    """The next attempt is made here again."""
+    retries: int = 0
+    sending: Sending | None = None
+    """The attempt under way, without the body that is sent."""
+    moved: Outgoing | None = None
+    """Where the provider wants to be asked, if it has said so."""
+    moves: int = 0
+    """How often it has said so."""
+    lessons: tuple[Lesson, ...] = ()
+    """What was known of the target when the attempt under way was made."""
+    for_now: tuple[Lesson, ...] = ()
+    """What its refusals have taught about this request alone."""
+    mark: str = ""
+    """What the thinking of the attempt under way is bound to, if it is."""
+    output_limit: int | None = None
+    """Output tokens that the context window leaves for this request, once its provider has told."""
+
+    def release_slot(self) -> None:
+        if self.lease is not None:
+            self.lease.release()
+            self.lease = None
+
+
+@dataclass
 class Journey:
     """One exchange under way."""
 
@@ -70,37 +104,16 @@ class Journey:
     route: str
     prompt: str = ""
     """The id of the prompt that the request belongs to, if the client tells it."""
-    current: Candidate | None = None
-    repeat: bool = False
-    """The next attempt goes to the current candidate again."""
-    retries: int = 0
+    stop: Stop | None = None
+    """Where it is; None before the first candidate."""
     waited: float = 0.0
     """Seconds waited for same-target retries so far."""
-    arrived: float = 0.0
-    """When the current candidate was chosen (`time.monotonic`)."""
-    claim: Claim | None = None
-    """The current candidate's claim on the cooldowns, while it has not been settled."""
-    lease: Lease | None = None
-    sending: Sending | None = None
-    """The attempt under way, without the body that is sent."""
-    moved: Outgoing | None = None
-    """Where the current candidate's provider wants to be asked, if it has said so."""
-    moves: int = 0
-    """How often it has said so."""
     others: bool = False
     """Another target could answer when the attempt under way was made."""
     silent: set[Target] = field(default_factory=set)
     """Targets that let a deadline pass: their other credentials come after all other targets."""
     tried: set[tuple[str, str, str]] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
-    lessons: tuple[Lesson, ...] = ()
-    """What was known of the current target when the attempt under way was made."""
-    for_now: tuple[Lesson, ...] = ()
-    """What its refusals have taught about this request alone."""
-    mark: str = ""
-    """What the thinking of the attempt under way is bound to, if it is."""
-    output_limit: int | None = None
-    """Output tokens that the context window leaves for this request, once its provider has told."""
     corrections: int = 0
     """How often the same target got the request again without something that it had refused."""
     only_own_thinking: bool = False
@@ -123,13 +136,15 @@ class Journey:
         """The client wants its answer as a stream."""
         return self.exchange.endpoint == "messages" and Facts(self.exchange.request).stream
 
-    def turn_to(self, candidate: Candidate, now: float) -> None:
-        """Go on with another candidate, about which nothing has been shown yet. `now`: `time.monotonic`."""
-        self.current, self.arrived = candidate, now
-        self.tried.add(candidate.key)
-        self.retries = self.moves = 0
-        self.output_limit = self.moved = None
-        self.for_now = ()
+    @property
+    def here(self) -> Stop:
+        """Where it is, once it is somewhere."""
+        assert self.stop is not None
+        return self.stop
+
+    @property
+    def provider(self) -> Provider:
+        return self.here.candidate.provider
 
     def leave(self) -> None:
         """The client has gone: end every wait at once."""
@@ -137,14 +152,8 @@ class Journey:
         self.left.set()
 
     def release_slot(self) -> None:
-        if self.lease is not None:
-            self.lease.release()
-            self.lease = None
-
-    @property
-    def provider(self) -> Provider:
-        assert self.current is not None
-        return self.current.provider
+        if self.stop is not None:
+            self.stop.release_slot()
 
 
 @dataclass(frozen=True, slots=True)
