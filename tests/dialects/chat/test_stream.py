@@ -351,6 +351,13 @@ class TestCalls:
             ],
             # all of them number 0
             [calls(call(0, '{"x":1}', id="a", name="f")), calls(call(0, '{"y":[2]}', id="b", name="g"))],
+            # numbers as texts
+            [
+                calls(call(0, '{"x"', id="a", name="f") | {"index": "0"}),
+                calls(call(1, '{"y":', id="b", name="g") | {"index": "1"}),
+                calls(call(0, ":1}") | {"index": "0"}),
+                calls(call(1, "[2]}") | {"index": "1"}),
+            ],
             # arguments as an object
             [calls(call(0, {"x": 1}, id="a", name="f")), calls(call(1, {"y": [2]}, id="b", name="g"))],
             # arguments as JSON of JSON
@@ -469,7 +476,9 @@ class TestCalls:
         assert content_of(text("\n\n"), one, text("\n"), two, text("\n"), STOP, DONE) == [A, B]
 
     def test_what_may_be_a_tag_comes_before_the_call(self) -> None:
-        assert content_of(text("<"), calls(call(0, '{"x":1}', id="a", name="f")), STOP, DONE) == [said("<"), A]
+        stream = [text("<"), calls(call(0, '{"x":1}', id="a", name="f")), text("<think>b")]
+
+        assert content_of(*stream, STOP, DONE) == [said("<"), A, said("<think>b")]
 
     @pytest.mark.parametrize(
         ("stream", "words"),
