@@ -8,6 +8,7 @@ from typing import Any
 
 from turnout.dialects.chat.stream import ChatDecoder
 from turnout.dialects.messages.assembled import Assembled, assembled
+from turnout.dialects.messages.events import MESSAGE_EVENTS
 from turnout.dialects.messages.reply import ForeignReply
 from turnout.dialects.messages.stream import MessageStream, Peek
 from turnout.wire.sse import EventSplitter, parse_event
@@ -116,10 +117,11 @@ _DELTAS = {
 def check_grammar(stream: bytes) -> None:
     """A beginning of: message_start, blocks one after another, message_delta, message_stop; or an error that ends it.
 
-    Clients pass over events without a name.
+    Clients pass over events of other names, and without one.
     """
     place, kind, ended = -1, "", False
-    for number, (name, data) in enumerate(event for event in events_of(stream) if event[0]):
+    known = [event for event in events_of(stream) if event[0] in MESSAGE_EVENTS | {"error"}]
+    for number, (name, data) in enumerate(known):
         assert not ended
         if name == "error":
             ended = True

@@ -131,7 +131,7 @@ class Answer:
         return out
 
     def _tool_calls(self, calls: list[ToolCall]) -> bytes:
-        out = b"" if self._inline.over else self._held()
+        out = self._held() if self._inline.holds else b""
         for place, told in enumerate(calls):
             call, piece, new = self._calls.take(told, place if len(calls) > 1 else None)
             out += self.content.call(call, piece, new=new)

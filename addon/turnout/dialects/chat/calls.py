@@ -73,7 +73,9 @@ class Calls:
         name, piece = (function.name or "", function.arguments or "") if function is not None else ("", "")
         index = told.index if told.index is not None else place
         known = self._by_index.get(index) if index is not None else self._by_id.get(told.id or "", self._last)
-        new = known is None or _is_another(known, told.id or "", name, piece, numbered=index is not None)
+        new = known is None or (
+            bool(told.id or name) and _is_another(known, told.id or "", name, piece, numbered=index is not None)
+        )
         call = Call() if known is None or new else known
         if index is not None:
             self._by_index[index] = call

@@ -23,6 +23,11 @@ class InlineThoughts:
         self._after = False
         """Between the thoughts and the text, where what is blank belongs to the tags."""
 
+    @property
+    def holds(self) -> bool:
+        """Something has come of which is not certain what it is."""
+        return self._held != ""
+
     def split(self, text: str) -> list[tuple[Kind, str]]:
         """What this piece makes certain."""
         if self.over:
