@@ -16,6 +16,7 @@ from turnout.dialects.base import Translated
 from turnout.dialects.chat.conversation import conversation_of
 from turnout.dialects.chat.effort import Thinking, thinking_fields
 from turnout.dialects.chat.schemas import plain_schema
+from turnout.dialects.chat.strict import is_strict
 from turnout.dialects.chat.tools import ToolChoice, tools_of
 from turnout.errors import InvalidRequest
 from turnout.settings.chat import ChatForm
@@ -122,5 +123,5 @@ def _response_format(small: _Small, form: ChatForm) -> dict[str, Any]:
     if wanted is None or wanted.type != "json_schema":
         return {}
     asked = msgspec.Raw(plain_schema(bytes(wanted.schema))) if form.schemas == "plain" else wanted.schema
-    schema = {"name": _FORMAT_NAME, "schema": asked, "strict": True}
+    schema = {"name": _FORMAT_NAME, "schema": asked, "strict": is_strict(bytes(asked))}
     return {"response_format": {"type": "json_schema", "json_schema": schema}}
