@@ -24,6 +24,12 @@ def table(provider: ScriptedProviderThread, name: str, extra: str = "") -> str:
     return f'[providers.{name}]\nbase_url = "{provider.url}"\ncredentials = ["env:VENDOR_KEY"]\n{extra}\n'
 
 
+def chat_table(provider: ScriptedProviderThread, name: str, extra: str = "") -> str:
+    """The same of a server of Chat Completions. `own` is no preset, and says what it is."""
+    kind = 'kind = "openai"\nauth = "bearer"\n' if name == "own" else ""
+    return table(provider, name, kind + extra)
+
+
 def anthropic_table(provider: ScriptedProviderThread) -> str:
     """Anthropic, which is asked again as soon as the one that stood in for it fails."""
     return f'[providers.anthropic]\nbase_url = "{provider.url}"\ncooldown = "1ms"\n'

@@ -10,7 +10,7 @@ import httpx
 import openai
 import pytest
 
-from tests.e2e.chat import TITLE, chat_vendor, task_script, tool_texts
+from tests.e2e.chat import SHELL, TITLE, chat_vendor, reads, task_script, tool_texts
 from tests.e2e.claude_code import COMMAND, FINAL_TEXT, RESULT
 from tests.scripted.chat_bodies import Body, function, plain, user
 from turnout.testing.chat import CHAT_VENDORS, ChatProblem, Style, Text, answer
@@ -138,7 +138,8 @@ STEPS = [[("Read", "file_path"), ("Read", "file_path")], [("Bash", "command")], 
 @pytest.mark.parametrize("name", ["openai", "plain", "deepseek", "moonshot", "openrouter", "mistral", "gemini"])
 def test_a_task_of_several_tools(tmp_path: Path, name: str) -> None:
     """A client that gives back what it was given gets through the task, and its vendor refuses nothing."""
-    script = task_script(tmp_path / "a", tmp_path / "b", thinks=name in ("deepseek", "moonshot", "openrouter"))
+    steps = reads(tmp_path / "a", tmp_path / "b"), [SHELL]
+    script = task_script(*steps, thinks=name in ("deepseek", "moonshot", "openrouter"))
     body = plain(name, messages=[user("go")], tools=[function(), function("Read")], stream=None)
     seen = []
     with chat_vendor(name, KEY, script) as provider, httpx.Client() as client:
@@ -177,7 +178,7 @@ def test_openrouter_misses_the_details_it_gave(tmp_path: Path) -> None:
 
 def test_a_task_starts_again_when_the_user_asks_again(tmp_path: Path) -> None:
     """And what brings no tools gets a title."""
-    script = task_script(tmp_path / "a", tmp_path / "b")
+    script = task_script(reads(tmp_path / "a", tmp_path / "b"))
     done = [user("go"), {"role": "assistant", "content": FINAL_TEXT}, user("again")]
     quiet = CHAT_VENDORS["plain"]
     with chat_vendor(quiet, KEY, script) as provider, httpx.Client() as client:
