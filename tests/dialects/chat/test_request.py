@@ -148,6 +148,11 @@ def test_thinking_is_turned_on_and_off(thinking: Body | None, switch: str, told:
     assert effort_of(thinking, None, (), switch) == told
 
 
+def test_a_switch_says_alone_that_thinking_is_off() -> None:
+    """DeepSeek knows neither `none` nor `minimal`, and Moonshot takes no effort beside its switch."""
+    assert effort_of(OFF, "high", ALL, "thinking") == {"thinking": {"type": "disabled"}}
+
+
 MISFITS: dict[str, Any] = {
     "no JSON": b"{",
     "a list": b"[]",

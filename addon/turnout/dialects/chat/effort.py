@@ -31,20 +31,23 @@ def thinking_fields(thinking: Thinking | None, effort: str | None, form: ChatFor
     """What says how much to think; nothing where the client says nothing. `effort`: `output_config.effort`.
 
     Thinking that is turned off stays off, whatever the effort: at Anthropic an effort means the answer as well, here
-    it would turn thinking on again.
+    it would turn thinking on again. A switch says so alone: beside it no effort means anything, and some are refused.
     """
-    fields: dict[str, Any] = {}
-    told = _effort(thinking, effort, form.efforts)
-    if told is not None:
-        fields["reasoning_effort"] = told
-    if thinking is None or form.thinking_switch == "none":
+    fields = {} if thinking is None else _switched(thinking, form)
+    if fields and thinking is not None and thinking.off:
         return fields
+    told = _effort(thinking, effort, form.efforts)
+    return fields if told is None else {"reasoning_effort": told, **fields}
+
+
+def _switched(thinking: Thinking, form: ChatForm) -> dict[str, Any]:
+    """What turns thinking on or off; nothing where there is no such switch."""
+    if form.thinking_switch == "none":
+        return {}
     if form.thinking_switch == "thinking":
-        return fields | {"thinking": {"type": "disabled" if thinking.off else "enabled"}}
-    fields["enable_thinking"] = not thinking.off
-    if not thinking.off and thinking.budget_tokens is not None:
-        fields["thinking_budget"] = thinking.budget_tokens
-    return fields
+        return {"thinking": {"type": "disabled" if thinking.off else "enabled"}}
+    budget = None if thinking.off else thinking.budget_tokens
+    return {"enable_thinking": not thinking.off, **({} if budget is None else {"thinking_budget": budget})}
 
 
 def _effort(thinking: Thinking | None, effort: str | None, efforts: tuple[Effort, ...]) -> Effort | None:
