@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.claude_code import COMMAND, FINAL_TEXT
+from tests.e2e.turns import REMINDER
 from turnout.testing.chat import CHAT_VENDORS, Call, ChatVendor, Text, Thought, Usage, answer
 from turnout.testing.provider import Script, ScriptedProviderThread
 from turnout.testing.replies import Reply
@@ -80,8 +81,8 @@ def steps_taken(request: RecordedRequest) -> int:
 
 
 def tool_texts(request: RecordedRequest) -> list[str]:
-    """What the tools of a conversation have said."""
-    return [text_of(message["content"]) for message in request.tool_results]
+    """What the tools of a conversation have said, without what Claude Code reminds the model of in the same place."""
+    return [REMINDER.sub("", text_of(message["content"])).strip() for message in request.tool_results]
 
 
 def images(request: RecordedRequest) -> list[str]:

@@ -93,11 +93,10 @@ def test_a_conversation_goes_there_and_comes_back(
             for options in ((), ("--continue",)):
                 run_claude(house.tap.url, claude_home, CREDENTIAL, "--model", model, *options).assert_answered()
             flows = house.flows()
-            print(vendor.problems, [f.comment for f in flows]); import pickle; pickle.dump([r.body for r in vendor.messages], open('/tmp/probe/ds.pkl','wb'))
     assert asked_twice(house.tap.messages) == []
     served = [flow.metadata["turnout.provider"] for flow in flows if flow.metadata["turnout.verdict"] == "ok"]
     assert served == ["anthropic", preset, preset, "anthropic", "anthropic", preset, "anthropic", "anthropic"]
-    outputs = [f"anthropic-100", f"{flavour}-100", f"{flavour}-101", "anthropic-101", f"{flavour}-102", "anthropic-103"]
+    outputs = ["anthropic-100", f"{flavour}-100", f"{flavour}-101", "anthropic-101", f"{flavour}-102", "anthropic-103"]
     assert tool_outputs(anthropic.messages[-1]) == outputs
     assert tool_texts(vendor.messages[-1]) == outputs[:-1]
     assert thoughts(anthropic.messages[-1]) == own.blocks[:-1]

@@ -159,7 +159,7 @@ def test_a_task_of_several_tools(tmp_path: Path, name: str) -> None:
 
 
 def test_openrouter_misses_the_details_it_gave(tmp_path: Path) -> None:
-    script = task_script(tmp_path / "a", tmp_path / "b")
+    script = task_script(reads(tmp_path / "a", tmp_path / "b"), [SHELL])
     body = plain("openrouter", messages=[user("go")], tools=[function("Read")], stream=None)
     headers = {"authorization": f"Bearer {KEY}"}
     with chat_vendor("openrouter", KEY, script) as provider, httpx.Client() as client:
