@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.e2e import mcp_server
 from tests.e2e.chat import (
     SCOUT,
     SCOUTED,
@@ -20,13 +22,15 @@ from tests.e2e.chat import (
     task_script,
     tool_texts,
 )
-from tests.e2e.claude_code import HAIKU, RESULT, OpenHouse, providers, run_claude
+from tests.e2e.claude_code import FINAL_TEXT, HAIKU, RESULT, OpenHouse, providers, run_claude
 from tests.e2e.config import CLIENT_KEY, CREDENTIAL, ENVIRONMENT, VENDOR_KEY, anthropic_table, chat_table, route
 from tests.e2e.scenarios import png
 from tests.e2e.turns import Thinker, asked_twice, thoughts, tool_outputs
+from turnout.testing.chat import Call, Text, answer
 from turnout.testing.chat import error as chat_error
 from turnout.testing.provider import ScriptedProviderThread
-from turnout.testing.replies import error
+from turnout.testing.replies import Reply, error
+from turnout.testing.wire import RecordedRequest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.claude]
 
@@ -102,3 +106,26 @@ def test_a_conversation_goes_there_and_comes_back(
     assert thoughts(anthropic.messages[-1]) == own.blocks[:-1]
     assert not any(f"{flavour} thinks" in request.body.decode() for request in anthropic.messages)
     assert not any("anthropic thinks" in request.body.decode() for request in vendor.messages)
+
+
+def test_a_tool_with_a_long_name_is_found_and_called(opened: OpenHouse, claude_home: Path) -> None:
+    """A10, D2: OpenAI's functions have names of 64 characters; a tool of MCP may have more, and be found first."""
+    server, tool = "a-server-with-quite-a-long-name", "and_a_tool_whose_name_is_no_shorter_than_that"
+    name = f"mcp__{server}__{tool}"
+    known = {server: {"command": sys.executable, "args": [mcp_server.__file__, tool, "found"]}}
+
+    def script(request: RecordedRequest) -> Reply:
+        names = [each["function"]["name"] for each in request.json["tools"]]
+        if any("found" in text for text in tool_texts(request)):
+            return answer(Text(FINAL_TEXT))
+        for short in names:
+            if short.startswith("mcp__"):
+                return answer(Call(short, {"what": "it"}))
+        return answer(Call("ToolSearch", {"query": f"select:{name}"}))
+
+    vendor = chat_vendor("openai", VENDOR_KEY, script)
+    with providers(vendor), opened(chat_table(vendor, "openai") + route("openai/gpt-6-sol"), ENVIRONMENT) as house:
+        options = ("--mcp-config", json.dumps({"mcpServers": known}), "--strict-mcp-config")
+        run_claude(house.tap.url, claude_home, CREDENTIAL, *options, tools=f"ToolSearch,{name}").assert_answered()
+    assert tool_texts(vendor.messages[-1])[-1] == "found it"
+    assert asked_twice(house.tap.messages) == []
