@@ -127,5 +127,8 @@ def test_a_tool_with_a_long_name_is_found_and_called(opened: OpenHouse, claude_h
     with providers(vendor), opened(chat_table(vendor, "openai") + route("openai/gpt-6-sol"), ENVIRONMENT) as house:
         options = ("--mcp-config", json.dumps({"mcpServers": known}), "--strict-mcp-config")
         run_claude(house.tap.url, claude_home, CREDENTIAL, *options, tools=f"ToolSearch,{name}").assert_answered()
-    assert tool_texts(vendor.messages[-1])[-1] == "found it"
+    *found, answered = tool_texts(vendor.messages[-1])
+    assert answered == "found it"
+    names = {each["function"]["name"] for each in vendor.messages[-1].json["tools"]}
+    assert names.issuperset(found), "the search tells the name that the tool is to be called by"
     assert asked_twice(house.tap.messages) == []

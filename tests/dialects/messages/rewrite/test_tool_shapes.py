@@ -52,6 +52,16 @@ def test_a_tool_of_the_history_keeps_its_short_name() -> None:
     assert with_it["messages"] == without["messages"]
 
 
+@pytest.mark.parametrize("blocks", [["text", "tool_use", "tool_result"], ["tool_use", "tool_result", "tool_reference"]])
+def test_a_search_finds_it_by_its_short_name(blocks: list[str]) -> None:
+    """Whether the provider knows what a reference is, or is told in words: the model calls what it has read."""
+    found = {**result("a"), "content": [{"type": "tool_reference", "tool_name": LONG}]}
+    body = body_of(tools=[tool(LONG)], messages=[user("U"), assistant(call("a")), user(found)])
+    after = result_of(body, tool_name_length=64, blocks=blocks)
+    (told,) = after["messages"][2]["content"][0]["content"]
+    assert after["tools"][0]["name"] in (told.get("text"), told.get("tool_name"))
+
+
 @given(st.lists(st.text(alphabet="ab_", min_size=60, max_size=70), unique=True, max_size=20))
 def test_different_names_stay_different(names: list[str]) -> None:
     found = rewritten(body_of(tools=[tool(name) for name in names]), tool_name_length=64)

@@ -18,6 +18,7 @@ from turnout.dialects.messages.rewrite.fields import known_of_block
 from turnout.dialects.messages.rewrite.flatten import IMAGE_NOTE, as_text
 from turnout.dialects.messages.rewrite.subject import Subject
 from turnout.dialects.messages.rewrite.thoughts import turn_began_without_thought
+from turnout.dialects.messages.rewrite.tool_shapes import short_name
 from turnout.dialects.messages.rewrite.tree import Node, Object, opened, text
 from turnout.dialects.messages.signatures import REFUSED, THINKING_BLOCKS, fingerprint, is_elsewhere, signer_of
 from turnout.settings.rewriting import Pair, Rewrite
@@ -68,6 +69,8 @@ def flatten_blocks(document: Document, rules: Rewrite, unpaired: tuple[Pair, ...
 
     def edit(block: Object) -> list[Node]:
         name = block_type(block)
+        if name == "tool_reference":
+            block = _named_as_in_tools(block, rules)
         if name == "text" or ((known is None or name in known) and name not in refused):
             return [known_of_block(block, rules)]
         # What was thought was not said to the user: it never becomes text.
@@ -75,6 +78,13 @@ def flatten_blocks(document: Document, rules: Rewrite, unpaired: tuple[Pair, ...
 
     if _edit_messages(document, edit, roles=("user", "assistant", "system")):
         document.note("blocks")
+
+
+def _named_as_in_tools(reference: Object, rules: Rewrite) -> Object:
+    """What a search has found, by the name that the model is to call it."""
+    found = text(reference.get("tool_name"))
+    short = short_name(found, rules.tool_name_length)
+    return reference if short == found else {**reference, "tool_name": short}
 
 
 def note_images(document: Document, rules: Rewrite) -> None:

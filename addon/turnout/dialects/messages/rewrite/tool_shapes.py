@@ -29,10 +29,9 @@ def shorten_names(document: Document, rules: Rewrite) -> dict[str, str]:
 
     def short(node: Node) -> Node:
         name = text(node)
-        if len(name) <= most:
+        made = short_name(name, most)
+        if made == name:
             return node
-        mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK]
-        made = f"{name[: most - _MARK - 1]}_{mark}"
         renamed[made] = name
         return made
 
@@ -49,6 +48,14 @@ def shorten_names(document: Document, rules: Rewrite) -> dict[str, str]:
     if renamed:
         document.note("tool_names")
     return renamed
+
+
+def short_name(name: str, most: int | None) -> str:
+    """The name of a tool with at most `most` characters, the same one for the same name."""
+    if most is None or len(name) <= most:
+        return name
+    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK]
+    return f"{name[: most - _MARK - 1]}_{mark}"
 
 
 def flatten_schemas(document: Document, rules: Rewrite) -> None:
