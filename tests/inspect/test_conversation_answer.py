@@ -122,7 +122,7 @@ def test_a_stream_of_pings_has_no_message() -> None:
         b"<html></html>",
         b'{"error": {"message": "of somebody else"}}',
         b'{"type": "message"}',
-        b'data: {"object":"chat.completion.chunk"}\n\n',
+        b'data: {"object":"text_completion"}\n\n',
         b"event: response.created\ndata: {}\n\n",
     ],
 )

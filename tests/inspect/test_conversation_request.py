@@ -212,7 +212,7 @@ def test_no_tools(tools: Any) -> None:
 
 
 def test_members_that_the_api_does_not_define_are_not_lost() -> None:
-    page = shown(request(user("q"), {"role": "assistant", "content": None, "tool_calls": [{"id": "call_1"}]}))
+    page = shown(request(user("q"), {"role": "assistant", "content": None, "calls": [{"id": "call_1"}]}))
     assert "call_1" in page and "(empty)" in page
 
 

@@ -1,4 +1,4 @@
-"""The content view in mitmproxy's own registry, as mitmweb and the console ask for it, in 11 and 12."""
+"""The content views in mitmproxy's own registry, as mitmweb and the console ask for it, in 11 and 12."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ RECORDINGS = Path(__file__).parents[2] / "recordings"
 JSON = "application/json"
 REQUEST = json.dumps({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}).encode()
 ANSWER = b"".join(event.encode("m") for event in make.stream_of("Hello."))
+CHAT_REQUEST = json.dumps({"model": "m", "messages": [{"role": "system", "content": "x"}]}).encode()
+CHAT_ANSWER = b'data: {"choices":[{"delta":{"content":"Hello."},"finish_reason":"stop"}]}\n\n'
 
 
 @pytest.fixture
@@ -65,10 +67,20 @@ def test_a_conversation_is_shown_without_asking_for_it() -> None:
 
 
 @pytest.mark.usefixtures("registered")
-@pytest.mark.parametrize("name", ["Claude conversation", "claude conversation"])
-def test_the_view_by_its_name(name: str) -> None:
-    flow = exchange()
+def test_one_of_chat_completions_has_a_view_of_its_own() -> None:
+    flow = exchange(CHAT_REQUEST, CHAT_ANSWER, "text/event-stream")
+    used, page = look(flow.request, flow)
+    assert used.startswith("Chat conversation") and page.startswith("━━ Chat request · m")
+    used, page = look(flow.response, flow)
+    assert used.startswith("Chat conversation") and page.startswith("━━ Chat answer") and "Hello." in page
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize("name", ["Claude conversation", "claude conversation", "Chat conversation"])
+def test_each_view_shows_all_conversations_when_it_is_asked_for(name: str) -> None:
+    flow = exchange(answer=CHAT_ANSWER)
     assert look(flow.request, flow, name)[1].startswith("━━ Messages request")
+    assert look(flow.response, flow, name)[1].startswith("━━ Chat answer")
 
 
 @pytest.mark.usefixtures("registered")
@@ -87,7 +99,7 @@ def test_the_times_of_an_answer() -> None:
 def test_other_bodies_keep_their_views(body: bytes) -> None:
     flow = exchange(body)
     used, page = look(flow.request, flow)
-    assert "laude" not in used and "━━" not in page
+    assert "conversation" not in used and "━━" not in page
 
 
 @pytest.mark.usefixtures("registered")
@@ -106,17 +118,20 @@ def test_asked_for_by_name_and_not_fit_it_is_an_error_and_no_crash() -> None:
     assert "Couldn't parse" in used + page
 
 
-def test_a_reload_leaves_one_view_and_the_end_leaves_none() -> None:
+def test_a_reload_leaves_one_view_each_and_the_end_leaves_none() -> None:
+    def count() -> list[int]:
+        return [names().count(f"{api} conversation") for api in ("claude", "chat")]
+
     before = names()
     withdraw = views.register()
-    assert names().count("claude conversation") == 1
+    assert count() == [1, 1]
     withdraw()
     assert names() == before
     # A script that is loaded again before the first one is done.
     first, second = views.register(), views.register()
-    assert names().count("claude conversation") == 1
+    assert count() == [1, 1]
     first()
-    assert names().count("claude conversation") == 1
+    assert count() == [1, 1]
     second()
     second()
     assert names() == before
@@ -133,7 +148,8 @@ def test_every_recorded_body_is_shown(path: Path) -> None:
             for message in (flow.request, answer):
                 if message is not None and message.content and _is_of_the_api(message, flow):
                     used, page = look(message, flow)
-                    assert used.startswith("Claude conversation") and page.startswith("━━ ")
+                    view = "Chat" if flow.request.path.endswith("/chat/completions") else "Claude"
+                    assert used.startswith(f"{view} conversation") and page.startswith("━━ ")
                     count += 1
     assert count
 
@@ -141,4 +157,5 @@ def test_every_recorded_body_is_shown(path: Path) -> None:
 def _is_of_the_api(message: http.Message, flow: http.HTTPFlow) -> bool:
     """Not so what a provider says in a shape of its own."""
     streamed = message.headers.get("content-type", "").startswith("text/event-stream")
-    return "/v1/messages" in flow.request.path and (message is flow.request or streamed)
+    of_one = "/v1/messages" in flow.request.path or flow.request.path.endswith("/chat/completions")
+    return of_one and (message is flow.request or streamed)

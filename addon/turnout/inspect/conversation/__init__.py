@@ -5,12 +5,12 @@ A new dialect is a module with the two functions of `Renderer`, and its place in
 
 from __future__ import annotations
 
-from turnout.inspect.conversation import messages_answer, messages_request
+from turnout.inspect.conversation import chat_answer, chat_request, messages_answer, messages_request
 from turnout.inspect.conversation.renderer import Body, Renderer, Timing
 
 __all__ = ["RENDERERS", "Body", "Renderer", "Timing", "renderer_of"]
 
-RENDERERS: tuple[Renderer, ...] = (messages_request, messages_answer)
+RENDERERS: tuple[Renderer, ...] = (chat_request, messages_request, chat_answer, messages_answer)
 """The first one that matches a body renders it: those that look closer come before those that look at less."""
 
 

@@ -16,7 +16,7 @@ _WIDTH = 84
 _MARGIN = 4
 _PROSE_WIDTH = _WIDTH - _MARGIN
 _LONG_LINE = re.compile(rf"^[^\n]{{{_PROSE_WIDTH + 1},}}", re.MULTILINE)
-_NAME_WIDTH = 20
+_NAME_WIDTH = 19
 _WORDS_LIMIT = 300
 
 
@@ -57,7 +57,7 @@ def rule(title: str) -> str:
 
 def rows(pairs: Iterable[tuple[str, str]]) -> str:
     """Names and values in two columns, a line for each pair."""
-    return "\n".join(f"{name:<{_NAME_WIDTH}}{value}".rstrip() for name, value in pairs)
+    return "\n".join(f"{name:<{_NAME_WIDTH}} {value}".rstrip() for name, value in pairs)
 
 
 def indented(text: str, by: int = _MARGIN) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from turnout.dialects.messages.assembled import Assembled, assembled
@@ -26,6 +27,25 @@ _COUNTS = {
     "output_tokens": "output",
 }
 _SHOWN_APART = frozenset(("type", "role", "model", "content", "usage", "stop_reason"))
+_NO_MESSAGE = "Answer without a message"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, and how its API tells of it."""
+
+    api: str
+    """`Messages`."""
+    body: Body
+    assembled: Assembled
+    told: tuple[str, ...] | None = None
+    """The types of the events of the stream; None: those that were assembled."""
+    last_word: str = "message_stop"
+    """With what a stream ends."""
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        return self.assembled.events if self.told is None else self.told
 
 
 def matches(body: Body) -> bool:
@@ -49,44 +69,50 @@ def render(body: Body) -> str:
     answer = assembled(body.data, body.content_type)
     if answer is None:
         raise ValueError("This is no answer of the Messages API.")
-    sections = [f"{rule(_title(body, answer))}\n\n{rows(_facts(body, answer))}"]
+    return page(Answer("Messages", body, answer))
+
+
+def page(shown: Answer) -> str:
+    answer = shown.assembled
+    sections = [f"{rule(_title(shown))}\n\n{rows(_facts(shown))}"]
     if answer.error is not None:
         sections.append(f"{rule('Error')}\n\n{_error(answer.error)}")
     if answer.message:
         content = answer.message.get("content")
         blocks = [block_text(block) for block in content] if isinstance(content, list) else []
         sections += [rule("Content"), *(blocks or ["  (none)"])]
-    if answer.events:
-        sections.append(f"{rule('Events')}\n\n{_events(answer.events)}")
+    if shown.events:
+        sections.append(f"{rule('Events')}\n\n{_events(shown.events)}")
     return "\n\n".join(sections) + "\n"
 
 
-def _title(body: Body, answer: Assembled) -> str:
+def _title(shown: Answer) -> str:
+    answer = shown.assembled
     model = answer.message.get("model")
-    kind = "Messages answer" if answer.message else "Error" if answer.error is not None else "Answer without a message"
+    kind = f"{shown.api} answer" if answer.message else "Error" if answer.error is not None else _NO_MESSAGE
     failed = "ENDS IN AN ERROR" if answer.message and answer.error is not None else ""
     cut = "CUT OFF" if _is_cut(answer) else ""
-    return joined(kind, model if isinstance(model, str) else "", size(len(body.data)), failed, cut)
+    return joined(kind, model if isinstance(model, str) else "", size(len(shown.body.data)), failed, cut)
 
 
 def _is_cut(answer: Assembled) -> bool:
     return bool(answer.events) and not answer.complete and answer.error is None
 
 
-def _facts(body: Body, answer: Assembled) -> list[tuple[str, str]]:
-    message = answer.message
-    pairs = [("cut off", "the stream ends without message_stop")] if _is_cut(answer) else []
+def _facts(shown: Answer) -> list[tuple[str, str]]:
+    message = shown.assembled.message
+    pairs = [("cut off", f"the stream ends without {shown.last_word}")] if _is_cut(shown.assembled) else []
     if message:
         reason = message.get("stop_reason")
         pairs.append(("stop reason", words(reason) if reason is not None else "none"))
     usage = message.get("usage")
     if isinstance(usage, dict):
         pairs += _usage(usage)
-    pairs += _timing(body.timing)
-    count = len(answer.events)
+    pairs += _timing(shown.body.timing)
+    count = len(shown.events)
     pairs.append(("form", f"stream of {counted(count, 'event')}" if count else "one piece of JSON"))
-    others = ((name, value) for name, value in message.items() if name not in _SHOWN_APART)
-    return [*pairs, *((name, words(value)) for name, value in others if value is not None)]
+    others = ((name, words(value)) for name, value in message.items() if name not in _SHOWN_APART and value is not None)
+    return [*pairs, *others]
 
 
 def _usage(usage: Mapping[str, Any]) -> list[tuple[str, str]]:
