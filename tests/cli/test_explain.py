@@ -92,6 +92,21 @@ def test_every_target_of_the_plan_is_explained(turnout: Turnout, home: Path) -> 
     assert anthropic == ["anthropic: POST https://api.anthropic.com/v1/messages", "body: identical"]
 
 
+def test_of_a_translated_request_the_diff_is_what_the_rules_made_of_it(turnout: Turnout, home: Path) -> None:
+    """The body of Chat Completions itself would differ in every line."""
+    table = '[providers.chat]\nkind = "openai"\nbase_url = "http://127.0.0.1:9/v1"\ncredentials = ["env:CHAT_KEY"]\n'
+    rules = 'auth = "bearer"\nrewrite = { profile = "none", drop = ["temperature"] }\n'
+    (home / "mitm.conf").write_text(f'{table}{rules}[[routes]]\nmodel = "*"\nto = ["chat/m"]\n')
+    trust([home / "mitm.conf"], os.environ)
+    body = {**BODY, "temperature": 1, "context_management": {}}
+    head, chat = blocks(turnout("explain", body_file(home, body)).out)
+    assert chat[0] == "chat/m: POST http://127.0.0.1:9/v1/chat/completions"
+    changed = [line for line in chat if line[:2] in ("- ", "+ ")]
+    assert changed == ['-   "model": "claude-opus-4-6",', '+   "model": "m",', '-   "temperature": 1,']
+    sent = b'{"model":"m","max_tokens":8,"messages":[{"role":"user","content":"hi"}]}'
+    assert chat[-1] == f"then translated to Chat Completions: {len(sent)} bytes, without metadata, context_management"
+
+
 def test_a_credential_is_neither_needed_nor_shown(
     turnout: Turnout, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

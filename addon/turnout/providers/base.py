@@ -41,6 +41,8 @@ class Sending:
     """Which name of a tool stands for which of the client's in the request, and therefore in its answer."""
     translation: Translation | None = None
     """The way back from the provider's dialect; None where it speaks the client's."""
+    translated_from: bytes | None = None
+    """The body that the rules made, before it was translated; None where nothing is."""
 
 
 class ProviderKind(Protocol):

@@ -32,4 +32,4 @@ class OpenAIKind:
         outgoing = addressed(provider, path, translated.body, credential.headers(), dropped)
         changes = (*opened(request), *fit.rules, "chat completions", *(f"drop {name}" for name in translated.lost))
         left_out = fit.left_out | frozenset(translated.lost)
-        return Sending(outgoing, _ENDPOINT, changes, left_out, fit.tool_names, translation)
+        return Sending(outgoing, _ENDPOINT, changes, left_out, fit.tool_names, translation, fit.body)

@@ -21,6 +21,7 @@ from turnout.settings.model import Provider, Settings
 from turnout.settings.toml_lines import merged_rules
 from turnout.status.text import usable
 from turnout.wire.difference import diff
+from turnout.wire.splice import top_level
 
 BETA_HEADER = "anthropic-beta"
 
@@ -39,7 +40,11 @@ class Explanation:
     betas: tuple[str | None, str | None]
     """The `anthropic-beta` header as the client sends it and as it goes on; None where there is none."""
     body: tuple[bytes, bytes]
-    """As the client sends it and as it goes on."""
+    """As the client sends it and as it goes on, or as it is translated from there."""
+    translated: bytes | None = None
+    """What goes on where the provider speaks another API than the client."""
+    lost: tuple[str, ...] = ()
+    """Top-level fields that the other API has no word for."""
     learned: tuple[str, ...] = ()
     """Lines of configuration for what the provider has refused before."""
 
@@ -100,12 +105,16 @@ def explain_target(request: ClientRequest, target: Target, settings: Settings, k
     outgoing = sending.outgoing
     sent = request.headers.get(BETA_HEADER)
     lessons = knowledge.lessons.known(provider.name, "messages", model) if provider.learns else ()
+    made = sending.translated_from
+    lost = tuple(name for name in top_level(made or b"") or () if name in sending.left_out)
     return Explanation(
         target=str(target),
         url=_url(outgoing),
         rules=sending.changes,
         betas=(sent, _header(outgoing, BETA_HEADER, sent)),
-        body=(request.body, outgoing.body),
+        body=(request.body, outgoing.body if made is None else made),
+        translated=None if made is None else outgoing.body,
+        lost=lost,
         learned=tuple(merged_rules(lesson.line(model) for lesson in lessons)),
     )
 
@@ -135,3 +144,6 @@ def lines(explanation: Explanation) -> Iterator[str]:
         yield "body: identical"
     else:
         yield from tuple(diff(old, new)) or ("body: identical but for blanks, escapes or keys given twice",)
+    if explanation.translated is not None:
+        lost = f", without {', '.join(explanation.lost)}" if explanation.lost else ""
+        yield f"then translated to Chat Completions: {_size(len(explanation.translated))}{lost}"

@@ -9,8 +9,12 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
+from turnout.dialects.chat.recognised import as_messages
 from turnout.dialects.messages.assembled import Assembled, assembled
 from turnout.dialects.messages.reply import is_count
+from turnout.errors import STATUS_OF_TYPE
+from turnout.health.verdict import Outcome as ProviderAnswer
+from turnout.health.verdict import judge
 from turnout.wire.splice import json_object
 
 CONTEXT = 24
@@ -48,7 +52,8 @@ class Outcome:
     usage: Mapping[str, int] = field(default_factory=dict)
     """Token counts that are not 0, those of nested objects as `cache_creation.…`."""
     error: str = ""
-    """Type of the error, empty when there is none."""
+    """Type of the error, empty when there is none; of one that a provider tells in a stream in words of its own, the
+    type in which its client is told."""
     error_message: str = ""
     """The provider's own words about it; never compared."""
 
@@ -63,8 +68,8 @@ class Difference:
 
 
 def outcome(status: int, content_type: str, body: bytes) -> Outcome:
-    """What this answer comes to. `body` is without content coding. Never raises."""
-    found = assembled(body, content_type)
+    """What this answer comes to. `body` is without content coding, of whichever API. Never raises."""
+    found = assembled(as_messages(body), content_type)
     if found is None:
         # Not a message: /v1/messages/count_tokens answers with nothing but numbers.
         value = json_object(body)
@@ -81,7 +86,7 @@ def outcome(status: int, content_type: str, body: bytes) -> Outcome:
         tuple(_tool_call(block) for block in blocks if str(block.get("type", "")).endswith("tool_use")),
         stop_reason if isinstance(stop_reason, str) else None,
         _counts(found.message.get("usage")),
-        "" if found.error is None else str(error.get("type") or "error"),
+        "" if found.error is None else _error_type(error, streamed=bool(found.events)),
         str(error.get("message") or ""),
     )
 
@@ -143,6 +148,14 @@ def readable(text: str) -> str:
 def _blocks(found: Assembled) -> list[dict[str, Any]]:
     content = found.message.get("content")
     return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+
+
+def _error_type(error: Mapping[str, Any], *, streamed: bool) -> str:
+    told = str(error.get("type") or "error")
+    if not streamed or told in STATUS_OF_TYPE:
+        return told
+    said = json.dumps({"error": error}).encode()
+    return judge(ProviderAnswer(status=200, body=said), now=0).error_type
 
 
 def _normalised(events: Sequence[str]) -> tuple[str, ...]:
