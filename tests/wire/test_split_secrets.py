@@ -48,3 +48,14 @@ def test_the_input_of_a_tool_stays_json() -> None:
     deltas = [json.loads(line[6:]) for line in masked.splitlines() if line.startswith(b"data: ")]
     joined = "".join(event["delta"]["partial_json"] for event in deltas if event["type"] == "content_block_delta")
     assert "Canary" not in joined and json.loads(joined)["command"].startswith("echo *")
+
+
+def test_a_thought_that_every_event_tells_twice() -> None:
+    """As OpenRouter does: each member adds up to a text of its own."""
+    pieces = ("My key ", KEY[:9], KEY[9:], " ends")
+    deltas = [{"reasoning": piece, "reasoning_details": [{"text": piece}]} for piece in pieces]
+    masked = without_split_secrets(b"".join(b"data: " + json.dumps(delta).encode() + b"\n\n" for delta in deltas))
+    told = [json.loads(line[6:]) for line in masked.splitlines() if line]
+    whole = f"My key {'*' * len(KEY)} ends"
+    assert "".join(delta["reasoning"] for delta in told) == whole
+    assert "".join(delta["reasoning_details"][0]["text"] for delta in told) == whole

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable
 
 from turnout.settings.secret import Secret, without_secrets
 
-_PIECE = re.compile(rb'"(?:text|thinking|partial_json|content|arguments)"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
+_PIECE = re.compile(
+    rb'"(text|thinking|partial_json|content|arguments|reasoning_content|reasoning|refusal|summary)"'
+    rb'\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
+)
 """A member of an event whose values add up to a text."""
 
 
@@ -22,13 +25,18 @@ def cleaned_as_one(stream: bytes, clean: Callable[[bytes], bytes]) -> bytes:
 
     `clean` must keep the length, and give back the same object when it changes nothing; so does this.
     """
-    spans = [piece.span(1) for piece in _PIECE.finditer(stream)]
-    text = b"".join(stream[start:end] for start, end in spans)
-    cleaned = clean(text)
-    if cleaned is text:
-        return stream
-    result, position = bytearray(stream), 0
-    for start, end in spans:
-        result[start:end] = cleaned[position : position + end - start]
-        position += end - start
-    return bytes(result)
+    spans: dict[bytes, list[tuple[int, int]]] = {}
+    for piece in _PIECE.finditer(stream):
+        spans.setdefault(piece[1], []).append(piece.span(2))  # one event may tell the same thought in two members
+    result = bytearray()
+    for of_member in spans.values():
+        text = b"".join([stream[start:end] for start, end in of_member])
+        cleaned = clean(text)
+        if cleaned is text:
+            continue
+        result = result or bytearray(stream)
+        position = 0
+        for start, end in of_member:
+            result[start:end] = cleaned[position : position + end - start]
+            position += end - start
+    return bytes(result) if result else stream

@@ -316,7 +316,7 @@ def test_kept_texts_lose_what_is_personal_and_nothing_else() -> None:
 
 def test_kept_streams_hold_no_secret_in_pieces() -> None:
     """A model says a key in several events: none of them holds it."""
-    parts = ['{"text": "use sk-ant-', "api03-AbCd", 'EfGh12 of ada@math.ex', 'ample.org"}']
+    parts = ['{"text": "use sk-ant-', "api03-AbCd", "EfGh12 of ada@math.ex", 'ample.org"}']
     body = stream(*parts)
     once = filler(keep_text=True).body(body, "text/event-stream", answer=True)
     data = [json.loads(line[6:]) for line in once.decode().splitlines() if line.startswith("data: ")]

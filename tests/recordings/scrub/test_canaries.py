@@ -23,10 +23,16 @@ SECRET_NAMES = (
     + ["x-forwarded-for", "x-forwarded-user", "referer", "origin", "from", "traceparent", "baggage", "user-agent"]
     + ["via", "anthropic-organization-id", "x-claude-code-session-id", "x-request-id", "x-my-company-gateway"]
 )
-ANSWER_NAMES = (
-    ["set-cookie", "www-authenticate", "request-id", "anthropic-organization-id", "cf-ray", "location", "x-trace"]
-    + ["openai-organization", "etag", "report-to", "alt-svc", "x-amzn-requestid", "server-timing", "date"]
-)
+ANSWER_NAMES = [
+    "set-cookie",
+    "www-authenticate",
+    "request-id",
+    "anthropic-organization-id",
+    "cf-ray",
+    "location",
+    "x-trace",
+] + ["openai-organization", "etag", "report-to", "alt-svc", "x-amzn-requestid", "server-timing", "date"]
+
 
 class Canaries:
     """Every call gives another secret, in one of the forms in which secrets come; `left` finds them again."""
@@ -225,9 +231,7 @@ def test_kept_texts_hold_no_secret_either() -> None:
 
 
 @pytest.mark.e2e
-def test_har_of_a_scrubbed_recording(
-    scrubbed: tuple[Canaries, bytes], mitmdump: StartMitmdump, tmp_path: Path
-) -> None:
+def test_har_of_a_scrubbed_recording(scrubbed: tuple[Canaries, bytes], mitmdump: StartMitmdump, tmp_path: Path) -> None:
     """What of a recording survives the way to HAR and back: requests, answers, headers and bodies, and no canary.
 
     Lost are comment, marker, metadata, backup, error, trailers and the proxy's mode: HAR has no place for them. A flow

@@ -10,7 +10,7 @@ import hashlib
 import re
 import secrets
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 _FIT = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _WRAPPED = "tc64_"
@@ -60,6 +60,15 @@ def provider_id(client_id: str, *, nine: bool = False) -> str:
 
 def _hash(id: str) -> bytes:
     return hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()
+
+
+def with_provider_id(client_id: str, change: Callable[[str], str]) -> str:
+    """The client's id of a call, when the one that its provider knows is changed."""
+    told = _unwrapped(client_id)
+    if told == client_id:
+        return change(client_id)
+    coded = urlsafe_b64encode(change(told).encode("utf-8", "surrogatepass")).rstrip(b"=").decode()
+    return f"{_WRAPPED}{coded}"
 
 
 def _unwrapped(client_id: str) -> str:

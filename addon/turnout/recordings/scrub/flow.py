@@ -24,7 +24,7 @@ others must be named, or become `host-N.invalid`."""
 
 _PATH_WORD = re.compile(
     r"v\d+(?:alpha|beta)?\d*|api|anthropic|messages|count_tokens|batches|models?|complete|chat|completions|responses"
-    r"|embeddings|files|content|openai|deployments|projects|locations|publishers|google|invoke|converse"
+    r"|embeddings|files|content|openai|inference|paas|coding|compatible-mode|deployments|projects|locations|publishers|google|invoke|converse"
     r"|invoke-with-response-stream|converse-stream|event_logging|batch|hello|oauth|usage|skills|health|status|\.{0,2}"
     r"|(?:claude|gpt|kimi|glm|minimax|deepseek|qwen|gemini)-[\w.@-]{1,60}",
     re.IGNORECASE,
