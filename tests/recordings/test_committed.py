@@ -13,6 +13,7 @@ import pytest
 from mitmproxy.io import FlowReader
 
 from tests import ROOT
+from turnout.dialects.chat.seal import opened
 from turnout.recordings.scrub.files import findings, scrub
 from turnout.settings.secret import MASK, SECRET_HEADERS
 from turnout.testing.recording import read_flows
@@ -77,12 +78,22 @@ def test_no_english_in_requests_and_streams(file: Path) -> None:
             assert ENGLISH.findall(message.raw_content) == []
 
 
+def texts_in(body: str) -> Iterator[str]:
+    """Every text of a body, with those that are sealed in a signature."""
+    for text in re.findall(r'"((?:[^"\\]|\\.)*)"', body):
+        seal = opened(text)
+        if seal is None:
+            yield text
+        else:
+            yield from texts_in(json.dumps([seal.details, seal.calls]))
+
+
 @each_recording
 def test_long_texts_are_filler(file: Path) -> None:
     """Or identifiers that became numbers, as signatures do. A piece of a tool's input holds several texts."""
     known = ("x-anthropic-billing-header: ", "https://json-schema.org/")
     for message in messages(file):
-        for text in re.findall(r'"((?:[^"\\]|\\.)*)"', message.text):
+        for text in texts_in(message.text):
             pieces = () if text.startswith(("{", *known)) else text.split('\\"')
             for piece in pieces:
                 if len(piece) > TALKATIVE and "error" not in message.text[:40]:

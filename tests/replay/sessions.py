@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from tests.e2e.claude_code import HAIKU, tool_turn_script
 from tests.e2e.turns import TITLE, Thinker, asks_for_title
 from tests.replay.stage import SMALL, Stage
-from turnout.testing import replies
+from turnout.testing import chat, replies
+from turnout.testing.chat import CHAT_VENDORS, Call, Text, Usage
 from turnout.testing.events import event, stream_of, tool_turn
 from turnout.testing.replies import Headers, Reply
 from turnout.testing.wire import Answer, RecordedRequest
@@ -28,6 +29,8 @@ class Session:
     play: Callable[[Stage], None]
     in_front: bool = False
     """Recorded by a plain mitmdump between Claude Code and Turnout."""
+    chat: tuple[str, ...] = ()
+    """The providers that are servers of Chat Completions; each is called as its vendor."""
 
 
 def provider(name: str, *lines: str, path: str = "") -> str:
@@ -207,6 +210,39 @@ def foreign_provider(stage: Stage) -> None:
     assert not minimax.problems and not deepseek.problems
 
 
+CHAT = "".join(
+    (
+        provider("anthropic", 'cooldown = "1ms"'),
+        provider("gemini", path="/v1beta/openai"),
+        route("*", "anthropic", "gemini/gemini-3.8-flash"),
+        NO_RETRIES,
+    )
+)
+NO_QUOTA = chat.error(429, "You exceeded your current quota.", code="insufficient_quota")
+
+
+def chat_provider(stage: Stage) -> None:
+    """A conversation that goes to Gemini's Chat Completions in the middle of a tool turn and comes back.
+
+    Gemini calls two tools at once, and verifies what it has signed in them; Anthropic verifies its thoughts.
+    """
+    own = Thinker("anthropic")
+    anthropic = stage.provider("anthropic", mint=own.mint)
+    gemini = stage.provider("gemini", vendor=CHAT_VENDORS["gemini"])
+    anthropic.play([own.call(), OVERLOADED, own.call(), own.says(), own.call(), own.says()])
+    gemini.play([_calls("one", "two"), _calls("three"), NO_QUOTA])
+    with stage.open():
+        home = stage.home()
+        stage.claude("--model", LAST, *SMALL, home=home).assert_answered()
+        stage.claude("--model", LAST, *SMALL, "--continue", home=home).assert_answered()
+    assert not gemini.problems and len(gemini.messages) == 3
+
+
+def _calls(*names: str) -> Reply:
+    calls = [Call("Bash", {"command": f"echo {name}", "description": "Say it"}) for name in names]
+    return chat.answer(Text("Let me see."), *calls, usage=Usage(cached=5))
+
+
 SHAPES = "".join(
     (
         provider("anthropic", 'cooldown = "1ms"'),
@@ -260,5 +296,6 @@ SESSIONS = {
     "subagent": Session(ANTHROPIC, subagent),
     "failover-chain": Session(chain("first", "second", "third", "fourth"), failover_chain),
     "foreign-provider": Session(FOREIGN, foreign_provider),
+    "chat-provider": Session(CHAT, chat_provider, chat=("gemini",)),
     "error-shapes": Session(SHAPES, error_shapes),
 }
