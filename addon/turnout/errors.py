@@ -50,6 +50,34 @@ STATUS_OF_TYPE: Mapping[str, int] = MappingProxyType(
 )
 """The status that goes with each of Anthropic's error types, and with `not_supported` of its gateway protocol."""
 
+TYPE_OF_STATUS: Mapping[int, str] = MappingProxyType(
+    {
+        **{status: type for type, status in STATUS_OF_TYPE.items()},
+        408: "timeout_error",
+        424: "api_error",  # a failed dependency is no fault of the request
+        434: "permission_error",  # Z.AI's "no permission"
+        498: "overloaded_error",  # Groq's "flex tier at capacity"
+        499: "api_error",
+        503: "overloaded_error",
+    }
+)
+"""The error type that goes with a status."""
+
+STATUS_OF_CODE: Mapping[str, int] = MappingProxyType(
+    {
+        **STATUS_OF_TYPE,
+        "policy_blocked": 400,  # Anthropic's gateway protocol
+        # https://platform.openai.com/docs/guides/error-codes
+        "context_length_exceeded": 400,
+        "invalid_api_key": 401,
+        "model_not_found": 404,
+        "insufficient_quota": 429,
+        "rate_limit_exceeded": 429,
+        "server_error": 500,
+    }
+)
+"""The status that a type or code of any vendor stands for."""
+
 
 LONGEST_MESSAGE = 1000
 """Characters. Messages go to the client, into the log and into comments, and some quote what a client sent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from turnout.errors import TYPE_OF_STATUS
 from turnout.health.fault import Fault
 from turnout.health.judgement import Verdict
 from turnout.health.limits import PlanLimit, only_fast_pool_used_up
@@ -34,25 +35,18 @@ OF_THE_WAY = frozenset({405, 407, 421, 426})
 REFUSING = frozenset({401, 429}) | FORBIDDEN
 """Statuses that say themselves what they are about."""
 
-_ERROR_TYPE = {
-    Verdict.QUOTA: "rate_limit_error",
-    Verdict.QUOTA_MODEL: "rate_limit_error",
-    Verdict.THROTTLE: "rate_limit_error",
-    Verdict.THROTTLE_REQUEST: "rate_limit_error",
-    Verdict.OVERLOADED: "overloaded_error",
-    Verdict.CREDENTIAL: "authentication_error",
-    Verdict.NOT_FOUND: "not_found_error",
-    Verdict.REQUEST: "invalid_request_error",
+_ERROR_TYPES = {
+    Verdict.QUOTA: ("rate_limit_error",),
+    Verdict.QUOTA_MODEL: ("rate_limit_error",),
+    Verdict.THROTTLE: ("rate_limit_error",),
+    Verdict.THROTTLE_REQUEST: ("rate_limit_error",),
+    Verdict.OVERLOADED: ("overloaded_error",),
+    Verdict.TRANSIENT: ("api_error", "timeout_error"),
+    Verdict.CREDENTIAL: ("authentication_error", "permission_error"),
+    Verdict.NOT_FOUND: ("not_found_error", "not_supported"),
+    Verdict.REQUEST: ("invalid_request_error", "conflict_error", "request_too_large"),
 }
-_ERROR_TYPE_OF_STATUS = {
-    (Verdict.CREDENTIAL, 403): "permission_error",
-    (Verdict.CREDENTIAL, 434): "permission_error",
-    (Verdict.NOT_FOUND, 501): "not_supported",
-    (Verdict.REQUEST, 409): "conflict_error",
-    (Verdict.REQUEST, 413): "request_too_large",
-    (Verdict.TRANSIENT, 408): "timeout_error",
-    (Verdict.TRANSIENT, 504): "timeout_error",
-}
+"""The types that a verdict can have, first the one where the status names none of them."""
 
 
 def by_code(fault: Fault, error_codes: Mapping[str, str]) -> Verdict | None:
@@ -103,4 +97,6 @@ def error_type(verdict: Verdict, status: int, fault: Fault) -> str:
     """The Anthropic `error.type` that fits."""
     if verdict is Verdict.QUOTA and (status == 402 or fault.type == "billing_error" or _BALANCE.search(fault.words)):
         return "billing_error"
-    return _ERROR_TYPE_OF_STATUS.get((verdict, status)) or _ERROR_TYPE.get(verdict, "api_error")
+    types = _ERROR_TYPES.get(verdict, ("api_error",))
+    own = TYPE_OF_STATUS.get(status)
+    return own if own in types else types[0]

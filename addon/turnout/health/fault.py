@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from turnout.errors import STATUS_OF_TYPE
+from turnout.errors import STATUS_OF_CODE
 from turnout.health.wrapped import KEYS, wrapped
 from turnout.wire.splice import UNREADABLE
 
@@ -21,18 +21,6 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 # Z.AI answers unknown paths with {"code":500,"msg":"404 NOT_FOUND"} in a 200: the message is right, not the code.
 _SAYS_404 = re.compile(r"\b404\b")
-
-_STATUS_OF_WORD = {
-    **STATUS_OF_TYPE,
-    "policy_blocked": 400,  # Anthropic's gateway protocol
-    # https://platform.openai.com/docs/guides/error-codes
-    "context_length_exceeded": 400,
-    "invalid_api_key": 401,
-    "model_not_found": 404,
-    "insufficient_quota": 429,
-    "rate_limit_exceeded": 429,
-    "server_error": 500,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +122,7 @@ def _status(type: str, codes: tuple[str, ...]) -> int | None:
     for code in codes:
         if len(code) == 3 and code.isdecimal() and 400 <= int(code) <= 599:
             return int(code)
-    return next((_STATUS_OF_WORD[word] for word in (type, *codes) if word in _STATUS_OF_WORD), None)
+    return next((STATUS_OF_CODE[word] for word in (type, *codes) if word in STATUS_OF_CODE), None)
 
 
 def _top_level(body: bytes) -> dict[str, msgspec.Raw]:

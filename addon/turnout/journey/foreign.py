@@ -9,16 +9,14 @@ import msgspec
 
 from turnout.dialects.messages.refusals import Overflow
 from turnout.dialects.messages.shaped import shaped_type
-from turnout.errors import STATUS_OF_TYPE, error_body
+from turnout.errors import STATUS_OF_TYPE, TYPE_OF_STATUS, error_body
 from turnout.health.fault import read_fault
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.settings.model import Provider
 from turnout.wire.splice import UNREADABLE
 
 # What clients of Anthropic have a meaning for: https://docs.claude.com/en/api/errors, 408 and 503 of its SDKs.
-_KNOWN_STATUSES = frozenset((400, 401, 402, 403, 404, 408, 409, 413, 429, 500, 501, 503, 504, 529))
-# Z.AI's "no permission", Groq's "flex tier at capacity"; a failed dependency is no fault of the request.
-_STATUS_FOR = {434: 403, 498: 529, 424: 500, 499: 500}
+_KNOWN_STATUSES = frozenset((*STATUS_OF_TYPE.values(), 408, 503))
 
 _SAYING = ("message", "msg", "detail", "error", "errors", "details")
 """Keys that hold a message or lead to one, in this order."""
@@ -56,7 +54,8 @@ def shaped_error(status: int, body: bytes, judgement: Judgement) -> tuple[int, b
     if status < 400:
         status = STATUS_OF_TYPE.get(judgement.error_type, 500)
     if status not in _KNOWN_STATUSES:
-        status = _STATUS_FOR.get(status, 400 if status < 500 else 500)
+        kind = TYPE_OF_STATUS.get(status, "invalid_request_error" if status < 500 else "api_error")
+        status = STATUS_OF_TYPE[kind]
     return status, shaped_body(body, judgement)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from turnout.errors import STATUS_OF_TYPE, error_event
+from turnout.errors import TYPE_OF_STATUS, error_event
 from turnout.wire.splice import UNREADABLE
 
 
@@ -37,6 +37,6 @@ def told_as_event(status: int, body: bytes) -> bytes:
     What is no error in Anthropic's shape is told by its status.
     """
     if shaped_type(body) is None:
-        kind = next((type for type, its in STATUS_OF_TYPE.items() if its == status), "api_error")
+        kind = TYPE_OF_STATUS.get(status, "api_error")
         return error_event("anthropic", kind, f"The answer was an error with status {status}.")
     return b"event: error\ndata: " + b" ".join(body.splitlines()) + b"\n\n"  # a line end would end its data
