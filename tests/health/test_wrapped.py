@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.dialects.error_body import read_error_body
+from turnout.dialects.error_body.envelope import MOST_LAYERS
+from turnout.dialects.error_body.wrapped import Embedded, wrapped
 from turnout.dialects.messages.refusals import Overflow
-from turnout.health.fault import MOST_LAYERS, read_fault
 from turnout.health.verdict import Outcome, Verdict, judge
-from turnout.health.wrapped import wrapped
 from turnout.journey.foreign import shaped_error
 
 
@@ -63,8 +64,8 @@ GROUP = ". Received Model Group=claude\nAvailable Model Group Fallbacks=None {'x
 def test_the_inner_reason(body: Any, said: str) -> None:
     """editor-code-assistant/eca#209, maxnowack/anthropic-proxy#5."""
     content = json.dumps(body).encode()
-    fault = read_fault(content, failed=True)
-    assert fault is not None and fault.inner and fault.message == said
+    fault = read_error_body(content)
+    assert fault.inner and fault.message == said
     judgement = judge(Outcome(400, {}, content), now=0.0)
     status, told = shaped_error(400, content, judgement)
     assert judgement.verdict is Verdict.REQUEST and status == 400
@@ -84,7 +85,7 @@ def test_the_inner_reason(body: Any, said: str) -> None:
     ],
 )
 def test_what_an_error_quotes_is_no_inner_error(message: str) -> None:
-    fault = read_fault(json.dumps(anthropic(message=message)).encode(), failed=True)
+    fault = read_error_body(json.dumps(anthropic(message=message)).encode())
     assert fault is not None and not fault.inner and fault.message == message
 
 
@@ -128,8 +129,8 @@ def test_envelopes_without_end() -> None:
     body: dict[str, Any] = REASON
     for _ in range(MOST_LAYERS + 3):
         body = openrouter(body)
-    fault = read_fault(json.dumps(body).encode(), failed=True)
-    assert fault is not None and fault.message == "Provider returned error"
+    fault = read_error_body(json.dumps(body).encode())
+    assert fault.message == "Provider returned error"
 
 
 JSON_VALUES = st.recursive(
@@ -141,6 +142,6 @@ JSON_VALUES = st.recursive(
 
 @given(JSON_VALUES, st.text())
 def test_never_raises(value: Any, text: str) -> None:
-    wrapped({"error": value, "detail": text})
+    wrapped({"error": value, "detail": text}, Embedded())
     for body in (value, {"error": value}, litellm(value), openrouter(text), {"detail": text}):
         judge(Outcome(400, {}, json.dumps(body).encode()), now=0.0)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.dialects.error_body import read_error_body
 from turnout.health.verdict import Judgement, Verdict
-from turnout.journey.foreign import is_shaped, shaped_body, shaped_error, whole_message
+from turnout.journey.foreign import shaped_body, shaped_error
 
 REQUEST = Judgement(Verdict.REQUEST, "400 odd", error_type="invalid_request_error", message="cut")
 LONG = "word " * 200
@@ -55,7 +56,7 @@ def dumped(value: Any) -> bytes:
     ],
 )
 def test_the_whole_message(body: bytes, said: str) -> None:
-    assert whole_message(body) == said
+    assert read_error_body(body).whole_message == said
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_an_error_inside_a_success_gets_a_status(kind: str, sent: int) -> None:
     ],
 )
 def test_what_is_in_shape_stays(body: bytes, shaped: bool) -> None:
-    assert is_shaped(body) is shaped
+    assert read_error_body(body).shaped is shaped
     assert (shaped_error(422, body, REQUEST) == (422, body)) is shaped
     assert (shaped_body(body, REQUEST) is body) is shaped
 
@@ -135,5 +136,5 @@ values = st.recursive(
 @given(st.binary(max_size=60) | values.map(dumped), st.integers(200, 599))
 def test_never_raises_and_twice_is_once(body: bytes, status: int) -> None:
     sent, told = shaped_error(status, body, REQUEST)
-    assert is_shaped(told) and 400 <= sent <= 599
+    assert read_error_body(told).shaped and 400 <= sent <= 599
     assert shaped_error(sent, told, REQUEST) == (sent, told)

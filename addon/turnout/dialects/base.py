@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from turnout.dialects.error_body import ErrorBody
 from turnout.dialects.messages.refusals.lesson import Lesson
-from turnout.dialects.messages.refusals.told import Told
 from turnout.settings.rewriting import Rewrite
 
 
@@ -56,7 +56,7 @@ class Translation(Protocol):
         live from that. Raises InvalidRequest for a body that is no Messages request.
         """
 
-    def lessons(self, told: Told) -> Iterator[Lesson]:
+    def lessons(self, told: ErrorBody) -> Iterator[Lesson]:
         """What a refusal teaches, in terms of the Messages request and its rules."""
 
     def decoder(self) -> Decoder:

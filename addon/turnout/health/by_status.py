@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from turnout.dialects.error_body import ErrorBody
 from turnout.errors import TYPE_OF_STATUS
-from turnout.health.fault import Fault
 from turnout.health.judgement import Verdict
 from turnout.health.limits import PlanLimit, only_fast_pool_used_up
 
@@ -49,22 +49,22 @@ _ERROR_TYPES = {
 """The types that a verdict can have, first the one where the status names none of them."""
 
 
-def by_code(fault: Fault, error_codes: Mapping[str, str]) -> Verdict | None:
+def by_code(told: ErrorBody, error_codes: Mapping[str, str]) -> Verdict | None:
     """What the provider's own code or error type stands for, by `error_codes`; None for one that is not there."""
-    words = (error_codes.get(code) for code in (*fault.codes, fault.type))
+    words = (error_codes.get(code) for code in (*told.codes, told.type))
     return next((Verdict(word) for word in words if word in _WORDS), None)
 
 
-def by_status(status: int, fault: Fault, headers: Mapping[str, str], plan: PlanLimit | None) -> Verdict:
+def by_status(status: int, told: ErrorBody, headers: Mapping[str, str], plan: PlanLimit | None) -> Verdict:
     """The verdict on an error of this status. `plan` is what the headers of a 429 tell of the plan."""
-    if fault.type == "overloaded_error" or status in _OVERLOADED:
+    if told.type == "overloaded_error" or status in _OVERLOADED:
         return Verdict.OVERLOADED
     if status == 429:
-        return _too_many(fault, headers, plan)
+        return _too_many(told, headers, plan)
     if status == 402:
         return Verdict.QUOTA
     if status in FORBIDDEN:
-        return _forbidden(fault)
+        return _forbidden(told)
     if status == 401:
         return Verdict.CREDENTIAL
     # A redirect is no answer to an API call: the base URL is not where the endpoint is.
@@ -75,27 +75,27 @@ def by_status(status: int, fault: Fault, headers: Mapping[str, str], plan: PlanL
     return Verdict.TRANSIENT
 
 
-def _too_many(fault: Fault, headers: Mapping[str, str], plan: PlanLimit | None) -> Verdict:
-    if _THIS_REQUEST.search(fault.message) and not (plan and plan.rejected):
+def _too_many(told: ErrorBody, headers: Mapping[str, str], plan: PlanLimit | None) -> Verdict:
+    if _THIS_REQUEST.search(told.message) and not (plan and plan.rejected):
         return Verdict.THROTTLE_REQUEST
     if only_fast_pool_used_up(headers) and not (plan and (plan.rejected or plan.status == "rejected")):
         return Verdict.THROTTLE_REQUEST
     if plan is not None:
         return Verdict.QUOTA_MODEL if plan.of_model else Verdict.QUOTA
-    if _BALANCE.search(fault.words) or _QUOTA_429.search(fault.words):
+    if _BALANCE.search(told.words) or _QUOTA_429.search(told.words):
         return Verdict.QUOTA
     return Verdict.THROTTLE
 
 
-def _forbidden(fault: Fault) -> Verdict:
-    if _BALANCE.search(fault.words) or _QUOTA_403.search(fault.words):
+def _forbidden(told: ErrorBody) -> Verdict:
+    if _BALANCE.search(told.words) or _QUOTA_403.search(told.words):
         return Verdict.QUOTA
-    return Verdict.REQUEST if _MODERATION.search(fault.message) else Verdict.CREDENTIAL
+    return Verdict.REQUEST if _MODERATION.search(told.message) else Verdict.CREDENTIAL
 
 
-def error_type(verdict: Verdict, status: int, fault: Fault) -> str:
+def error_type(verdict: Verdict, status: int, told: ErrorBody) -> str:
     """The Anthropic `error.type` that fits."""
-    if verdict is Verdict.QUOTA and (status == 402 or fault.type == "billing_error" or _BALANCE.search(fault.words)):
+    if verdict is Verdict.QUOTA and (status == 402 or told.type == "billing_error" or _BALANCE.search(told.words)):
         return "billing_error"
     types = _ERROR_TYPES.get(verdict, ("api_error",))
     own = TYPE_OF_STATUS.get(status)

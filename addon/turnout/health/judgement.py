@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from turnout.dialects.error_body import ErrorBody
 from turnout.dialects.messages.refusals import Overflow, Refusal
 from turnout.health.page import Page
 
@@ -100,6 +101,8 @@ class Judgement:
     """Where a redirect leads, as the provider wrote it."""
     of_account: bool = False
     """A refused credential whose account is out of use: to sign in again does not help."""
+    told: ErrorBody | None = field(default=None, compare=False, repr=False)
+    """All that the body says; None where there was none, or it was not looked at."""
 
     @property
     def of_the_way(self) -> bool:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
+from turnout.dialects.error_body import ErrorBody, read_error_body, tells_error
 from turnout.dialects.messages.refusals import Lesson, Overflow, read_refusal
-from turnout.dialects.messages.refusals.told import Told
 from turnout.dialects.messages.refusals.words import lessons_told
 from turnout.health.by_status import FORBIDDEN, OF_THE_WAY, REFUSING, TRANSIENT_4XX, by_code, by_status, error_type
-from turnout.health.fault import Fault, read_fault
 from turnout.health.judgement import LONGEST_MESSAGE, NOTHING, USED_UP, Judgement, Outcome, Verdict
 from turnout.health.limits import (
     LONGEST_THROTTLE,
@@ -64,7 +63,7 @@ def judge(
     outcome: Outcome,
     *,
     error_codes: Mapping[str, str] = NOTHING,
-    lessons: Callable[[Told], Iterator[Lesson]] = lessons_told,
+    lessons: Callable[[ErrorBody], Iterator[Lesson]] = lessons_told,
     now: float,
 ) -> Judgement:
     """What the outcome means. Never raises, whatever the provider sent.
@@ -80,18 +79,18 @@ def judge(
     if outcome.status < 200:
         return Judgement(Verdict.TRANSIENT, _one_line(f"{outcome.status} is no final answer"), retryable=False)
     success = outcome.status <= 299
-    fault = read_fault(outcome.body, failed=not success)
     if 300 <= outcome.status <= 399 and (location := outcome.headers.get("location", "").strip()):
         reason = f"{outcome.status} moved elsewhere"
         return Judgement(Verdict.NOT_FOUND, reason, retryable=False, status=outcome.status, location=location)
-    if fault is None and (page := read_page(outcome.status, outcome.headers, outcome.body)) is not None:
-        return _no_api(outcome, outcome.status, page, now)
-    if not success:
-        status = fault.inner_status if fault is not None and fault.inner_status is not None else outcome.status
-        return _failure(outcome, status, fault, error_codes, lessons, now)
-    if fault is not None:
+    told = read_error_body(outcome.body) if not success or tells_error(outcome.body) else None
+    if told is None or not told.structured:
+        page = read_page(outcome.status, outcome.headers, outcome.body)
+        if page is not None:
+            return _no_api(outcome, outcome.status, page, told, now)
+    if told is not None:
         # An error inside a 2xx is judged as the answer it would have been with a truthful status.
-        return _failure(outcome, fault.status or 500, fault, error_codes, lessons, now)
+        status = (told.status or 500) if success else (told.inner_status or outcome.status)
+        return _failure(outcome, status, told, error_codes, lessons, now)
     if outcome.error is not None:
         return _without_answer(outcome.error, f"{outcome.status} ")
     return Judgement(Verdict.OK, str(outcome.status))
@@ -109,15 +108,15 @@ def _without_answer(error: str, before: str = "") -> Judgement:
     )
 
 
-def _no_api(outcome: Outcome, status: int, page: Page, now: float) -> Judgement:
+def _no_api(outcome: Outcome, status: int, page: Page, told: ErrorBody | None, now: float) -> Judgement:
     """A page in the place of an answer: a proxy, a firewall or a login on the way, or a wrong address.
 
     It says nothing about the request or its credential. With 5xx and 429 it is over soon; else it comes again.
     """
     verdict, kind = Verdict.TRANSIENT, "api_error"
     if status in _PAGE_VERDICTS or status >= 500:
-        verdict = _PAGE_VERDICTS.get(status) or by_status(status, Fault(), outcome.headers, None)
-        kind = error_type(verdict, status, Fault())
+        verdict = _PAGE_VERDICTS.get(status) or by_status(status, ErrorBody(), outcome.headers, None)
+        kind = error_type(verdict, status, ErrorBody())
     wait = retry_after(outcome.headers, now)
     return Judgement(
         verdict,
@@ -128,62 +127,60 @@ def _no_api(outcome: Outcome, status: int, page: Page, now: float) -> Judgement:
         cools=status != 413,  # others are smaller
         status=status,
         page=page,
+        told=told,
     )
 
 
 def _failure(
     outcome: Outcome,
     status: int,
-    told: Fault | None,
+    told: ErrorBody,
     error_codes: Mapping[str, str],
-    lessons: Callable[[Told], Iterator[Lesson]],
+    lessons: Callable[[ErrorBody], Iterator[Lesson]],
     now: float,
 ) -> Judgement:
-    """Judge an error. `status` is the HTTP status it stands for, which is not always the one on the wire.
-
-    `told` is the error in the body, if it holds one.
-    """
+    """Judge an error. `status` is the HTTP status it stands for, which is not always the one on the wire."""
     headers = outcome.headers
-    fault = told or Fault()
     plan = plan_limit(headers, now) if status == 429 else None
     if plan is not None and outcome.status != 429 and not plan.rejected:
         plan = None  # an ordinary 200 carries these headers too
-    verdict = by_code(fault, error_codes)
+    verdict = by_code(told, error_codes)
     if verdict is Verdict.REQUEST and status >= 500:
         status = 400  # MiniMax refuses with a code inside a 200, which stands for no status of its own
-    refusal = read_refusal(status, outcome.body, lessons)
+    refusal = read_refusal(status, told, lessons)
     if verdict is None:
         too_long = isinstance(refusal, Overflow) and status not in _NEVER_OVERFLOW
-        verdict = Verdict.REQUEST if too_long else by_status(status, fault, headers, plan)
-    if told is None and status in _OF_THE_WAY_UNTOLD:
+        verdict = Verdict.REQUEST if too_long else by_status(status, told, headers, plan)
+    if not told.structured and status in _OF_THE_WAY_UNTOLD:
         verdict = Verdict.TRANSIENT
-    word = _told_in_words(verdict, status, fault) if refusal is None else None
+    word = _told_in_words(verdict, status, told) if refusal is None else None
     if word is not None:
         verdict = Verdict.QUOTA if verdict is Verdict.THROTTLE else _IN_WORDS[word]
-    until, wait = _times(verdict, fault, headers, plan, now)
+    until, wait = _times(verdict, told, headers, plan, now)
     return Judgement(
         verdict=verdict,
-        reason=_reason(outcome, verdict, status, fault, plan, word),
+        reason=_reason(outcome, verdict, status, told, plan, word),
         until=until,
         retry_after=wait,
-        error_type="billing_error" if word == "quota" else error_type(verdict, status, fault),
-        message=fault.message[:LONGEST_MESSAGE],
+        error_type="billing_error" if word == "quota" else error_type(verdict, status, told),
+        message=told.message[:LONGEST_MESSAGE],
         retryable=should_retry(headers),
         cools=verdict is not Verdict.NOT_FOUND or word == "model" or _is_missing_for_all(status, told),
-        model_only=verdict is Verdict.CREDENTIAL and (status in FORBIDDEN or (fault.inner and word is None)),
+        model_only=verdict is Verdict.CREDENTIAL and (status in FORBIDDEN or (told.inner and word is None)),
         refusal=refusal if verdict is Verdict.REQUEST else None,
         status=_STATUS_IN_WORDS.get(word, status) if word is not None else status,
         of_account=word == "account" and status not in REFUSING,
+        told=told,
     )
 
 
-def _told_in_words(verdict: Verdict, status: int, fault: Fault) -> About | None:
+def _told_in_words(verdict: Verdict, status: int, told: ErrorBody) -> About | None:
     """What the error is about by its words, where its status says something else."""
-    codes = (fault.type, *fault.codes)
+    codes = (told.type, *told.codes)
     if status >= 500:
         # one-api and its kin have no channel for a model: 503 with a code. In words, 503 is about this moment.
         return about("", codes)
-    word = about(fault.message, codes) if 400 <= status <= 499 else None
+    word = about(told.message, codes) if 400 <= status <= 499 else None
     if verdict is Verdict.REQUEST:
         return word
     if verdict is Verdict.THROTTLE:
@@ -196,18 +193,18 @@ def _is_confirmed(verdict: Verdict, plan: PlanLimit | None) -> bool:
     return verdict in USED_UP and (plan is None or plan.is_used_up)
 
 
-def _is_missing_for_all(status: int, told: Fault | None) -> bool:
+def _is_missing_for_all(status: int, told: ErrorBody) -> bool:
     """Not found is the model or the endpoint, not something that this request refers to."""
-    if told is None or status == 501 or 300 <= status <= 399:
+    if not told.structured or status == 501 or 300 <= status <= 399:
         return True
     return bool(_NAMES_NOTHING.fullmatch(told.message) or _NAMES_MODEL_OR_ENDPOINT.search(told.words))
 
 
 def _times(
-    verdict: Verdict, fault: Fault, headers: Mapping[str, str], plan: PlanLimit | None, now: float
+    verdict: Verdict, told: ErrorBody, headers: Mapping[str, str], plan: PlanLimit | None, now: float
 ) -> tuple[float | None, float | None]:
     """Until when (Unix time) and how long (seconds) the provider is not to be had, as far as that is believed."""
-    until = _until(verdict, fault, plan, now)
+    until = _until(verdict, told, plan, now)
     wait = retry_after(headers, now)
     if verdict is Verdict.THROTTLE and wait is None:
         until = key_limit_reset(headers, now)
@@ -218,12 +215,12 @@ def _times(
     return until, wait
 
 
-def _until(verdict: Verdict, fault: Fault, plan: PlanLimit | None, now: float) -> float | None:
+def _until(verdict: Verdict, told: ErrorBody, plan: PlanLimit | None, now: float) -> float | None:
     if verdict not in USED_UP:
         return None
     if plan is not None and plan.reset is not None:
         return plan.reset
-    match = _REGAIN.search(fault.message)
+    match = _REGAIN.search(told.message)
     if match is None:
         return None
     try:
@@ -234,12 +231,12 @@ def _until(verdict: Verdict, fault: Fault, plan: PlanLimit | None, now: float) -
 
 
 def _reason(
-    outcome: Outcome, verdict: Verdict, status: int, fault: Fault, plan: PlanLimit | None, word: About | None
+    outcome: Outcome, verdict: Verdict, status: int, told: ErrorBody, plan: PlanLimit | None, word: About | None
 ) -> str:
     if outcome.status is not None and 200 <= outcome.status <= 299:
-        return _one_line(f"{outcome.status} with {fault.label}")
+        return _one_line(f"{outcome.status} with {told.label}")
     if verdict in USED_UP:
-        detail = plan.claim if plan is not None else next((code for code in fault.codes if code != str(status)), "")
+        detail = plan.claim if plan is not None else next((code for code in told.codes if code != str(status)), "")
         return _one_line(f"{status} quota ({detail})" if detail else f"{status} quota")
     if verdict is Verdict.THROTTLE_REQUEST:
         return f"{status} throttle of this request"
@@ -247,7 +244,7 @@ def _reason(
         return f"{status} {verdict}"
     if word is not None:
         return f"{status} {_REASON_IN_WORDS[word]}"
-    return _one_line(f"{status} {fault.type or error_type(verdict, status, fault)}")
+    return _one_line(f"{status} {told.type or error_type(verdict, status, told)}")
 
 
 def _one_line(text: str, longest: int = _LONGEST_REASON) -> str:

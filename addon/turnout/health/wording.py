@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from turnout.dialects.messages.refusals.told import without_quotations
+from turnout.dialects.error_body.quotations import without_quotations
 
 About = Literal["quota", "account", "model"]
 """`quota`: what may be spent is spent. `account`: the account or its key may not be used. `model`: there is no such."""

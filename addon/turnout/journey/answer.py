@@ -13,7 +13,6 @@ from turnout.dialects.messages.refusals import Refusal
 from turnout.dialects.messages.stream import MessageStream, Peek
 from turnout.dialects.messages.usage import read_usage
 from turnout.errors import error_event
-from turnout.health.fault import read_fault
 from turnout.health.verdict import Judgement, Verdict
 from turnout.journey.arriving import Arriving
 from turnout.journey.deadlines import deadlines
@@ -67,7 +66,7 @@ class AnswerMonitor:
         self._provider = provider
         self._expected = expected
         self._telling = Telling(provider, expected)
-        self._stream = MessageStream(expected.reply_model, self._telling.shape, _is_fault)
+        self._stream = MessageStream(expected.reply_model, self._telling.shape)
         self._rest: list[bytes] | None = None
         self.begun = False
         self._on_begin = on_begin
@@ -319,7 +318,3 @@ class AnswerMonitor:
 
     def _misformed(self, body: bytes, error: str) -> Judgement:
         return self._judging.misformed(body, error, reported=self._stream.reports)
-
-
-def _is_fault(data: bytes) -> bool:
-    return read_fault(data, failed=False) is not None

@@ -20,7 +20,7 @@ from turnout.health.judgement import USED_UP, WAITING_HELPS, Judgement, Verdict
 from turnout.health.limits import told_wait
 from turnout.health.waiting import LONGEST_ASKED, Wait, soonest, wait_asked
 from turnout.journey.candidates import BUSY_RETRY
-from turnout.journey.foreign import shaped_error, too_long_words, whole_message, with_address
+from turnout.journey.foreign import shaped_error, told_in, too_long_words, with_address
 from turnout.journey.moved import moved_words
 from turnout.journey.served import SERVED_BY
 from turnout.journey.state import Blocked, Failure
@@ -123,7 +123,7 @@ def _tellable(failure: Failure) -> bool:
     if answer.status >= 400 and begin == b"{":
         return True
     foreign = not failure.candidate.provider.first_party and not 300 <= answer.status <= 399
-    return foreign and begin in (b"{", b"[") and whole_message(answer.body) != ""
+    return foreign and begin in (b"{", b"[") and told_in(answer.body, failure.judgement).whole_message != ""
 
 
 def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]:

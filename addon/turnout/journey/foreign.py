@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
-import msgspec
-
+from turnout.dialects.error_body import ErrorBody, read_error_body
 from turnout.dialects.messages.refusals import Overflow
-from turnout.dialects.messages.shaped import shaped_type
 from turnout.errors import STATUS_OF_TYPE, TYPE_OF_STATUS, error_body
-from turnout.health.fault import read_fault
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
 from turnout.settings.model import Provider
-from turnout.wire.splice import UNREADABLE
 
 # What clients of Anthropic have a meaning for: https://docs.claude.com/en/api/errors, 408 and 503 of its SDKs.
 _KNOWN_STATUSES = frozenset((*STATUS_OF_TYPE.values(), 408, 503))
 
-_SAYING = ("message", "msg", "detail", "error", "errors", "details")
-"""Keys that hold a message or lead to one, in this order."""
 # On the first Claude Code compacts, on the second it asks for less output.
 _TOO_LONG = "prompt is too long:"
 _TOO_MUCH = "input length and `max_tokens` exceed context limit"
 
-_DEEPEST = 6
-"""Levels of lists and objects that are searched for messages."""
 
-
-def is_shaped(body: bytes) -> bool:
-    """Whether this is an error as Anthropic sends it."""
-    return bool(shaped_type(body))
-
-
-def _stands(body: bytes) -> bool:
-    """Shaped, and not around the error of another, whose reason is to be told."""
-    fault = read_fault(body, failed=True) if is_shaped(body) else None
-    return fault is not None and not fault.inner
+def told_in(body: bytes, judgement: Judgement) -> ErrorBody:
+    """What an error body says. Of a stream not the whole, but one event may have been judged."""
+    told = judgement.told
+    return told if told is not None and told.body == body else read_error_body(body)
 
 
 def shaped_error(status: int, body: bytes, judgement: Judgement) -> tuple[int, bytes]:
@@ -47,7 +32,7 @@ def shaped_error(status: int, body: bytes, judgement: Judgement) -> tuple[int, b
     """
     if judgement.overflow is not None:
         return 400, shaped_body(body, judgement)
-    if status >= 400 and _stands(body):
+    if status >= 400 and told_in(body, judgement).stands:
         return status, body
     if status >= 400 and judgement.status is not None:
         status = judgement.status
@@ -61,11 +46,12 @@ def shaped_error(status: int, body: bytes, judgement: Judgement) -> tuple[int, b
 
 def shaped_body(body: bytes, judgement: Judgement) -> bytes:
     """An error, of a stream or of a whole answer, in Anthropic's shape."""
+    told = told_in(body, judgement)
     if judgement.overflow is not None:
-        return too_long_body(body, judgement.overflow)
-    if _stands(body):
+        return _too_long_body(told, judgement.overflow)
+    if told.stands:
         return body
-    message = whole_message(body) or judgement.message or judgement.reason
+    message = told.whole_message or judgement.message or judgement.reason
     message = with_address(message, judgement)
     return error_body("anthropic", judgement.error_type, message.encode(errors="replace").decode())
 
@@ -84,15 +70,14 @@ def shaped_event(provider: Provider, data: bytes) -> bytes:
     return shaped_body(data, judgement)
 
 
-def too_long_body(body: bytes, overflow: Overflow) -> bytes:
+def _too_long_body(told: ErrorBody, overflow: Overflow) -> bytes:
     """The error on which Claude Code compacts the conversation, or asks for less output where that is enough.
 
     In Anthropic's words, with the provider's own behind them.
     """
-    message = whole_message(body)
-    words = too_long_words(message, overflow)
-    if words is message and _stands(body):
-        return body
+    words = too_long_words(told.whole_message, overflow)
+    if words is told.whole_message and told.stands:
+        return told.body
     return error_body("anthropic", "invalid_request_error", words.encode(errors="replace").decode())
 
 
@@ -107,36 +92,3 @@ def too_long_words(message: str, overflow: Overflow) -> str:
     if overflow.used and limit:
         return f"{_TOO_LONG} {overflow.used} tokens > {limit} maximum ({message})"
     return f"{_TOO_LONG} {message}"
-
-
-def whole_message(body: bytes) -> str:
-    """What the provider says is wrong, uncut; "" for pages of HTML and what else holds no message.
-
-    The entries of a list, as FastAPI and pydantic give them, are joined, each with its path as Anthropic writes it:
-    "messages.0.content: Field required; top_k: Extra inputs are not permitted".
-    """
-    fault = read_fault(body, failed=True)
-    is_list = body.lstrip()[:1] == b"["  # of which it reads the first entry only
-    if fault is not None and fault.message and (fault.inner or not is_list):
-        return fault.message
-    try:
-        return _messages(msgspec.json.decode(body), _DEEPEST)
-    except UNREADABLE:
-        text = body.decode("utf-8", "replace").strip()
-    return "" if text[:1] in ("<", "{", "[") else text
-
-
-def _messages(value: Any, depth: int) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    if not depth:
-        return ""
-    if isinstance(value, list):
-        return "; ".join(dict.fromkeys(text for item in value if (text := _messages(item, depth - 1))))
-    if not isinstance(value, dict):
-        return ""
-    told = (_messages(value.get(name), depth - 1) for name in _SAYING)
-    text = next(filter(None, told), "")
-    place = value.get("loc")
-    path = ".".join(str(step) for step in place if step != "body") if isinstance(place, list) else ""
-    return f"{path}: {text}" if path and text else text

@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from turnout.dialects.chat.refusals import lessons_told
+from turnout.dialects.error_body import read_error_body
 from turnout.dialects.messages.refusals import Lesson, Lessons, Overflow, read_refusal
 from turnout.settings.rewriting import overlaid
 
 
 def taught(message: str, status: int = 400, **members: Any) -> set[Lesson]:
     body = msgspec.json.encode({"error": {"message": message, "type": "invalid_request_error", **members}})
-    refusal = read_refusal(status, body, lessons_told)
+    refusal = read_refusal(status, read_error_body(body), lessons_told)
     return set(refusal.lessons) if isinstance(refusal, Lessons) else set()
 
 
@@ -53,7 +54,7 @@ def test_what_a_wording_teaches(message: str, lesson: tuple[str, str | int]) -> 
 def test_unknown_fields_of_messages() -> None:
     body = {"detail": [{"type": "extra_forbidden", "loc": ["body", "messages", 2, "assistant", "reasoning_content"],
                         "msg": "Extra inputs are not permitted"}]}  # fmt: skip
-    refusal = read_refusal(422, msgspec.json.encode(body), lessons_told)
+    refusal = read_refusal(422, read_error_body(msgspec.json.encode(body)), lessons_told)
     assert refusal == Lessons((Lesson("chat.thoughts", "none"),))
 
 
@@ -70,7 +71,7 @@ def test_a_strict_tool() -> None:
 def test_too_long() -> None:
     message = "This model's maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens."
     body = msgspec.json.encode({"error": {"message": message, "code": "context_length_exceeded"}})
-    assert read_refusal(400, body, lessons_told) == Overflow(130001, 128000)
+    assert read_refusal(400, read_error_body(body), lessons_told) == Overflow(130001, 128000)
 
 
 @pytest.mark.parametrize("message", ["Something went wrong.", "Rate limit reached for gpt-6 on requests per min"])

@@ -11,11 +11,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from turnout.dialects.messages.refusals import Lessons, Overflow, Refusal, SignatureRefused, of_history, read_refusal
+from turnout.dialects.error_body import MOST_BYTES, read_error_body
+from turnout.dialects.messages import refusals
+from turnout.dialects.messages.refusals import Lessons, Overflow, Refusal, SignatureRefused, of_history
 from turnout.dialects.messages.refusals.lesson import Lesson
 from turnout.dialects.messages.refusals.path import is_droppable
-from turnout.dialects.messages.refusals.told import MOST_BYTES
 from turnout.settings.rewriting import EACH, MARKED, Rewrite, extended, parse_path
+
+
+def read_refusal(status: int, body: bytes) -> Refusal | None:
+    return refusals.read_refusal(status, read_error_body(body))
 
 
 def read(message: str, status: int = 400) -> Refusal | None:

@@ -9,8 +9,8 @@ from turnout.dialects.chat.message import message_of
 from turnout.dialects.chat.refusals import lessons_told
 from turnout.dialects.chat.request import chat_request
 from turnout.dialects.chat.stream import ChatDecoder
+from turnout.dialects.error_body import ErrorBody
 from turnout.dialects.messages.refusals.lesson import Lesson
-from turnout.dialects.messages.refusals.told import Told
 from turnout.settings.rewriting import Rewrite
 
 
@@ -27,7 +27,7 @@ class ChatTranslation:
         self._call_ids = made.call_ids
         return made.translated
 
-    def lessons(self, told: Told) -> Iterator[Lesson]:
+    def lessons(self, told: ErrorBody) -> Iterator[Lesson]:
         return lessons_told(told)
 
     def decoder(self) -> Decoder:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import get_args
 
+from turnout.dialects.error_body import ErrorBody
 from turnout.dialects.messages.refusals import words
 from turnout.dialects.messages.refusals.lesson import NO_EFFORT, Lesson
-from turnout.dialects.messages.refusals.told import Told
 from turnout.settings.chat import Effort
 
 _MEANT: dict[str, tuple[Lesson, ...]] = {
@@ -35,7 +35,7 @@ _MEANT: dict[str, tuple[Lesson, ...]] = {
 _QUOTE = "[`'\"]"
 
 
-def lessons_told(told: Told) -> Iterator[Lesson]:
+def lessons_told(told: ErrorBody) -> Iterator[Lesson]:
     """All lessons in what an error body says, sound or not."""
     for lesson in words.lessons_told(told):
         yield from _meant(lesson)

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from turnout.dialects.chat.answer import Answer
 from turnout.dialects.chat.chunk import chunk_of
-from turnout.dialects.messages.events import names_error
+from turnout.dialects.error_body import tells_error
 from turnout.dialects.messages.stream import LONGEST_COMPLETED
-from turnout.wire.splice import UNREADABLE
 from turnout.wire.sse import BYTE_ORDER_MARK, EventSplitter, parse_event
 
 _DONE = b"[DONE]"
 _COMMENT = b":\n\n"
 _BEGINS_EVENTS = b":deir"
 """The first letters of a comment, and of `data`, `event`, `id` and `retry`."""
-_RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class ChatDecoder:
@@ -95,7 +91,7 @@ class ChatDecoder:
             return self._answer.end() if self._answer.started else b""
         if not data and name in ("", "message"):
             return _COMMENT  # a sign of life, and no event that is lost
-        if _lists_error(data):
+        if tells_error(data):  # in a list, as Gemini writes them
             return self._answer.fail(data)
         if self._answer.started and (self._answer.content.calling or b"tool_calls" in data):
             return self._answer.tear("a piece of a tool call cannot be read")
@@ -107,12 +103,3 @@ def _is_one_line(frame: bytes) -> bool:
     return (
         frame.startswith(b"data:") and frame.find(b"\n", 5) == len(frame) - 2 and b"\r" not in frame and frame[-1] == 10
     )
-
-
-def _lists_error(data: bytes) -> bool:
-    """Whether this is an error in a list, as Gemini writes them."""
-    try:
-        items = _RAW_LIST.decode(data) if data.startswith(b"[") else []
-    except UNREADABLE:
-        return False
-    return bool(items) and names_error(bytes(items[0]))

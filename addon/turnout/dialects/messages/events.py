@@ -8,12 +8,13 @@ server-sent events without a name have.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
 
+from turnout.dialects.error_body import tells_error
 from turnout.wire.splice import UNREADABLE, any_text_of, any_top_level, text_of, top_level
 from turnout.wire.sse import Event, parse_event
 
@@ -58,17 +59,8 @@ _APART = ("ping", "error")
 """Clients do not read the data of the one, and take any for the other."""
 
 
-def names_error(data: bytes) -> bool:
-    """Whether a JSON object has an `error` that says something."""
-    raw = (top_level(data) or {}).get("error")
-    return raw is not None and bytes(raw) not in (b"null", b"false", b'""', b"{}")
-
-
-def recognise(frame: bytes, is_fault: Callable[[bytes], bool] = names_error) -> Recognised | None:
-    """The event of one frame; None for a frame without one (comments, blank lines).
-
-    `is_fault` tells whether JSON without a known `type` is an error.
-    """
+def recognise(frame: bytes) -> Recognised | None:
+    """The event of one frame; None for a frame without one (comments, blank lines)."""
     event = parse_event(frame)
     if event is None:
         return None
@@ -76,7 +68,7 @@ def recognise(frame: bytes, is_fault: Callable[[bytes], bool] = names_error) -> 
     fields = any_top_level(data) if _is_text(data) else None
     told = text_of(fields["type"]) if fields is not None and "type" in fields else None
     kind = told if told in KNOWN_EVENTS else "" if event.name == "message" else event.name
-    if event.name == "error" or (told not in KNOWN_EVENTS and fields is not None and is_fault(data)):
+    if event.name == "error" or (told not in KNOWN_EVENTS and fields is not None and tells_error(data)):
         kind = "error"
     assert kind is not None
     if kind in KNOWN_EVENTS and event.name != kind:

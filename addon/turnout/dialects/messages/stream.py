@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 
@@ -24,7 +24,6 @@ from turnout.dialects.messages.events import (
     frame_of,
     is_like,
     likeness,
-    names_error,
     recognise,
     usual_delta,
 )
@@ -94,16 +93,11 @@ class MessageStream:
     First `peek` is called with what arrives, until it has decided (VALID or FAILED); then `relay(b"")` gives what was
     held, `relay` what follows, and `finish` the rest. Only whole frames are passed on, byte for byte, without those
     that no client can read; frames without an event line get one. With `model`, the model name that the provider gives
-    in message_start is replaced by this one; with `shape`, the events are completed as well. `is_fault` tells whether
-    JSON that is no event is an error. No input makes it raise.
+    in message_start is replaced by this one; with `shape`, the events are completed as well. No input makes it
+    raise.
     """
 
-    def __init__(
-        self,
-        model: str | None = None,
-        shape: ForeignReply | None = None,
-        is_fault: Callable[[bytes], bool] = names_error,
-    ) -> None:
+    def __init__(self, model: str | None = None, shape: ForeignReply | None = None) -> None:
         self.failure = b""
         """The JSON that tells why the answer failed (an error event, or what came in place of events), or b""."""
         self.torn = ""
@@ -120,7 +114,6 @@ class MessageStream:
         """Token counts so far, under the names of the wire; those of nested objects as `cache_creation.…`."""
         self.stop_reason: str | None = None
         self._shape = shape
-        self._is_fault = is_fault
         start = partial(_start_with_model, model=model) if model is not None else None
         self._way: Completion | Verbatim = Verbatim(start) if shape is None else Completion(shape)
         self._longest = None if shape is None else LONGEST_COMPLETED
@@ -178,7 +171,7 @@ class MessageStream:
         return not beginning.strip() or _BEGINS_LIKE_EVENTS.match(beginning) is not None
 
     def _judge(self, frame: bytes) -> Peek:
-        event = recognise(frame, self._is_fault)
+        event = recognise(frame)
         if event is None or (event.kind not in _MEANINGFUL and not event.kind.startswith(_OTHER_APIS)):
             return Peek.WAITING
         if self._way.begins(event):
@@ -190,7 +183,7 @@ class MessageStream:
 
     def _judge_further(self, frame: bytes) -> Peek:
         """What a frame says of an answer that has begun."""
-        event = recognise(frame, self._is_fault)
+        event = recognise(frame)
         if event is None:
             return Peek.BEGUN
         if event.kind == "error":
@@ -265,13 +258,13 @@ class MessageStream:
         """What is passed on for the frame that the end of upstream has cut off, or left without its blank line."""
         if tail == b"\r" or tail.endswith((b"\r\r", b"\n\r")):
             return self._follow(tail)
-        event = recognise(tail, self._is_fault)
+        event = recognise(tail)
         end = b"\n" if tail.endswith(b"\n") else b"\n\n"
         return self._follow(tail + end) if event is not None and event.fields is not None else b""
 
     def _follow(self, frame: bytes) -> bytes:
         """Notes what the frame tells, and returns what is to be passed on in its place."""
-        event = recognise(frame, self._is_fault)
+        event = recognise(frame)
         if event is None:
             return frame
         self._usual = NO_LIKENESS

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from turnout.dialects.error_body import ErrorBody
+from turnout.dialects.error_body.quotations import without_quotations
 from turnout.dialects.messages.refusals.lesson import Lesson
-from turnout.dialects.messages.refusals.told import Told, read_told, without_quotations
 from turnout.dialects.messages.refusals.words import lessons_told
 
 __all__ = ["Lesson", "Lessons", "Overflow", "Refusal", "SignatureRefused", "of_history", "read_refusal"]
@@ -81,16 +82,13 @@ def of_history(refusal: Refusal) -> Refusal | None:
 
 
 def read_refusal(
-    status: int, body: bytes, lessons: Callable[[Told], Iterator[Lesson]] = lessons_told
+    status: int, told: ErrorBody, lessons: Callable[[ErrorBody], Iterator[Lesson]] = lessons_told
 ) -> Refusal | None:
-    """What was refused, or None when that is not sure. Never raises. Bodies over 64 KB are not read.
+    """What was refused, or None when that is not sure. Never raises.
 
     `lessons` reads them in the words of the provider's dialect.
     """
     if not 400 <= status <= 599:
-        return None
-    told = read_told(body)
-    if told is None:
         return None
     overflow = _overflow(status, told)
     if overflow is not None or status not in _REFUSING:
@@ -151,11 +149,11 @@ _MODEL_LIMIT = re.compile(rf"exceeded model token limit ?: ?{_N}(?: \(requested:
 _RANGE = re.compile(rf"range of input length should be \[\d+, ?{_N}\]", re.IGNORECASE)
 
 
-def _overflow(status: int, told: Told) -> Overflow | None:
+def _overflow(status: int, told: ErrorBody) -> Overflow | None:
     texts = [without_quotations(text, 2 * _READ)[:_READ] for text in told.texts]
     if any(_RATE.search(text) for text in texts):
         return None
-    said = [text for text in (*texts, *told.codes) if _OVERFLOW.search(text)]
+    said = [text for text in (*texts, *told.names) if _OVERFLOW.search(text)]
     if not said and not (status == 413 and any(_TOO_LARGE.search(text) for text in texts)):
         return None
     for text in texts:
@@ -219,7 +217,7 @@ _BOUND = re.compile(
 )
 
 
-def _is_about_signature(told: Told) -> bool:
+def _is_about_signature(told: ErrorBody) -> bool:
     if any(error.steps[-1:] == ("signature",) and error.type in ("missing", "string_type") for error in told.placed):
         return True
     return any(_SIGNATURE.search(text) for text in told.texts)

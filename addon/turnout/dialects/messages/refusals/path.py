@@ -10,7 +10,6 @@ from turnout.settings.rewriting import EACH, MARKED, parse_path
 LONGEST_PATH = 200
 _MOST_STEPS = 16
 
-_SPLIT = re.compile(r"[.\[\]/'\"]+")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 # pydantic names the member of a union that it tried: `str`, `list[ContentBlock]`, `tagged-union[…]`, `TextBlock`.
@@ -71,12 +70,6 @@ _HOMES = {
     "cache_control": ("{}", *(f"{place}.{{}}" for place in MARKED)),
 }
 """Where the newest requests have fields of these names, for providers that give the name alone."""
-
-
-def split_location(location: str) -> tuple[str, ...]:
-    """The steps of `messages.0.content[1]`, `#/messages/0`, `messages[0]['content']`; without the word for the body."""
-    steps = tuple(step for step in _SPLIT.split(location[: LONGEST_PATH * 2]) if step not in ("", "#", "$"))
-    return steps[1:] if steps[:1] == ("body",) else steps
 
 
 def is_place(steps: Sequence[str]) -> bool:

@@ -9,18 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from turnout.dialects.error_body import ErrorBody, Placed
+from turnout.dialects.error_body.places import split_location
 from turnout.dialects.messages.refusals.lesson import Lesson
 from turnout.dialects.messages.refusals.path import (
     is_block_type,
     is_place,
     paths_of_location,
     paths_of_name,
-    split_location,
     without_tags,
 )
 from turnout.dialects.messages.refusals.thinking import EFFORTS, MODES, of_mode
 from turnout.dialects.messages.refusals.thinking import WORDINGS as OF_THINKING
-from turnout.dialects.messages.refusals.told import Placed, Told
 from turnout.settings.rewriting import EACH, MARKED
 
 _QUOTE = "[`'\"]"
@@ -30,11 +30,11 @@ _WORD = r"(?P<word>[A-Za-z]\w{0,63})"
 _EXPECTED = r"(?P<expected>[^\n]{1,600})"
 
 
-def lessons_told(told: Told) -> Iterator[Lesson]:
+def lessons_told(told: ErrorBody) -> Iterator[Lesson]:
     """All lessons in what an error body says, sound or not."""
     for error in told.placed:
         yield from _of_placed(error)
-    if told.param and {"unknown_parameter", "unsupported_parameter"}.intersection(told.codes):
+    if told.param and {"unknown_parameter", "unsupported_parameter"}.intersection(told.names):
         yield from _drop(told.param)
     for text in told.texts:
         for pattern, read in (*_WORDINGS, *OF_THINKING):
