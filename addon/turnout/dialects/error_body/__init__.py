@@ -67,9 +67,8 @@ def _decoded(body: bytes) -> tuple[Any, bool]:
     except UNREADABLE:
         pass
     text = body.decode("utf-8", "replace")
-    try:  # JSON with halves of surrogate pairs, or with bytes that are no text
-        plain = json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")
-        return msgspec.json.decode(plain), True
+    try:  # Python's JSON: with NaN, with halves of surrogate pairs, with bytes that are no text
+        return json.loads(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")), True
     except UNREADABLE:
         return text, False
 
