@@ -86,6 +86,17 @@ def test_what_one_request_adds_comes_after_what_it_added_before(scene: Scene) ->
     assert journey.exchange.learned == ('rewrite.drop = ["speed"]', 'rewrite.drop = ["metadata"]')
 
 
+def test_a_provider_that_contradicts_itself_is_not_asked_for_ever(scene: Scene) -> None:
+    """It refuses `max_tokens` for the sake of `max_completion_tokens`, and that for the sake of the other."""
+    journey = opened(scene)
+    new, old = (Lesson("chat.output_limit", word) for word in ("max_completion_tokens", "max_tokens"))
+    actions = []
+    for lesson in (new, old, new):
+        actions.append(corrected(scene, journey, Lessons((lesson,))))
+        journey.here.lessons = known(scene)
+    assert actions == ["again", "again", "stop"]
+
+
 def test_corrections_end(scene: Scene) -> None:
     journey = opened(scene)
     fields = [Lessons((Lesson("drop", f"field_{number}"),)) for number in range(MOST_CORRECTIONS + 1)]

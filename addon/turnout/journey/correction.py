@@ -50,7 +50,10 @@ def _is_of_the_vendor(refusal: Lessons) -> bool:
 
 
 def _learn(journey: Journey, candidate: Candidate, lessons: Sequence[Lesson], knowledge: Knowledge) -> bool:
-    """Whether anything of it had not been heeded by the refused attempt; another request may have learned it since."""
+    """Whether anything of it had not been heeded by the refused attempt; another request may have learned it since.
+
+    Of two values of a rule that are refused in turns, neither is tried twice.
+    """
     provider, endpoint, model = candidate.provider, journey.exchange.endpoint, candidate.model
     in_force = knowledge.shaping(provider, model, journey.here.lessons).rules
     lessons = [firmer(lesson, journey.here.lessons, in_force.thoughts) for lesson in lessons]
@@ -59,7 +62,8 @@ def _learn(journey: Journey, candidate: Candidate, lessons: Sequence[Lesson], kn
         journey.here.for_now += unknown
         return bool(unknown)
     useless = [lesson for lesson in lessons if lesson in journey.here.lessons]
-    unheeded = [lesson for lesson in lessons if lesson not in journey.here.lessons]
+    unheeded = [lesson for lesson in lessons if lesson not in (*journey.here.lessons, *journey.here.taught)]
+    journey.here.taught += tuple(unheeded)
     knowledge.unlearn(provider, endpoint, model, useless)
     lines = tuple(lesson.line(model) for lesson in knowledge.learn(provider, endpoint, model, unheeded))
     journey.exchange.learned += lines

@@ -82,6 +82,8 @@ class Stop:
     """How often it has said so."""
     lessons: tuple[Lesson, ...] = ()
     """What was known of the target when the attempt under way was made."""
+    taught: tuple[Lesson, ...] = ()
+    """What its refusals have taught so far."""
     for_now: tuple[Lesson, ...] = ()
     """What its refusals have taught about this request alone."""
     mark: str = ""
