@@ -15,7 +15,7 @@ from turnout.wire.splice import any_top_level
 class Call:
     """A tool call so far."""
 
-    __slots__ = ("client_id", "closed", "extra", "flows", "id", "name", "pieces")
+    __slots__ = ("client_id", "closed", "extra", "flows", "id", "is_odd", "name", "pieces")
 
     def __init__(self) -> None:
         self.id = ""
@@ -29,6 +29,8 @@ class Call:
         """Empty until the client has been given the call."""
         self.flows = False
         """The client gets the pieces as they come."""
+        self.is_odd = False
+        """They begin like no object: they wait until they are whole."""
         self.closed = False
 
     @property

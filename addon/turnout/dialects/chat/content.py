@@ -56,7 +56,7 @@ class Content:
         self._live: Call | None = None
         self._waiting: list[Call | _Said] = []
         """Empty, unless the first of them has to wait."""
-        self._blank: tuple[Kind, str] = ("text", "")
+        self._blank: tuple[Kind, list[str]] = ("text", [])
         """What may yet begin a block, but makes none by itself: Anthropic takes no blank text."""
         self._thoughts: list[str] = []
         """The text of the open thinking block."""
@@ -90,12 +90,13 @@ class Content:
         if isinstance(last, _Said) and last.kind == kind:
             last.pieces.append(text)
             return b""
-        if self._blank[0] == kind:
-            text = self._blank[1] + text
-        self._blank = (kind, text)
+        if self._blank[0] != kind:
+            self._blank = (kind, [])
+        self._blank[1].append(text)
         if not text.strip():
             return b""
-        self._blank = (kind, "")
+        text = "".join(self._blank[1])
+        self._blank = (kind, [])
         if self._waiting or (self._live is not None and not self._live.is_whole):
             self._waiting.append(_Said(kind, [text]))
             return b""
@@ -222,8 +223,10 @@ class Content:
         """The piece, or all pieces where the first of them tell that it is an object."""
         if call.flows:
             return self._delta(piece) if piece else b""
-        begun = call.arguments
-        call.flows = begun.lstrip().startswith("{")
+        if call.is_odd:
+            return b""
+        begun = call.arguments.lstrip()
+        call.flows, call.is_odd = begun.startswith("{"), begun[:1] not in ("", "{")
         return self._delta(begun) if call.flows else b""
 
     def _rest_of(self, call: Call) -> bytes:

@@ -10,6 +10,10 @@ _TAGS = ("<think>", "<thought>")
 """DeepSeek R1, Qwen, MiniMax and many more; Gemini."""
 
 
+_MOST_BLANK = 1000
+"""Characters before a tag, all of them blank."""
+
+
 class InlineThoughts:
     """Tells the thoughts of one answer from its text, in whatever pieces they come."""
 
@@ -41,7 +45,8 @@ class InlineThoughts:
             begin = self._held.lstrip()
             tag = next((tag for tag in _TAGS if begin.startswith(tag)), "")
             if not tag:
-                return [] if any(tag.startswith(begin) for tag in _TAGS) else self._as_text()
+                may_come = len(self._held) < _MOST_BLANK and any(tag.startswith(begin) for tag in _TAGS)
+                return [] if may_come else self._as_text()
             self._end = f"</{tag[1:]}"
             self._held = begin[len(tag) :]
         return self._inside()

@@ -19,6 +19,8 @@ _MEANT: dict[str, tuple[Lesson, ...]] = {
     "stop": (Lesson("drop", "stop_sequences"),),
     "response_format": (Lesson("drop", "output_config.format"),),
     "reasoning_effort": (Lesson("chat.efforts", NO_EFFORT),),
+    # Without an effort of the client's, one would be made of its thinking.
+    "output_config.effort": (Lesson("chat.efforts", NO_EFFORT),),
     "thinking": (Lesson("chat.thinking_switch", "none"),),
     "enable_thinking": (Lesson("chat.thinking_switch", "none"),),
     "thinking_budget": (Lesson("chat.thinking_switch", "none"),),
@@ -76,6 +78,11 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[Lesso
          _fixed(Lesson("chat.output_limit", "max_completion_tokens"))),
         (rf"Unsupported value: {_QUOTE}reasoning_effort{_QUOTE}[^\n]{{0,120}}? Supported values are: "
          rf"(?P<expected>[^\n]{{1,200}})", _efforts),
+        (r"Invalid value: '\w{1,20}'\. Supported values are: (?P<expected>(?=[^\n]{0,80}'low')[^\n]{1,200})", _efforts),
+        (rf"reasoning_effort{_QUOTE}?:? (?:must be one of|Input should be) (?P<expected>[^\n]{{1,200}})", _efforts),
+        # DeepSeek, OpenAI, Groq
+        (r"response[_ ]format[^\n]{0,80}? (?:is )?(?:unavailable|not (?:supported|available))"
+         r"|does not support response format", _fixed(Lesson("drop", "output_config.format"))),
         (rf"{_QUOTE}?stop{_QUOTE}? is not supported (?:by|for|with|on) this model",
          _fixed(Lesson("drop", "stop_sequences"))),
         # OpenAI and its imitators, of models that read text only
