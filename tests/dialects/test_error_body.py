@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.dialects import error_body
-from turnout.dialects.error_body import MOST_BYTES, ErrorBody, Placed, read_error_body, tells_error
+from turnout.dialects.error_body import MOST_BYTES, ErrorBody, Placed, read_error_body, tells_error, wrapped
 from turnout.dialects.messages.shaped import told_as_event
 from turnout.health.verdict import Outcome, judge
 from turnout.journey.foreign import shaped_error
@@ -53,6 +53,15 @@ def test_what_only_python_reads_is_read_too(body: bytes) -> None:
     told = read_error_body(body)
     assert told.structured and told.message[:-1] == "cut off: " and told.texts == (told.message,)
     assert told.message.encode()
+
+
+def test_json_in_a_text_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+    object_in = wrapped._object_in
+    monkeypatch.setattr(wrapped, "_object_in", lambda text: (searched.append(text), object_in(text))[1])
+    text = 'upstream error: {"message": "the reason"}'
+    told = read_error_body(json.dumps({"error": {"message": text}}).encode())
+    assert told.message == "the reason" and "the reason" in told.texts and searched == [text]
 
 
 def test_long_bodies_are_judged_but_not_searched() -> None:
