@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from turnout.dialects.messages.refusals import Lesson
 from turnout.dialects.messages.signatures import REFUSED, fingerprint
 from turnout.journey.knowledge import Knowledge
@@ -17,7 +19,7 @@ LIMIT = Lesson("max_tokens", 8192)
 
 
 def provider(name: str = "mine", **fields: Any) -> Provider:
-    return Provider.model_validate({"name": name, "base_url": "http://127.0.0.1:1", **fields})
+    return Provider.model_validate({"name": name, "base_url": "http://127.0.0.1:1/a", **fields})
 
 
 def knowing(*providers: Provider) -> Knowledge:
@@ -102,13 +104,14 @@ async def test_signatures_are_kept_only_when_asked_for(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
-async def test_another_address_starts_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("edit", [{"base_url": "http://127.0.0.1:2/a"}, {"kind": "openai"}])
+async def test_another_address_or_kind_starts_anew(tmp_path: Path, edit: dict[str, str]) -> None:
     mine, other = provider(), provider("other")
     knowledge = knowing(mine, other)
     knowledge.keep_in(tmp_path / "state", signatures=False)
     for each in (mine, other):
         knowledge.learn(each, "messages", "m", [DROP])
-    knowledge.configure({"mine": provider(base_url="http://127.0.0.1:2"), "other": other})
+    knowledge.configure({"mine": provider(**edit), "other": other})
     assert knowledge.lessons.known("mine", "messages", "m") == ()
     assert knowledge.lessons.known("other", "messages", "m") == (DROP,)
     await knowledge.written()

@@ -213,6 +213,16 @@ async def test_an_error_after_it_is_told(proxy: StartProxy, client: httpx.AsyncC
     assert "event: error" in told.text and "gone" in told.text and "message_stop" not in told.text
 
 
+async def test_a_key_that_an_error_quotes_stays_here(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    """A shared Turnout's key is nobody's business, and Claude Code would log in anew."""
+    quoting = Failure(f"Incorrect API key provided: {KEY}", 401)
+    async with playing("own", answer(Text("Hel"), quoting)) as upstream:
+        running = await proxy(QUICK + table("own", upstream) + route("own"))
+        told = await ask(client, running.url)
+    assert KEY not in told.text and "authentication_error" not in told.text
+    assert "own refused the configured credential" in told.text
+
+
 @pytest.mark.parametrize("cut", [3, 4])
 async def test_an_answer_that_breaks_off(proxy: StartProxy, client: httpx.AsyncClient, cut: int) -> None:
     async with playing("own", answer(Text("Hel"), Text("lo"), cut=cut, ending="close")) as upstream:

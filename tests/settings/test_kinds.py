@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from turnout.errors import ConfigError
 from turnout.settings.load import OPENAI_SIDE, load, preset_of, presets
 from turnout.settings.model import Provider
 
@@ -88,3 +89,24 @@ def test_a_preset_may_extend_another(tmp_path: Path) -> None:
     assert coding.base_url.endswith("/coding/paas/v4") and coding.rewrite == general.rewrite
     assert coding.error_codes == messages.error_codes and coding.context_lengths == messages.context_lengths
     assert not any("like" in table for table in presets().values())
+
+
+def test_an_address_elsewhere_needs_its_kind(tmp_path: Path) -> None:
+    """Before there were presets of Chat Completions, such a table was of kind anthropic."""
+    table = 'base_url = "https://gateway.example/anthropic"'
+    with pytest.raises(ConfigError) as caught:
+        provider(tmp_path, "openai", table)
+    assert caught.value.key == "providers.openai.kind" and 'kind = "anthropic"' in str(caught.value)
+    assert provider(tmp_path, "openai", f'{table}\nkind = "anthropic"').kind == "anthropic"
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url"),
+    [
+        ("openai", "https://api.openai.com/v1"),
+        ("openai", "http://127.0.0.1:9/v1"),
+        ("vllm-openai", "http://gpu.example:8000/v1"),
+    ],
+)
+def test_elsewhere_is_neither_its_own_address_nor_this_machine(tmp_path: Path, name: str, base_url: str) -> None:
+    assert provider(tmp_path, name, f'base_url = "{base_url}"').kind == "openai"

@@ -20,7 +20,7 @@ from turnout.health.judgement import USED_UP, WAITING_HELPS, Judgement, Verdict
 from turnout.health.limits import told_wait
 from turnout.health.waiting import LONGEST_ASKED, Wait, soonest, wait_asked
 from turnout.journey.candidates import BUSY_RETRY
-from turnout.journey.foreign import shaped_error, told_in, too_long_words, with_address
+from turnout.journey.foreign import refused_credential, shaped_error, told_in, too_long_words, with_address
 from turnout.journey.moved import moved_words
 from turnout.journey.served import SERVED_BY
 from turnout.journey.state import Blocked, Failure
@@ -140,7 +140,7 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]
     elif judgement.verdict is Verdict.CREDENTIAL and candidate.credential.owned:
         kind = "api_error"
         said = f": {judgement.message}" if judgement.of_account and judgement.message else ""
-        message = f"{candidate.provider.name} refused the configured credential {candidate.credential.label}{said}"
+        message = refused_credential(candidate.provider, candidate.credential) + said
     else:
         kind = judgement.error_type
         message = with_address(judgement.message or judgement.reason, judgement)

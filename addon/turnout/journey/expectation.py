@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from turnout.credentials.chain import NO_KEY, Credential
 from turnout.dialects.base import Translation
 from turnout.dialects.messages.safeguards import FIELD, NO_VERDICT, asks_about_tool_use
 from turnout.exchange import Endpoint, Outgoing
@@ -28,6 +29,8 @@ class Expectation:
     """Another target can answer if this one does not in time."""
     tool_names: Mapping[str, str] = field(default_factory=dict)
     """Which name of a tool stands for which of the client's."""
+    credential: Credential = NO_KEY
+    """What the request is sent with."""
     translation: Translation | None = None
     """How the answer becomes one of the Messages API; None where it is one."""
     address: str = ""
@@ -47,6 +50,7 @@ def expectation(journey: Journey, outgoing: Outgoing) -> Expectation:
         size=len(outgoing.body),
         others=journey.others,
         tool_names=sending.tool_names,
+        credential=journey.here.candidate.credential,
         translation=sending.translation,
         address=_address(journey, outgoing),
     )

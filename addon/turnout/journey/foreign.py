@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from turnout.credentials.chain import Credential
 from turnout.dialects.error_body import ErrorBody, read_error_body
 from turnout.dialects.messages.refusals import Overflow
 from turnout.errors import STATUS_OF_TYPE, TYPE_OF_STATUS, error_body
@@ -62,12 +63,19 @@ def with_address(message: str, judgement: Judgement) -> str:
     return f"{message} (asked for {address})" if address and address not in message else message
 
 
-def shaped_event(provider: Provider, data: bytes) -> bytes:
-    """An error event as Anthropic would send it."""
+def shaped_event(provider: Provider, credential: Credential, data: bytes) -> bytes:
+    """An error event as Anthropic would send it. Of a credential of Turnout's own nothing is told but its name: errors
+    quote keys, and clients would log in anew."""
     judgement = judge(Outcome(status=200, body=data), error_codes=provider.error_codes, now=time.time())
     if judgement.verdict is Verdict.OK:
         judgement = Judgement(Verdict.TRANSIENT, f"{provider.name} reported an error without words")
+    if judgement.verdict is Verdict.CREDENTIAL and credential.owned:
+        return error_body("anthropic", "api_error", refused_credential(provider, credential))
     return shaped_body(data, judgement)
+
+
+def refused_credential(provider: Provider, credential: Credential) -> str:
+    return f"{provider.name} refused the configured credential {credential.label}"
 
 
 def _too_long_body(told: ErrorBody, overflow: Overflow) -> bytes:

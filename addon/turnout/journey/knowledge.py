@@ -46,7 +46,7 @@ class Knowledge:
         self._rules.clear()
 
     def _forget_outdated(self, old: Provider, new: Provider | None) -> None:
-        if new is None or new.base_url != old.base_url:
+        if new is None or (new.base_url, new.kind) != (old.base_url, old.kind):
             self.lessons.forget(old.name)
         elif new.rewrite != old.rewrite:
             # What was added to a list contradicts no lesson; another value must not be outvoted by one.

@@ -25,7 +25,7 @@ class Telling:
             # Nothing of the monitor's: one in a cycle would keep megabytes until the next garbage collection.
             self.shape = ForeignReply(
                 expected.reply_model,
-                partial(shaped_event, provider),
+                partial(shaped_event, provider, expected.credential),
                 safeguard_results=expected.safeguard_results,
                 tool_names=expected.tool_names,
             )

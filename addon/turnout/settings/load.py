@@ -14,11 +14,13 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from turnout.errors import ConfigError
+from turnout.settings.address import is_loopback
 from turnout.settings.folder import Outside, changes, restrained
 from turnout.settings.mistakes import explained, mistake, nearest, similar
 from turnout.settings.model import (
@@ -147,7 +149,7 @@ def _outside(settings: Settings, table: Mapping[str, Any], environment: Mapping[
     providers: dict[str, Provider] = {}
     for name in settings.providers:
         own = given.get(name, {}) if isinstance(given, Mapping) else {}
-        with suppress(ValidationError, _WrongProfile):
+        with suppress(ValidationError, _Mistaken):
             providers[name] = Provider.model_validate(_with_preset(name, own if isinstance(own, Mapping) else {}))
     return Outside(
         providers,
@@ -219,33 +221,53 @@ def _with_presets(table: Mapping[str, Any], file: Path | None, overlay: Mapping[
         own = given.get(name, {})
         try:
             providers[name] = _with_preset(name, own) if isinstance(own, Mapping) else own
-        except _WrongProfile as error:
-            path = ["providers", name, "rewrite", "profile"]
-            raise mistake(path, error.reason, file, overlay, error.suggestion) from None
+        except _Mistaken as error:
+            raise mistake(["providers", name, *error.path], error.reason, file, overlay, error.suggestion) from None
     result["providers"] = providers
     return result
 
 
-class _WrongProfile(Exception):
-    def __init__(self, reason: str, suggestion: str) -> None:
+class _Mistaken(Exception):
+    """A table of a provider that cannot be laid upon a preset. `path`: the key in it."""
+
+    def __init__(self, path: tuple[str, ...], reason: str, suggestion: str) -> None:
         super().__init__(reason)
+        self.path = path
         self.reason = reason
         self.suggestion = suggestion
 
 
 def _with_preset(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
     preset = preset_of(name, own.get("kind"))
+    _refuse_unclear_kind(own, preset)
     table = {**merge(preset, own), "name": name}
     rules = own.get("rewrite", {})
     if isinstance(rules, Mapping):
         known = f"Known profiles: {', '.join(profiles())}"
         if not isinstance(rules.get("profile", ""), str):
-            raise _WrongProfile("is not a text in quotes", known)
+            raise _Mistaken(_PROFILE, "is not a text in quotes", known)
         try:
             table["rewrite"] = complete(rules, preset.get("rewrite", {}), usual=usual_profile(table))
         except KeyError as error:
-            raise _WrongProfile("no such profile", similar(error.args[0], profiles()) or known) from None
+            raise _Mistaken(_PROFILE, "no such profile", similar(error.args[0], profiles()) or known) from None
     return table
+
+
+_PROFILE = ("rewrite", "profile")
+
+
+def _refuse_unclear_kind(own: Mapping[str, Any], preset: Mapping[str, Any]) -> None:
+    """A preset of Chat Completions, and an address elsewhere: it may as well speak the Messages API, which is usual.
+
+    What is on this machine is taken for a server that the preset is about.
+    """
+    base_url = own.get("base_url")
+    if preset.get("kind") != "openai" or "kind" in own or not isinstance(base_url, str):
+        return
+    usual, host = (urlsplit(url).hostname or "" for url in (str(preset["base_url"]), base_url))
+    if usual != host and not is_loopback(usual) and not is_loopback(host):
+        reason = f"must be given: the address is not {usual}, and a server elsewhere may speak another API"
+        raise _Mistaken(("kind",), reason, 'Write kind = "openai" for Chat Completions, or kind = "anthropic"')
 
 
 def _named_by_targets(table: Mapping[str, Any]) -> Iterable[str]:

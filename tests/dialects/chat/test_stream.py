@@ -772,6 +772,14 @@ class TestErrors:
         assert content_of(fine, STOP, DONE) == [said("a")]
         assert error_of(fine, frame(told)) == told
 
+    def test_an_answer_that_goes_on_after_a_reason(self) -> None:
+        """It was none: one that breaks off then is no whole answer."""
+        decoder = ChatDecoder()
+        decoder.feed(text("a") + chunk({}, "stop"))
+        assert decoder.whole
+        decoder.feed(text("b"))
+        assert not decoder.whole and b"message_stop" not in decoder.finish()
+
     @pytest.mark.parametrize("finish", ["error", "network_error", "insufficient_system_resource"])
     def test_reasons_that_tell_of_a_failure(self, finish: str) -> None:
         told = error_of(text("a"), chunk({"content": "b"}, finish), DONE)

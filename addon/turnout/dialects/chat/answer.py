@@ -60,7 +60,10 @@ class Answer:
             return out + self.end() if self.reason and counts is not None else out
         self.reason = choice.finish_reason or self.reason
         if choice.delta is not None:
-            out += self._delta(choice.delta)
+            said = self._delta(choice.delta)
+            if said and not choice.finish_reason:
+                self.reason = ""  # it was none: the answer goes on
+            out += said
         elif choice.message is not None and self.content.empty:
             out += self._delta(choice.message)
             self.reason = self.reason or "stop"

@@ -36,6 +36,9 @@ _MEANT: dict[str, tuple[Lesson, ...]] = {
 
 _QUOTE = "[`'\"]"
 
+_IN_SCHEMA = re.compile(r"tools\[\*\]\.(?:function_declarations|parameters)\b")
+"""Where the schemas of tools stand: Gemini's own name for them, and that of this API without its tag."""
+
 
 def lessons_told(told: ErrorBody) -> Iterator[Lesson]:
     """All lessons in what an error body says, sound or not."""
@@ -50,6 +53,10 @@ def lessons_told(told: ErrorBody) -> Iterator[Lesson]:
 def _meant(lesson: Lesson) -> Iterator[Lesson]:
     if lesson == Lesson("refused_blocks", "thinking"):
         yield Lesson("chat.thoughts", "none")
+    elif lesson == Lesson("refused_blocks", "file"):
+        yield Lesson("chat.documents", "text")
+    elif lesson.rule == "drop" and _IN_SCHEMA.match(str(lesson.value)):
+        yield Lesson("chat.schemas", "plain")
     elif lesson.rule == "drop":
         path = str(lesson.value).replace("stream_options.include_usage", "stream_options")
         yield from _MEANT.get(path, (lesson,))
@@ -80,6 +87,10 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[Lesso
          rf"(?P<expected>[^\n]{{1,200}})", _efforts),
         (r"Invalid value: '\w{1,20}'\. Supported values are: (?P<expected>(?=[^\n]{0,80}'low')[^\n]{1,200})", _efforts),
         (rf"reasoning_effort{_QUOTE}?:? (?:must be one of|Input should be) (?P<expected>[^\n]{{1,200}})", _efforts),
+        # Cerebras; xAI
+        (r"property 'parallel_tool_calls' is unsupported", _fixed(Lesson("chat.parallel_switch", "off"))),
+        (r"(?:does not support parameter|not supported on this model:) `?reasoning_?effort",
+         _fixed(Lesson("chat.efforts", NO_EFFORT))),
         # DeepSeek, OpenAI, Groq
         (r"response[_ ]format[^\n]{0,80}? (?:is )?(?:unavailable|not (?:supported|available))"
          r"|does not support response format", _fixed(Lesson("drop", "output_config.format"))),

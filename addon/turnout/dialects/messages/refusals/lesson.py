@@ -46,6 +46,8 @@ _WORDS = {
     "chat.parallel_switch": frozenset({"off"}),
     "chat.stream_usage": frozenset({"off"}),
     "chat.strict": frozenset({"absent"}),
+    "chat.documents": frozenset({"text"}),
+    "chat.schemas": frozenset({"plain"}),
     "chat.thoughts": frozenset({"none", "reasoning_content"}),
     **{f"thinking.{kind}": frozenset({"adaptive", "enabled", "disabled", "drop"}) for kind in get_args(ThinkingType)},
 }
@@ -62,6 +64,8 @@ _REFUSED_FORMS = {
     ("parallel_switch", ""): "parallel_tool_calls",
     ("stream_usage", ""): "stream_options",
     ("strict", ""): "strict tools",
+    ("documents", ""): "documents",
+    ("schemas", ""): "a schema of a tool",
     ("thoughts", "none"): "thoughts of before",
     ("thoughts", "reasoning_content"): "thinking without the thoughts of before",
 }
