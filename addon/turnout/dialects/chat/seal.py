@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-_MARK = "chat."
+from turnout.dialects.messages.signatures import SEALED
 
 
 class Seal(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,12 +31,12 @@ def sealed(seal: Seal) -> str:
     """The signature that carries this; "" for nothing."""
     if not seal.details and not seal.calls:
         return ""
-    return _MARK + urlsafe_b64encode(msgspec.json.encode(seal)).rstrip(b"=").decode()
+    return SEALED + urlsafe_b64encode(msgspec.json.encode(seal)).rstrip(b"=").decode()
 
 
 def opened(signature: str) -> Seal | None:
     """What a signature carries; None for one that is none of ours."""
-    coded = signature.removeprefix(_MARK)
+    coded = signature.removeprefix(SEALED)
     if coded == signature:
         return None
     try:

@@ -18,6 +18,10 @@ FINGERPRINT_LENGTH = 16
 THINKING_BLOCKS = ("thinking", "redacted_thinking")
 """Types of the blocks that carry a signature."""
 
+SEALED = "chat."
+"""How signatures begin that a translation has made, to keep what another API wants back with its thoughts. Those of
+Anthropic are base64, without a dot."""
+
 _SEPARATOR = "\n"
 
 REFUSED = _SEPARATOR

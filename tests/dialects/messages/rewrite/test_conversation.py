@@ -228,9 +228,11 @@ def test_adaptive_thinking_needs_no_first_thought() -> None:
     assert result_of(body, Subject(MODEL, MODEL, minted_by=LEDGER.get))["thinking"] == {"type": "adaptive"}
 
 
-def test_unsigned_thinking_never_reaches_anthropic() -> None:
-    """Also with an empty ledger, after a restart: Anthropic signs every block of its own."""
-    body = body_of(messages=[user("U"), assistant(thought("t", ""), said("A")), user("V")])
+@pytest.mark.parametrize("signature", ["", "chat.eyJjYWxscyI6e319"])
+def test_unsigned_thinking_never_reaches_anthropic(signature: str) -> None:
+    """Also with an empty ledger, after a restart: Anthropic signs every block of its own, and a translation's signature
+    is none of it."""
+    body = body_of(messages=[user("U"), assistant(thought("t", signature), said("A")), user("V")])
     sent = json.dumps(body, separators=(",", ":")).encode()
     found = json.loads(rewritten(sent, None, Subject(MODEL, MODEL, others_answer=True)).body)
     assert found["messages"][1]["content"] == [said("A")]

@@ -20,7 +20,7 @@ from turnout.dialects.messages.rewrite.subject import Subject
 from turnout.dialects.messages.rewrite.thoughts import turn_began_without_thought
 from turnout.dialects.messages.rewrite.tool_shapes import short_name
 from turnout.dialects.messages.rewrite.tree import Node, Object, opened, text
-from turnout.dialects.messages.signatures import REFUSED, THINKING_BLOCKS, fingerprint, is_elsewhere, signer_of
+from turnout.dialects.messages.signatures import REFUSED, SEALED, THINKING_BLOCKS, fingerprint, is_elsewhere, signer_of
 from turnout.settings.rewriting import Pair, Rewrite
 
 
@@ -51,8 +51,9 @@ def _is_foreign(block: Object, rules: Rewrite, subject: Subject) -> bool:
     minter = signer_of(mark)
     if rules.signatures == "own":
         return minter != subject.signs_as
-    # Anthropic signs every block of its own, so an empty signature is somebody else's.
-    return (minter is not None and minter != subject.signs_as) or (not signature and subject.signs_as == "anthropic")
+    # Anthropic signs every block of its own, so an empty signature is somebody else's, and so is a translation's.
+    unsigned = not signature or signature.startswith(SEALED)
+    return (minter is not None and minter != subject.signs_as) or (unsigned and subject.signs_as == "anthropic")
 
 
 def flatten_blocks(document: Document, rules: Rewrite, unpaired: tuple[Pair, ...]) -> None:

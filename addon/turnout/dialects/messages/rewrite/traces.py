@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from turnout.dialects.messages.signatures import SEALED
+
 # In a text of the user these stand with a backslash before their closing quotation mark.
 _ROLE, _ASSISTANT, _TYPE, _RESULT_OF = b'"role"', b'"assistant"', b'"type"', b'"tool_use_id"'
 
@@ -28,7 +30,7 @@ _PLAIN = re.compile(
     rb'|tool_use"\s*,\s*"id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"\s*,\s*"name"\s*:\s*"[a-zA-Z0-9_-]{1,128})"'
 )
 _FOREIGN_MEMBER = re.compile(rb'"(?:' + b"|".join(sorted(name.encode() for name in FOREIGN_MEMBERS)) + rb')"\s*:')
-_SIGNED = re.compile(rb'"signature"\s*:\s*"[^"]')
+_SIGNED = re.compile(rb'"signature"\s*:\s*"(?!' + re.escape(SEALED).encode() + rb')[^"]')
 _NO_CONTENT = re.compile(rb'"assistant"\s*,\s*"content"\s*:\s*(?:null|\[\s*\]|' + _BLANK + rb")")
 _NOTHING = re.compile(rb'"(?:input|id|name|thinking|signature|data)"\s*:\s*null')
 
@@ -40,7 +42,7 @@ class Traces:
     foreign: bool = False
     """Blocks, ids or texts that Anthropic would refuse, or would not have written."""
     unsigned: bool = False
-    """Thinking without a signature."""
+    """Thinking without a signature that Anthropic could have given."""
 
 
 def traces(body: bytes) -> Traces:
