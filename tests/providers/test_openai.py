@@ -60,7 +60,7 @@ def test_the_body_is_translated_and_what_it_loses_is_told() -> None:
         "messages": HELLO,
     }
     assert dict(sending.outgoing.add)["content-length"] == str(len(sending.outgoing.body))
-    assert sending.changes[0] == "model" and "chat completions" in sending.changes and "metadata" in sending.left_out
+    assert sending.changes[0] == "chat completions" and "model" in sending.changes and "metadata" in sending.left_out
 
 
 def test_headers_of_the_other_api_stay_here() -> None:

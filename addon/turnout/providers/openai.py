@@ -30,6 +30,6 @@ class OpenAIKind:
         dropped = dropped_headers(request.headers, provider, credential) | _OF_ANTHROPIC
         path = "?".join(filter(None, (_ENDPOINT, urlencode(provider.query))))
         outgoing = addressed(provider, path, translated.body, credential.headers(), dropped)
-        changes = (*opened(request), *fit.rules, "chat completions", *(f"drop {name}" for name in translated.lost))
+        changes = (*opened(request), "chat completions", *fit.rules, *(f"drop {name}" for name in translated.lost))
         left_out = fit.left_out | frozenset(translated.lost)
         return Sending(outgoing, _ENDPOINT, changes, left_out, fit.tool_names, translation, fit.body)
