@@ -15,7 +15,7 @@ from turnout.wire.splice import any_top_level
 class Call:
     """A tool call so far."""
 
-    __slots__ = ("client_id", "closed", "extra", "flows", "id", "is_odd", "name", "pieces")
+    __slots__ = ("client_id", "closed", "extra", "flows", "id", "is_odd", "name", "pieces", "seen")
 
     def __init__(self) -> None:
         self.id = ""
@@ -32,6 +32,8 @@ class Call:
         self.is_odd = False
         """They begin like no object: they wait until they are whole."""
         self.closed = False
+        self.seen = (0, False)
+        """After how many pieces `is_whole` was looked at, and what was found: others may wait for it, piece by piece."""
 
     @property
     def arguments(self) -> str:
@@ -45,8 +47,10 @@ class Call:
     @property
     def is_whole(self) -> bool:
         """Its arguments are a JSON object."""
-        last = next((piece for piece in reversed(self.pieces) if piece.strip()), "")
-        return last.rstrip().endswith("}") and is_object(self.arguments)
+        if self.seen[0] != len(self.pieces):
+            last = next((piece for piece in reversed(self.pieces) if piece.strip()), "")
+            self.seen = len(self.pieces), last.rstrip().endswith("}") and is_object(self.arguments)
+        return self.seen[1]
 
     @property
     def is_cut(self) -> bool:
