@@ -110,3 +110,9 @@ def test_an_address_elsewhere_needs_its_kind(tmp_path: Path) -> None:
 )
 def test_elsewhere_is_neither_its_own_address_nor_this_machine(tmp_path: Path, name: str, base_url: str) -> None:
     assert provider(tmp_path, name, f'base_url = "{base_url}"').kind == "openai"
+
+
+def test_a_mistake_speaks_of_what_was_written_alone(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        provider(tmp_path, "mine", 'kind = "openai"\nbase_url = "http://localhost:8000/v1/responses"')
+    assert caught.value.key == "providers.mine.base_url" and "auth" not in str(caught.value)

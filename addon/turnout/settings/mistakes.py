@@ -85,7 +85,9 @@ def explained(
 
     `overlay` is what came from TURNOUT_… variables; `presets` are the names of providers that need no table.
     """
-    problems = error.errors(include_url=False, include_input=False)[:MISTAKES_TOLD]
+    found = error.errors(include_url=False, include_input=False)
+    # A default that is made of other fields is none when one of those is wrong: nobody has written it.
+    problems = [each for each in found if each["type"] != "default_factory_not_called"][:MISTAKES_TOLD]
     _, *others = dict.fromkeys(f"{_key(each, overlay)}: {_sentence(each, presets)}" for each in problems)
     also = others and f"Also: {'; '.join(others)}"
     first = problems[0]

@@ -71,6 +71,20 @@ def test_the_form_of_the_answer(given: Body) -> None:
     assert plain["schema"] == {"properties": {}, "type": "object"}
 
 
+@pytest.mark.parametrize(
+    ("thinking", "form", "lost"),
+    [
+        ({"type": "adaptive"}, {}, ("thinking",)),
+        ({"type": "enabled", "budget_tokens": 2000}, {}, ("thinking",)),
+        ({"type": "disabled"}, {}, ()),
+        ({"type": "adaptive"}, {"efforts": ["low"]}, ()),
+        ({"type": "adaptive"}, {"thinking_switch": "thinking"}, ()),
+    ],
+)
+def test_a_wish_to_think_is_not_lost_in_silence(thinking: Body, form: Body, lost: tuple[str, ...]) -> None:
+    assert asked(ChatForm(**form), thinking=thinking).translated.lost == lost
+
+
 def test_what_is_lost_is_told() -> None:
     more = {
         "metadata": {"user_id": "a"},

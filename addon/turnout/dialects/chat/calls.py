@@ -33,7 +33,7 @@ class Call:
         """They begin like no object: they wait until they are whole."""
         self.closed = False
         self.seen = (0, False)
-        """After how many pieces `is_whole` was looked at, and what was found: others may wait for it, piece by piece."""
+        """After how many pieces `is_whole` was looked at, and what it was: others may wait for it, piece by piece."""
 
     @property
     def arguments(self) -> str:

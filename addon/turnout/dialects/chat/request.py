@@ -73,8 +73,8 @@ class ChatRequest:
 def chat_request(body: bytes, form: ChatForm) -> ChatRequest:
     """Raises InvalidRequest for a body that is no request of the Messages API.
 
-    `lost` of what comes out: fields without an equivalent, `metadata`, which tells who the user is, and `tools` where a
-    tool of Anthropic's own is left out.
+    `lost` of what comes out: fields without an equivalent, `metadata`, which tells who the user is, `tools` where a
+    tool of Anthropic's own is left out, and `thinking` that is wished for where the form has no word for it.
     """
     try:
         return _request(body, form)
@@ -90,16 +90,18 @@ def _request(body: bytes, form: ChatForm) -> ChatRequest:
         raise InvalidRequest("The request body has no messages.")
     conversation = conversation_of(fields.get("system"), fields["messages"], form)
     tools = tools_of(fields.get("tools"), small.tool_choice, form)
+    thinking = thinking_fields(small.thinking, small.output_config.effort, form)
     asked: dict[str, Any] = {
         "model": small.model,
         **_limits(small, form),
-        **thinking_fields(small.thinking, small.output_config.effort, form),
+        **thinking,
         **_response_format(small, form),
         **tools.fields,
         "messages": conversation.messages,
         **form.extra,
     }
-    lost = tuple(name for name in fields if name not in _KNOWN or (name == "tools" and tools.lost))
+    unsaid = {"tools": tools.lost, "thinking": small.thinking is not None and not (small.thinking.off or thinking)}
+    lost = tuple(name for name in fields if name not in _KNOWN or unsaid.get(name, False))
     return ChatRequest(Translated(msgspec.json.encode(asked), lost), conversation.call_ids)
 
 
