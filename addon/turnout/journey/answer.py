@@ -163,9 +163,10 @@ class AnswerMonitor:
     def concludes(self) -> bool:
         """Whether a stream that ended undecided is an answer all the same: a message as JSON, relayed as its events, or
         one of another dialect, which has no event for its end."""
-        whole = self._incoming.whole
-        said = self._incoming.in_one_piece(bytes(self._instead), as_events=False)
-        events = self._incoming.end() if whole else self._as_events(said)
+        if self._incoming.whole:
+            events: bytes | None = self._incoming.end()
+        else:
+            events = self._as_events(self._incoming.in_one_piece(bytes(self._instead), as_events=False))
         if events is None or self._stream.peek(events) in (Peek.WAITING, Peek.FAILED):
             return False
         self._on_first_word()

@@ -10,11 +10,10 @@ from turnout.exchange import Exchange
 from turnout.providers.addressing import addressed, dropped_headers
 from turnout.providers.base import Sending, Shaping
 from turnout.providers.rewriting import opened, rewritten
+from turnout.settings.base_url import CHAT_ENDPOINT
 from turnout.settings.model import Provider
 
 _OF_ANTHROPIC = frozenset({"anthropic-version", "anthropic-beta"})
-
-_ENDPOINT = "/chat/completions"
 
 
 class OpenAIKind:
@@ -28,8 +27,8 @@ class OpenAIKind:
         translation = TRANSLATORS["chat"](shaping.rules)
         translated = translation.request(fit.body)
         dropped = dropped_headers(request.headers, provider, credential) | _OF_ANTHROPIC
-        path = "?".join(filter(None, (_ENDPOINT, urlencode(provider.query))))
+        path = "?".join(filter(None, (CHAT_ENDPOINT, urlencode(provider.query))))
         outgoing = addressed(provider, path, translated.body, credential.headers(), dropped)
         changes = (*opened(request), "chat completions", *fit.rules, *(f"drop {name}" for name in translated.lost))
         left_out = fit.left_out | frozenset(translated.lost)
-        return Sending(outgoing, _ENDPOINT, changes, left_out, fit.tool_names, translation, fit.body)
+        return Sending(outgoing, CHAT_ENDPOINT, changes, left_out, fit.tool_names, translation, fit.body)

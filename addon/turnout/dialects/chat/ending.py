@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from turnout.dialects.messages.reply import is_count
+from turnout.dialects.messages.reply import OPENAI_REASONS, is_count
 
 FAILURES = frozenset(("error", "network_error", "insufficient_system_resource"))
 """Reasons that tell of a failure: OpenRouter, Z.AI, DeepSeek."""
 
 _REASONS = {
-    "length": "max_tokens",
+    **OPENAI_REASONS,
     "max_tokens": "max_tokens",
     "repetition_truncation": "max_tokens",
-    "tool_calls": "tool_use",
-    "function_call": "tool_use",
     "tool_use": "tool_use",
-    "content_filter": "refusal",
     "sensitive": "refusal",
     "refusal": "refusal",
     "stop_sequence": "stop_sequence",

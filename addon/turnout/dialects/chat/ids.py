@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 
+from turnout.dialects.chat.base64url import coded, decoded
+
 _FIT = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_WRAPPED = "tc64_"
+WRAPPED = "tc64_"
+"""How the ids begin in which one that Anthropic does not take is coded."""
 _NINE = re.compile(r"[a-zA-Z0-9]{9}")
 _LONGEST = 40
 """Characters. OpenAI: "Expected a string with maximum length 40"; vLLM gives ids of 46."""
@@ -37,11 +39,14 @@ class ClientIds:
 
 def _wrapped(provider_id: str) -> str:
     """An id that Anthropic takes, from which the provider's can be read; "" where there is no such."""
-    if _FIT.fullmatch(provider_id) and not provider_id.startswith(_WRAPPED):
+    if _FIT.fullmatch(provider_id) and not provider_id.startswith(WRAPPED):
         return provider_id
-    coded = urlsafe_b64encode(provider_id.encode("utf-8", "surrogatepass")).rstrip(b"=").decode()
-    told = f"{_WRAPPED}{coded}"
-    return told if coded and _FIT.fullmatch(told) else ""
+    told = _wrap(provider_id)
+    return told if provider_id and _FIT.fullmatch(told) else ""
+
+
+def _wrap(provider_id: str) -> str:
+    return WRAPPED + coded(provider_id.encode("utf-8", "surrogatepass"))
 
 
 def provider_id(client_id: str, *, nine: bool = False) -> str:
@@ -65,18 +70,14 @@ def _hash(id: str) -> bytes:
 def with_provider_id(client_id: str, change: Callable[[str], str]) -> str:
     """The client's id of a call, when the one that its provider knows is changed."""
     told = _unwrapped(client_id)
-    if told == client_id:
-        return change(client_id)
-    coded = urlsafe_b64encode(change(told).encode("utf-8", "surrogatepass")).rstrip(b"=").decode()
-    return f"{_WRAPPED}{coded}"
+    return change(client_id) if told == client_id else _wrap(change(told))
 
 
 def _unwrapped(client_id: str) -> str:
-    coded = client_id.removeprefix(_WRAPPED)
-    if coded == client_id:
+    within = client_id.removeprefix(WRAPPED)
+    if within == client_id:
         return client_id
     try:
-        padded = coded + "=" * (-len(coded) % 4)
-        return b64decode(padded, altchars=b"-_", validate=True).decode("utf-8", "surrogatepass") or client_id
+        return decoded(within).decode("utf-8", "surrogatepass") or client_id
     except ValueError:
         return client_id

@@ -7,11 +7,11 @@ unchanged, and nothing else that it does not know.
 
 from __future__ import annotations
 
-from base64 import b64decode, urlsafe_b64encode
 from typing import Any
 
 import msgspec
 
+from turnout.dialects.chat.base64url import coded, decoded
 from turnout.dialects.messages.signatures import SEALED
 
 
@@ -31,15 +31,15 @@ def sealed(seal: Seal) -> str:
     """The signature that carries this; "" for nothing."""
     if not seal.details and not seal.calls:
         return ""
-    return SEALED + urlsafe_b64encode(msgspec.json.encode(seal)).rstrip(b"=").decode()
+    return SEALED + coded(msgspec.json.encode(seal))
 
 
 def opened(signature: str) -> Seal | None:
     """What a signature carries; None for one that is none of ours."""
-    coded = signature.removeprefix(SEALED)
-    if coded == signature:
+    within = signature.removeprefix(SEALED)
+    if within == signature:
         return None
     try:
-        return _DECODER.decode(b64decode(coded + "=" * (-len(coded) % 4), altchars=b"-_", validate=True))
+        return _DECODER.decode(decoded(within))
     except (ValueError, msgspec.MsgspecError):
         return None

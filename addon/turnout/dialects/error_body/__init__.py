@@ -13,14 +13,13 @@ from turnout.dialects.error_body.envelope import ERROR_KEYS, is_error, opened
 from turnout.dialects.error_body.message import messages_in
 from turnout.dialects.error_body.texts import Texts
 from turnout.dialects.error_body.wrapped import Embedded
-from turnout.wire.splice import UNREADABLE
+from turnout.wire.splice import UNREADABLE, top_level
 
 __all__ = ["MOST_BYTES", "ErrorBody", "Placed", "read_error_body", "tells_error"]
 
 MOST_BYTES = 65_536
 """Error bodies are shorter; what is longer is not searched for all its texts."""
 
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -102,13 +101,13 @@ def _plain(text: str) -> str:
 def _top_level(body: bytes) -> dict[str, msgspec.Raw]:
     """The top-level fields, undecoded, of an object or of the first in a list."""
     start = body[:64].lstrip()
+    if start.startswith(b"{"):
+        return top_level(body) or {}
     try:
-        if start.startswith(b"["):
-            items = _LIST.decode(body)
-            return _FIELDS.decode(items[0]) if items else {}
-        return _FIELDS.decode(body) if start.startswith(b"{") else {}
+        items = _LIST.decode(body) if start.startswith(b"[") else []
     except UNREADABLE:
         return {}
+    return (top_level(items[0]) or {}) if items else {}
 
 
 def _value(fields: dict[str, msgspec.Raw], name: str) -> Any:

@@ -41,7 +41,7 @@ _DELTA_KEYS = frozenset(("type", "delta", "usage", "context_management"))
 _NO_COUNTS = dict.fromkeys(
     ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"), 0
 )
-_REASONS = {
+OPENAI_REASONS = {
     "": "end_turn",
     "stop": "end_turn",
     "length": "max_tokens",
@@ -177,7 +177,7 @@ def reason_for(called: bool, told: str = "") -> str:
 
     What nobody knows stays as it was `told`.
     """
-    told = _REASONS.get(told, told)
+    told = OPENAI_REASONS.get(told, told)
     return "tool_use" if called and told == "end_turn" else told
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from turnout.dialects.chat.ids import with_provider_id
+from turnout.dialects.chat.ids import WRAPPED, with_provider_id
 from turnout.dialects.chat.seal import Seal, opened, sealed
 from turnout.recordings.scrub.pieces import ToolInputs, tool_inputs
 from turnout.recordings.scrub.text import Numbering, fixed_moment, kept, masked, numbered, prose, without_hosts
@@ -197,7 +197,7 @@ class Filler:
             return _HEX.sub(lambda found: self.numbering(found[0]), text)
         if _EMBEDDED_OBJECT.fullmatch(text):
             return self._embedded(text)
-        if text.startswith(b"tc64_"):
+        if text.startswith(WRAPPED.encode()):
             return with_provider_id(text.decode(errors="replace"), self._renamed).encode()
         return self.numbering(text)
 
