@@ -11,6 +11,7 @@ from tests.dialects.chat.openai_types import check_chat
 from tests.dialects.messages.shapes import (
     EPHEMERAL,
     IMAGE,
+    IN_WORDS,
     PIXEL,
     Body,
     assistant,
@@ -325,3 +326,10 @@ def test_what_was_sealed_is_given_back() -> None:
         answer = json.loads(chat_request(body, form).translated.body)["messages"][1]
         assert [each.get("extra_content") for each in answer["tool_calls"]] == [extra, None]
         assert answer.get("reasoning_details") == given
+
+
+@pytest.mark.parametrize(("block", "words"), IN_WORDS)
+def test_blocks_without_an_equivalent_are_told_in_words(block: Body, words: str) -> None:
+    """Wherever they stand: the server tools of Anthropic leave theirs in a conversation that goes on elsewhere."""
+    made = chat(user(block), assistant(block, call("a")), user(result("a", [block])))
+    assert [message["content"] for message in made] == [words] * 3

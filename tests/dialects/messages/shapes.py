@@ -397,3 +397,26 @@ SHAPES = (
 def shape(name: str) -> Shape:
     """The shape of this name, such as `fresh, opus`."""
     return next(each for each in SHAPES if each.name == name)
+
+
+IN_WORDS: list[tuple[Body, str]] = [
+    ({"type": "search_result", "source": "https://x", "title": "T", "content": [text("C")]}, "T\nhttps://x\nC"),
+    ({"type": "document", "title": "T", "source": {"type": "text", "data": "D"}}, "T\nD"),
+    (
+        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}},
+        "[A document (application/pdf) was here; this model cannot read it.]",
+    ),
+    ({"type": "document", "source": {"type": "content", "content": [text("C")]}}, "C"),
+    ({"type": "tool_reference", "tool_name": "Grep"}, "Grep"),
+    ({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"q": 1}}, '[web_search: {"q": 1}]'),
+    (
+        {"type": "web_search_tool_result", "content": [{"type": "web_search_result", "title": "T", "url": "U"}]},
+        "T U",
+    ),
+    ({"type": "web_search_tool_result", "content": {"error_code": "max_uses_exceeded"}}, "max_uses_exceeded"),
+    ({"type": "compaction", "content": "summary"}, "summary"),
+    ({"type": "container_upload", "file_id": "f"}, "[A block of type container_upload was left out.]"),
+    ({"type": "hologram", "shape": [1]}, "[A block of type hologram was left out.]"),
+    ({"type": "fallback", "text": "  "}, "[A block of type fallback was left out.]"),
+]
+"""Blocks that a provider does not know, and what they say in words."""

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from turnout.dialects.chat.ids import provider_id
-from turnout.dialects.chat.parts import Contents
+from turnout.dialects.chat.parts import PARAGRAPH, Contents
 from turnout.dialects.chat.results import Call, Message
 from turnout.dialects.chat.seal import Seal, opened
-from turnout.dialects.chat.texts import EMPTY, PARAGRAPH, Text, joined, quoted
-from turnout.dialects.chat.turns import Block
+from turnout.dialects.chat.turns import Block, missing
 from turnout.dialects.messages.signatures import THINKING_BLOCKS
 from turnout.errors import InvalidRequest
 from turnout.settings.chat import ChatForm
-
-_NO_INPUT = msgspec.Raw(b"{}")
-_BRACE = ord("{")
 
 
 class Answer(NamedTuple):
@@ -30,9 +24,9 @@ class Answer(NamedTuple):
 
 def assistant_turn(blocks: Sequence[Block], form: ChatForm, contents: Contents) -> Answer:
     """Raises InvalidRequest for blocks without what makes them one."""
-    called = [block for block in blocks if block.kind == "tool_use"]
-    thoughts = [block for block in blocks if block.kind in THINKING_BLOCKS]
-    said = contents.texts(block for block in blocks if block.kind != "tool_use")
+    called = [block for block in blocks if block.type == "tool_use"]
+    thoughts = [block for block in blocks if block.type in THINKING_BLOCKS]
+    said = contents.texts([block for block in blocks if block.type != "tool_use"] if called else blocks)
     if not said and not called:
         return Answer(None, [])
     message: Message = {"role": "assistant"}
@@ -53,35 +47,39 @@ def _calls(blocks: Iterable[Block], form: ChatForm) -> list[Call]:
     calls: list[Call] = []
     taken: set[str] = set()
     for block in blocks:
-        client_id = block.word("id")
-        id, number = provider_id(client_id, nine=nine), 1
+        if block.id is None:
+            raise missing(block, "id")
+        id, number = provider_id(block.id, nine=nine), 1
         while id in taken:
             number += 1
-            id = provider_id(f"{provider_id(client_id)}_{number}", nine=nine)
+            id = provider_id(f"{provider_id(block.id)}_{number}", nine=nine)
         taken.add(id)
-        calls.append(Call(client_id, id))
+        calls.append(Call(block.id, id))
     return calls
 
 
 def _call(block: Block, call: Call, extras: dict[str, Any], form: ChatForm) -> dict[str, Any]:
     """`extras`: what the provider wants back beside a call, by the client's id."""
-    function = {"name": block.text("name"), "arguments": _arguments(block)}
-    told = extras.get(call.client_id) or form.call_extra
-    extra = {"extra_content": told} if told else {}
-    return {"id": call.id, "type": "function", "function": function, **extra}
+    if block.name is None:
+        raise missing(block, "name")
+    function = {"name": block.name, "arguments": _arguments(block)}
+    made = {"id": call.id, "type": "function", "function": function}
+    if extra := extras.get(call.client_id) or form.call_extra:
+        made["extra_content"] = extra
+    return made
 
 
-def _arguments(block: Block) -> Text:
-    """The input as it was written, in a string."""
-    given = block.members.get("input", _NO_INPUT)
-    if memoryview(given)[0] != _BRACE:
+def _arguments(block: Block) -> str:
+    """The input as it was written."""
+    written = str(block.input, "utf-8") or "{}"
+    if written[0] != "{":
         raise InvalidRequest("The request body has a tool_use block of which `input` is no object.")
-    return quoted(str(given, "utf-8"))
+    return written
 
 
 def _seal(thought: Block) -> Seal | None:
-    signed = "signature" if thought.kind == "thinking" else "data"
-    return opened(thought.word(signed)) if signed in thought.members else None
+    signed = thought.signature if thought.type == "thinking" else thought.data
+    return None if signed is None else opened(signed)
 
 
 def _given_back(thoughts: Iterable[Block], seals: Iterable[Seal], form: ChatForm) -> dict[str, Any]:
@@ -91,7 +89,5 @@ def _given_back(thoughts: Iterable[Block], seals: Iterable[Seal], form: ChatForm
     if form.thoughts == "reasoning_details":
         given: Any = [detail for seal in seals for detail in seal.details]
     else:
-        texts = [thought.text("thinking") for thought in thoughts if thought.kind == "thinking"]
-        worded = [text for text in texts if text != EMPTY]
-        given = joined(worded, PARAGRAPH) if worded else None
+        given = PARAGRAPH.join(thought.thinking for thought in thoughts if thought.thinking)
     return {form.thoughts: given} if given else {}

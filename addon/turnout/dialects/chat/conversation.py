@@ -16,7 +16,7 @@ import msgspec
 from turnout.dialects.chat.assistant import assistant_turn
 from turnout.dialects.chat.parts import Contents
 from turnout.dialects.chat.results import Call, Message, unanswered, user_turn
-from turnout.dialects.chat.turns import Block, blocks_of, turns_of
+from turnout.dialects.chat.turns import Block, prompt_of, turns_of
 from turnout.errors import InvalidRequest
 from turnout.settings.chat import ChatForm
 
@@ -32,7 +32,7 @@ def conversation_of(system: msgspec.Raw | None, messages: msgspec.Raw, form: Cha
 
     Raises InvalidRequest when they are no such fields, or when nobody says anything in them, and what msgspec does.
     """
-    prompt, turns = blocks_of(system), turns_of(messages)
+    prompt, turns = prompt_of(system), turns_of(messages)
     contents = Contents(form.documents, _has_markers([prompt, *(turn.blocks for turn in turns)]))
     told = contents.texts(prompt)
     begun: list[Message] = [{"role": "system", "content": contents.content(told)}] if told else []
@@ -54,4 +54,4 @@ def conversation_of(system: msgspec.Raw | None, messages: msgspec.Raw, form: Cha
 
 
 def _has_markers(contents: Iterable[Iterable[Block]]) -> bool:
-    return any(block.marker is not None for blocks in contents for block in blocks)
+    return any(block.cache_control is not None for blocks in contents for block in blocks)

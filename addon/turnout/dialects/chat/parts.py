@@ -11,17 +11,33 @@ from typing import Any, Literal
 
 import msgspec
 
-from turnout.dialects.chat.texts import EMPTY, PARAGRAPH, Text, is_text, joined, quoted
-from turnout.dialects.chat.turns import Block, Members
+from turnout.dialects.chat.turns import ABSENT, Block, missing
 from turnout.dialects.messages.rewrite.flatten import as_text
-from turnout.dialects.messages.rewrite.tree import text
 from turnout.dialects.messages.signatures import THINKING_BLOCKS
-from turnout.wire.splice import top_level
 
 Part = dict[str, Any]
 
+PARAGRAPH = "\n\n"
 _PDF = "application/pdf"
 _UNNAMED = "document"
+
+
+class _Source(msgspec.Struct):
+    """Where an image or a document is."""
+
+    type: str | None = None
+    media_type: str | None = None
+    data: str | None = None
+    url: str | None = None
+
+    @property
+    def data_url(self) -> str | None:
+        if self.media_type is None or self.data is None:
+            return None
+        return f"data:{self.media_type};base64,{self.data}"
+
+
+_SOURCE = msgspec.json.Decoder(_Source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,53 +54,60 @@ class Contents:
 
     def parts(self, blocks: Iterable[Block]) -> list[Part]:
         """What a user says. A block that says nothing has no part."""
-        return [part for block in blocks if (part := _marked(self._part(block), block))]
+        return [part for block in blocks if (part := self._shown(block) or _text(block))]
 
     def texts(self, blocks: Iterable[Block]) -> list[Part]:
         """The same for those who can only write: whatever they show becomes text."""
-        return [part for block in blocks if (part := _marked(_text(block), block))]
+        return [part for block in blocks if (part := _text(block))]
 
-    def content(self, parts: list[Part]) -> Text | list[Part]:
+    def content(self, parts: list[Part]) -> str | list[Part]:
         """A text wherever it can be one: many servers take no lists."""
-        if not parts:
-            return EMPTY
-        if self.marked or any(part["type"] != "text" for part in parts):
-            return parts
-        return joined([part["text"] for part in parts], PARAGRAPH)
+        if not self.marked and all(part["type"] == "text" for part in parts):
+            return PARAGRAPH.join([part["text"] for part in parts])
+        return parts or ""
 
-    def _part(self, block: Block) -> Part | None:
-        shown = _image(block) if block.kind == "image" else None
-        if block.kind == "document" and self.documents == "file":
-            shown = _file(block)
-        return shown or _text(block)
+    def _shown(self, block: Block) -> Part | None:
+        """None for what is not shown, but told in words."""
+        if block.type == "image":
+            return _marked(_image(block), block)
+        if block.type == "document" and self.documents == "file":
+            return _marked(_file(block), block)
+        return None
 
 
-def text_part(words: Text) -> Part:
+def text_part(words: str) -> Part:
     return {"type": "text", "text": words}
-
-
-def _marked(part: Part | None, block: Block) -> Part | None:
-    if part is not None and block.marker is not None:
-        part["cache_control"] = block.marker
-    return part
 
 
 def _text(block: Block) -> Part | None:
     """None for one without words, which no API takes, and for thoughts, which were never said."""
-    if block.kind in THINKING_BLOCKS:
+    if block.type == "text":
+        words = block.text
+        if words is None:
+            raise missing(block, "text")
+    elif block.type in THINKING_BLOCKS:
         return None
-    words = block.text("text") if block.kind == "text" else quoted(as_text({**block.members}))
-    return None if words == EMPTY else text_part(words)
+    elif not block.type:
+        raise missing(block, "type")
+    else:
+        words = as_text(block.members())
+    return _marked(text_part(words), block) if words else None
+
+
+def _marked(part: Part | None, block: Block) -> Part | None:
+    if part is not None and block.cache_control is not None:
+        part["cache_control"] = block.cache_control
+    return part
 
 
 def _image(block: Block) -> Part | None:
     """None for an image that is neither in the request nor at an address."""
     source = _source(block)
-    match text(source.get("type")):
+    match source.type:
         case "base64":
-            url = _data_url(source)
+            url = source.data_url
         case "url":
-            url = _string(source, "url")
+            url = source.url
         case _:
             url = None
     return None if url is None else {"type": "image_url", "image_url": {"url": url}}
@@ -93,25 +116,13 @@ def _image(block: Block) -> Part | None:
 def _file(block: Block) -> Part | None:
     """None for a document that is no PDF in the request."""
     source = _source(block)
-    url = _data_url(source) if text(source.get("media_type")) == _PDF else None
+    url = source.data_url if source.media_type == _PDF else None
     if url is None:
         return None
-    name = text(block.members.get("title")) or _UNNAMED
+    name = block.title or _UNNAMED
     name = name if name.lower().endswith(".pdf") else f"{name}.pdf"
     return {"type": "file", "file": {"filename": name, "file_data": url}}
 
 
-def _source(block: Block) -> Members:
-    return top_level(block.members.get("source", b"")) or {}
-
-
-def _string(members: Members, name: str) -> Text | None:
-    value = members.get(name)
-    return value if value is not None and is_text(value) else None
-
-
-def _data_url(source: Members) -> Text | None:
-    kind, data = _string(source, "media_type"), _string(source, "data")
-    if kind is None or data is None:
-        return None
-    return joined((msgspec.Raw(b'"data:"'), kind, msgspec.Raw(b'";base64,"'), data))
+def _source(block: Block) -> _Source:
+    return _Source() if block.source == ABSENT else _SOURCE.decode(block.source)

@@ -25,7 +25,8 @@ from turnout.wire.splice import UNREADABLE
 _MOST_STOPS = 4
 """OpenAI: "Up to 4 sequences where the API will stop generating further tokens"."""
 _FORMAT_NAME = "answer"
-_LARGE = frozenset(("messages", "system", "tools"))
+_READ_WHOLE = frozenset(("messages", "system"))
+_LARGE = _READ_WHOLE | {"tools"}
 _NULL = msgspec.Raw(b"null")
 
 
@@ -83,8 +84,9 @@ def chat_request(body: bytes, form: ChatForm) -> ChatRequest:
 
 
 def _request(body: bytes, form: ChatForm) -> ChatRequest:
-    body.decode()  # most texts are not decoded, and nothing else looks whether they are UTF-8
     fields = {name: raw for name, raw in _FIELDS.decode(body).items() if raw != _NULL}
+    for name in fields.keys() - _READ_WHOLE:
+        str(fields[name], "utf-8")  # schemas are copied unread, and nothing else looks whether they are UTF-8
     small = _SMALL.decode(msgspec.json.encode({name: raw for name, raw in fields.items() if name not in _LARGE}))
     if "messages" not in fields:
         raise InvalidRequest("The request body has no messages.")

@@ -9,21 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from turnout.dialects.chat.parts import Contents, Part, text_part
-from turnout.dialects.chat.texts import EMPTY, Text, joined, quoted
-from turnout.dialects.chat.turns import Block, blocks_of
+from turnout.dialects.chat.turns import Block, blocks_of, missing
 
 Message = dict[str, Any]
 
-_TRUE = msgspec.Raw(b"true")
-_ERROR = quoted("Error: ")
-_ONLY_ERROR = quoted("Error")
-_MISSING = quoted("[There is no result of this call.]")
-_NO_OUTPUT = quoted("[No output.]")
+_ERROR = "Error"
+_MISSING = "[There is no result of this call.]"
+_NO_OUTPUT = "[No output.]"
 """OpenAI refuses messages without content."""
-_OF_NO_CALL = quoted("[The result of a call that is no longer in this conversation:]")
+_OF_NO_CALL = "[The result of a call that is no longer in this conversation:]"
 
 
 class Call(NamedTuple):
@@ -48,7 +43,7 @@ def user_turn(blocks: Sequence[Block], calls: Sequence[Call], contents: Contents
     ]
     parts = [*shown]
     for block in said:
-        parts += _orphaned(block, contents) if block.kind == "tool_result" else contents.parts((block,))
+        parts += _orphaned(block, contents) if block.type == "tool_result" else contents.parts((block,))
     if not parts:
         return messages
     said_between = [{"role": "assistant", "content": between}] if messages and between else []
@@ -68,7 +63,9 @@ def _paired(blocks: Sequence[Block], calls: Sequence[Call]) -> tuple[list[Block 
         waiting.setdefault(call.client_id, []).append(place)
     others = []
     for block in blocks:
-        places = waiting.get(block.word("tool_use_id")) if block.kind == "tool_result" else None
+        if block.type == "tool_result" and block.tool_use_id is None:
+            raise missing(block, "tool_use_id")
+        places = waiting.get(block.tool_use_id or "") if block.type == "tool_result" else None
         if places:
             results[places.pop(0)] = block
         else:
@@ -86,8 +83,8 @@ def _named(part: Part, shown: list[Part]) -> Part:
     """A line that says where to find what a result shows; it is put there."""
     number = sum(each["type"] != "text" for each in shown) + 1
     kind = "an image" if part["type"] == "image_url" else "a document"
-    shown += (text_part(quoted(f"[Attachment {number}, from the result of a tool:]")), part)
-    return text_part(quoted(f"[Here is {kind}: attachment {number} of the user's next message.]"))
+    shown += (text_part(f"[Attachment {number}, from the result of a tool:]"), part)
+    return text_part(f"[Here is {kind}: attachment {number} of the user's next message.]")
 
 
 def _orphaned(result: Block, contents: Contents) -> list[Part]:
@@ -96,17 +93,16 @@ def _orphaned(result: Block, contents: Contents) -> list[Part]:
 
 def _parts(result: Block, contents: Contents) -> list[Part]:
     """All that a result holds; that it tells of an error is said at its start."""
-    parts = contents.parts(blocks_of(result.members.get("content")))
-    if result.members.get("is_error") != _TRUE:
+    parts = contents.parts(blocks_of(result.content))
+    if not result.is_error:
         return parts
-    first: Text = parts[0]["text"] if parts and parts[0]["type"] == "text" else EMPTY
-    if first == EMPTY:
-        return [text_part(_ONLY_ERROR), *parts]
-    return [{**parts[0], "text": joined((_ERROR, first))}, *parts[1:]]
+    if not parts or parts[0]["type"] != "text":
+        return [text_part(_ERROR), *parts]
+    return [{**parts[0], "text": f"{_ERROR}: {parts[0]['text']}"}, *parts[1:]]
 
 
 def _breaking(parts: list[Part], result: Block) -> list[Part]:
     """The parts with the cache breakpoint of the whole result at their end."""
-    if result.marker is None or not parts:
+    if result.cache_control is None or not parts:
         return parts
-    return [*parts[:-1], {**parts[-1], "cache_control": result.marker}]
+    return [*parts[:-1], {**parts[-1], "cache_control": result.cache_control}]

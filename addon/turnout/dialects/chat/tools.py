@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from turnout.dialects.chat.schemas import plain_schema
-from turnout.dialects.chat.texts import EMPTY, is_text
 from turnout.errors import InvalidRequest
 from turnout.settings.chat import ChatForm
 from turnout.wire.splice import top_level
@@ -18,7 +17,6 @@ them by heart."""
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 _OBJECT = msgspec.Raw(b'"object"')
 _NOTHING = msgspec.Raw(b"{}")
-_NO_WORDS = msgspec.Raw(b"null")
 _BRACE = ord("{")
 
 
@@ -33,7 +31,7 @@ class ToolChoice(msgspec.Struct):
 class _Tool(msgspec.Struct):
     name: str | None = None
     type: str | None = None
-    description: msgspec.Raw = _NO_WORDS
+    description: str | None = None
     input_schema: msgspec.Raw = _NOTHING
     strict: bool | None = None
 
@@ -77,7 +75,7 @@ def _function(tool: _Tool, form: ChatForm) -> dict[str, Any]:
     if not tool.name:
         raise InvalidRequest("The request body has a tool without a name.")
     function: dict[str, Any] = {"name": tool.name}
-    if is_text(tool.description) and tool.description != EMPTY:
+    if tool.description:
         function["description"] = tool.description
     function["parameters"] = _parameters(tool.input_schema, form)
     strict = False if tool.strict is None and form.strict == "false" else tool.strict

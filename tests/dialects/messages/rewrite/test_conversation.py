@@ -21,6 +21,7 @@ from tests.dialects.messages.rewrite.support import (
     thought,
     user,
 )
+from tests.dialects.messages.shapes import IN_WORDS
 from turnout.dialects.messages.rewrite import Subject
 from turnout.dialects.messages.rewrite.flatten import IMAGE_NOTE
 from turnout.dialects.messages.signatures import fingerprint
@@ -137,29 +138,7 @@ def test_without_a_ledger_anthropic_gets_its_bytes() -> None:
     assert rewritten(body, signatures="keep").rules == ()
 
 
-@pytest.mark.parametrize(
-    ("block", "text"),
-    [
-        ({"type": "search_result", "source": "https://x", "title": "T", "content": [said("C")]}, "T\nhttps://x\nC"),
-        ({"type": "document", "title": "T", "source": {"type": "text", "data": "D"}}, "T\nD"),
-        (
-            {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}},
-            "[A document (application/pdf) was here; this model cannot read it.]",
-        ),
-        ({"type": "document", "source": {"type": "content", "content": [said("C")]}}, "C"),
-        ({"type": "tool_reference", "tool_name": "Grep"}, "Grep"),
-        ({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"q": 1}}, '[web_search: {"q": 1}]'),
-        (
-            {"type": "web_search_tool_result", "content": [{"type": "web_search_result", "title": "T", "url": "U"}]},
-            "T U",
-        ),
-        ({"type": "web_search_tool_result", "content": {"error_code": "max_uses_exceeded"}}, "max_uses_exceeded"),
-        ({"type": "compaction", "content": "summary"}, "summary"),
-        ({"type": "container_upload", "file_id": "f"}, "[A block of type container_upload was left out.]"),
-        ({"type": "hologram", "shape": [1]}, "[A block of type hologram was left out.]"),
-        ({"type": "fallback", "text": "  "}, "[A block of type fallback was left out.]"),
-    ],
-)
+@pytest.mark.parametrize(("block", "text"), IN_WORDS)
 def test_a_block_of_an_unknown_type_becomes_text(block: dict[str, Any], text: str) -> None:
     body = body_of(messages=[user({**block, "cache_control": MARK}), assistant(call("a")), user(result("a", [block]))])
     found = result_of(body, blocks=["text", "tool_use", "tool_result"])
