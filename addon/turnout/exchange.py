@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -183,3 +183,8 @@ class LocalAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def json_answer(value: Any, headers: Mapping[str, str] | None = None) -> LocalAnswer:
+    """A value that is there, as JSON."""
+    return LocalAnswer(200, {"content-type": "application/json", **(headers or {})}, msgspec.json.encode(value))

@@ -24,7 +24,7 @@ def {hook}(flow):
 
 PLACES = (
     "bridge._end",
-    "bridge._outcome",
+    "bridge._tell",
     "bridge._put_away",
     "bridge._on_over",
     "bridge.finished",

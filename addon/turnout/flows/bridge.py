@@ -18,18 +18,15 @@ from turnout.flows.again import Recorded, forget_recorded, is_attempt
 from turnout.flows.arrival import Arrival, client_request, connect_within
 from turnout.flows.attempts import failed_attempt
 from turnout.flows.client_side import client_side, put_away
-from turnout.flows.endings import attempt_ended, keep_received, note_way
+from turnout.flows.endings import Ended, Listener, Teller, abandoned, exchange_ended, keep_received, note_way
 from turnout.flows.guarding import unharmed
 from turnout.flows.masking import Masks
-from turnout.gate import local
 from turnout.gate.access import too_large
 from turnout.gate.paths import recognise
 from turnout.gate.proof import Asked
 from turnout.health.verdict import Verdict
 from turnout.inspect import notes
-from turnout.inspect.describing import describe
 from turnout.journey.answer import AnswerMonitor
-from turnout.journey.counting import Uncounted
 from turnout.journey.dispatch import Dispatcher
 from turnout.journey.expectation import expectation
 from turnout.journey.served import SERVED_BY, served_by
@@ -41,6 +38,7 @@ from turnout.proxy.withholding import cover, reveal_answer, withhold
 from turnout.settings.model import Settings, Timeouts
 from turnout.settings.places import state_directory
 from turnout.settings.secret import Secret, credentials_of, redact
+from turnout.status.doors import local_answer
 from turnout.status.report import report
 from turnout.usage.totals import UsageTotals
 from turnout.wire.headers import lowered
@@ -56,8 +54,8 @@ class Bridge:
         self._on_over = on_over
         self.dispatcher = Dispatcher()
         self.usage = UsageTotals()
+        self._listeners: tuple[Listener, ...] = (self._add_usage, Teller())
         self._setup: Setup | None = None
-        self._uncounted = Uncounted()
         self._arrivals: dict[http.HTTPFlow, Arrival] = {}
 
     # --- configuration ---
@@ -128,7 +126,9 @@ class Bridge:
             raise InternalError("This request was never admitted.")
         try:
             if arrival.known.local is not None:
-                answer_with(flow, await self._local(arrival, self._setup))
+                state = partial(report, self.dispatcher, self._setup, self.usage.snapshot(), __version__)
+                accept = arrival.headers.get("accept", "")
+                answer_with(flow, await local_answer(arrival.known, accept, self._setup.settings, state))
                 flow.comment = f"answered by Turnout: {flow.request.method} {notes.one_line(flow.request.path)}"
                 return
             if arrival.journey is None:
@@ -225,7 +225,7 @@ class Bridge:
                 if flow.response.stream and arrival.monitor is not None:
                     flow.response.raw_content = arrival.monitor.received
                 broken = arrival.monitor.broken if arrival.monitor else None
-                self._end(arrival, served=steering(flow).monitor is not None and broken is None)
+                self._end(arrival, "", served=steering(flow).monitor is not None and broken is None)
         self._put_away(flow, arrival)
 
     def broken(self, flow: http.HTTPFlow) -> None:
@@ -240,6 +240,19 @@ class Bridge:
                 ending = flow.error.msg if flow.error else "broken off"
                 self._end(arrival, "" if complete else redact(ending), served=complete)
         self._put_away(flow, arrival)
+
+    def _end(self, arrival: Arrival, broken_off: str, *, served: bool) -> None:
+        if arrival.journey is not None:
+            self._tell(exchange_ended(self.dispatcher, arrival, arrival.journey, broken_off, served=served))
+
+    def _tell(self, ended: Ended) -> None:
+        for listener in self._listeners:
+            with unharmed("an exchange was told of"):
+                listener(ended)
+
+    def _add_usage(self, ended: Ended) -> None:
+        if ended.answered_by:
+            self.usage.add(ended.answered_by, ended.exchange.attempt.model, ended.exchange.usage)
 
     def _put_away(self, flow: http.HTTPFlow, arrival: Arrival | None) -> None:
         """A flow that is over may be shown, saved and exported: no secret stays in it. Nothing stays held for it."""
@@ -310,10 +323,7 @@ class Bridge:
         for flow, arrival in arrivals.items():
             keep_received(flow, arrival.monitor)
             if arrival.journey is not None:
-                arrival.journey.leave()
-                self.dispatcher.close(arrival.journey, "failed")
-                describe(flow, arrival.journey.exchange, "under way when Turnout ended", arrival.known_secrets)
-                logger.info(flow.comment)
+                self._tell(abandoned(self.dispatcher, arrival, arrival.journey))
             self._put_away(flow, arrival)
         self.dispatcher.knowledge.flush()
 
@@ -326,19 +336,6 @@ class Bridge:
         known = self._setup.chain.secrets() if self._setup is not None else set()
         return Masks(frozenset(known | (arrival.said if arrival is not None else said)))
 
-    async def _local(self, arrival: Arrival, setup: Setup) -> LocalAnswer:
-        known = arrival.known
-        if known.local == "models":
-            return local.list_models(setup.settings)
-        if known.local == "model":
-            return local.one_model(setup.settings, known.argument)
-        if known.local == "hello":
-            return local.json_answer({"status": "ok"})
-        state = await report(self.dispatcher, setup, self.usage.snapshot(), __version__)
-        if known.local == "status":
-            return local.status_page(state, arrival.headers.get("accept", ""))
-        return local.json_answer(state)
-
     def _refuse(self, flow: http.HTTPFlow, error: RequestError, said: frozenset[Secret] = frozenset()) -> None:
         answer_with(flow, LocalAnswer(error.status, error.headers(), error.body(dialect_of(flow.request.path))))
         self._note_refusal(flow, error.message, said, error.status)
@@ -346,32 +343,3 @@ class Bridge:
     def _note_refusal(self, flow: http.HTTPFlow, reason: str, said: frozenset[Secret], status: int = 400) -> None:
         flow.comment, flow.marked = f"refused: {self._masks(said=said).text(reason)}", notes.ERROR_MARK
         logger.info("%s %s · %d %s", flow.request.method, notes.one_line(flow.request.path), status, flow.comment)
-
-    def _outcome(self, arrival: Arrival, journey: Journey, served: bool) -> str:
-        """How an exchange ended that nothing broke off, where the steps do not tell it. Foreign words are cut short."""
-        response, exchange = arrival.flow.response, journey.exchange
-        if response is None or (served and response.status_code < 400):
-            return ""
-        refused = arrival.monitor.judgement if arrival.monitor is not None else None
-        words = refused.message if refused is not None else exchange.ending
-        words = notes.one_line(redact(words, journey.setup.chain.secrets()))
-        if served or response.status_code < 400:
-            return words
-        return ": ".join(filter(None, (f"gave up with {response.status_code}", words)))
-
-    def _end(self, arrival: Arrival, ending: str = "", *, served: bool) -> None:
-        journey, flow = arrival.journey, arrival.flow
-        if journey is None:
-            return
-        exchange = journey.exchange
-        ending = attempt_ended(self.dispatcher, arrival, served=served) or ending
-        self.dispatcher.close(journey, "served" if served else "failed")
-        if arrival.monitor is not None and exchange.attempts:
-            self.usage.add(journey.provider.name, exchange.attempt.model, exchange.usage)
-        ending = ending or self._outcome(arrival, journey, served)
-        if arrival.monitor is not None and arrival.monitor.cut:
-            ending = " · ".join(filter(None, (ending, "the answer is kept in part")))
-        describe(flow, exchange, ending, arrival.known_secrets)
-        status = flow.response.status_code if flow.response is not None else 0
-        if self._uncounted.is_news(exchange, status, served=served and bool(exchange.attempts)):
-            logger.info(flow.comment)

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 
 from turnout.dialects.messages.counting import TOKENIZER, count
-from turnout.exchange import Exchange, LocalAnswer
-from turnout.gate.local import json_answer
+from turnout.exchange import Exchange, LocalAnswer, json_answer
 
 ESTIMATE_HEADER = "x-turnout-estimate"
 """Marks a count that is not the provider's own; its value names the tokenizer."""

@@ -1,4 +1,4 @@
-"""Endpoints that Turnout answers itself (A13, B5, D6, E8, E11)."""
+"""The models that clients may choose from (D6, E8, E11)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from turnout.errors import NotFound
-from turnout.gate.local import json_answer, list_models, models, one_model, status_page
+from turnout.gate.models import list_models, models, one_model
 from turnout.settings.model import Settings
 
 PROVIDERS: dict[str, Any] = {
@@ -82,67 +82,3 @@ def test_one_model() -> None:
     assert json.loads(one_model(settings(), "claude-b").body)["id"] == "claude-b"
     with pytest.raises(NotFound, match="model: glm-5"):
         one_model(settings(), "glm-5")
-
-
-def test_json_answers() -> None:
-    answer = json_answer({"a": 1}, 201, {"x-more": "1"})
-    assert (answer.status, answer.body) == (201, b'{"a":1}')
-    assert answer.headers == {"content-type": "application/json", "x-more": "1"}
-
-
-HEALTH: dict[str, Any] = {
-    "status": "ok",
-    "version": "9.9",
-    "config": "/etc/<mitm>.conf",
-    "pinned": None,
-    "exchanges": {"open": 1, "served": 22, "failed": 3},
-    "providers": {
-        "minimax": {
-            "base_url": "https://m/{x}",
-            "credentials": [{"label": "env:KEY", "state": "set"}, {"label": "client", "state": "<b>"}],
-            "slots": {"in_use": 1, "limit": 5, "waiting": 0},
-            "cooldowns": [{"credential": "env:KEY", "model": "m", "reason": "429 <quota>", "remaining": 61.7}],
-            "learned": [{"model": "m", "suggestion": 'rewrite.drop = ["<a>"]'}],
-            "recent": [200, "connection refused"],
-        },
-        "local": {
-            "base_url": "http://l",
-            "credentials": [],
-            "slots": {"in_use": 0, "limit": None, "waiting": 0},
-            "cooldowns": [],
-            "learned": [],
-            "recent": [],
-        },
-    },
-}
-
-
-@pytest.mark.parametrize("accept", ["", "*/*", "application/json"])
-def test_status_is_json_for_everybody_but_browsers(accept: str) -> None:
-    answer = status_page(HEALTH, accept)
-    assert json.loads(answer.body) == HEALTH and answer.headers["content-type"] == "application/json"
-
-
-def test_status_is_a_page_for_browsers() -> None:
-    answer = status_page(HEALTH, "text/html,application/xhtml+xml,*/*;q=0.8")
-    page = answer.body.decode()
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert "Turnout 9.9 · /etc/&lt;mitm&gt;.conf · 1 open, 22 served, 3 failed" in page
-    assert "<td>minimax</td><td>https://m/{x}</td><td>env:KEY: set, client: &lt;b&gt;</td><td>1/5</td>" in page
-    assert "<td>env:KEY · m: 429 &lt;quota&gt; (62 s left)</td><td>200 connection refused</td>" in page
-    assert "<td>none needed</td><td>0</td><td>ready</td><td></td>" in page
-    assert "<b>" not in page and "<script" not in page
-
-
-def test_the_page_says_what_is_unusual() -> None:
-    page = status_page({**HEALTH, "config": None, "pinned": "minimax"}, "text/html").body.decode()
-    assert "no config file: everything goes to Anthropic · pinned to minimax · 1 open" in page
-
-
-def test_the_page_says_how_much_is_left_out() -> None:
-    left_out = {"cooldowns": 980, "learned": 12}
-    providers = {"minimax": {**HEALTH["providers"]["minimax"], "left_out": left_out}}
-    page = status_page({**HEALTH, "providers": providers}, "text/html").body.decode()
-    assert "(62 s left); and 980 more</td>" in page
-    assert "[&quot;&lt;a&gt;&quot;]; and 12 more</td>" in page
