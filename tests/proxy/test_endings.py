@@ -92,3 +92,19 @@ async def test_the_thinking_of_a_stream_that_the_client_left_is_known(
         await running.finished()
     signatures = running.addon.bridge.dispatcher.knowledge.signatures
     assert signatures.minted_by(fingerprint("c2lnbmVk", "a thought")) == "first"
+
+
+async def test_one_who_keeps_account_and_fails_keeps_no_other_from_it(
+    proxy: StartProxy, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The totals of usage and the comment of the flow are told of the same end."""
+    async with ScriptedProvider(sse(), accepts="key-1") as upstream:
+        running = await proxy(QUICK + provider_table("p", upstream, key="key-1") + route("p"))
+
+        def explode(*_: object) -> None:
+            raise RuntimeError("a fault")
+
+        monkeypatch.setattr(running.addon.bridge.usage, "add", explode)
+        assert (await ask(client, running.url)).status_code == 200
+        (flow,) = await running.finished()
+    assert "→ p 200" in flow.comment
