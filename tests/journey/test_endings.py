@@ -265,6 +265,12 @@ def test_a_web_page_is_told_as_one(status: int, kind: str, sent: int, said: str)
     assert answer.headers["content-type"] == "application/json"
 
 
+def test_a_web_page_is_told_with_what_to_set() -> None:
+    failed = failure(Verdict.TRANSIENT, 404, b"<html>", page=PAGE)
+    failed = replace(failed, judgement=replace(failed.judgement, advice="set this"))
+    assert told(own_error([failed], []))["message"].endswith("or base_url leads elsewhere; set this")
+
+
 def test_the_first_answer_that_can_be_told_wins() -> None:
     failures = [failure(Verdict.TRANSIENT), failure(Verdict.CREDENTIAL, 401), failure(Verdict.OVERLOADED, 529, b"{}")]
     assert own_error(failures, []).status == 529

@@ -134,6 +134,7 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]
         message = (
             f"{who} answered {judgement.status} with a {judgement.page}, not as an API does. "
             "Something on the way (a proxy, a firewall, a login page) has answered, or base_url leads elsewhere"
+            f"{f'; {judgement.advice}' if judgement.advice else ''}"
         )
     elif judgement.location:
         kind, message = "api_error", moved_words(candidate, judgement, primary.endpoint)
