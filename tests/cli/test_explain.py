@@ -72,7 +72,8 @@ def test_every_target_of_the_plan_is_explained(turnout: Turnout, home: Path) -> 
     head, picky, open_, anthropic = blocks(outcome.out)
     assert head == ["claude-opus-4-6 · 124 bytes · route routes.0 → picky/small, open, anthropic"]
     assert picky[0] == "picky/small: POST http://127.0.0.1:9/anthropic/v1/messages"
-    assert picky[1] == "no credential found (env:PICKY_KEY): this target would be skipped"
+    remedy = f"Set PICKY_KEY in the environment or in {home / '.env'}."
+    assert picky[1] == f"no credential found (env:PICKY_KEY): this target would be skipped. {remedy}"
     assert picky[2].startswith("rules: ")
     assert picky[3:] == [
         "- anthropic-beta: keep-1,lose-1,keep-2",

@@ -168,5 +168,7 @@ class Blocked:
     """How long those that may be had again are not to be had."""
     missing: tuple[str, ...] = ()
     """Providers without any credential, with the references that were looked for."""
+    remedies: tuple[str, ...] = ()
+    """What to do about that, in sentences."""
     estimate: bool = False
     """Tokens are to be estimated here."""

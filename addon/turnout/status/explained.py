@@ -13,8 +13,9 @@ from typing import Any
 from turnout.credentials.chain import NO_KEY
 from turnout.exchange import ClientRequest, Exchange, Outgoing, Target
 from turnout.health.affinity import Affinity
-from turnout.journey.candidates import looked_for, model_of
+from turnout.journey.candidates import model_of
 from turnout.journey.knowledge import Knowledge
+from turnout.journey.missing import looked_for, remedy
 from turnout.providers import KINDS
 from turnout.routing.facts import Facts
 from turnout.routing.plan import Plan, make_plan, with_tools_first
@@ -112,7 +113,8 @@ def _without_credential(settings: Settings, provider: Provider, states: Credenti
     if any(reference.source == "client" for reference in provider.credentials):
         return
     if not usable(states(provider)):
-        yield f"no credential found ({looked_for(settings, provider)}): this target would be skipped"
+        skipped = f"no credential found ({looked_for(provider)}): this target would be skipped"
+        yield f"{skipped}. {remedy(settings, provider)}"
 
 
 def explain_target(request: ClientRequest, target: Target, settings: Settings, knowledge: Knowledge) -> Explanation:
