@@ -69,6 +69,8 @@ class Stop:
     claim: Claim | None = None
     """On the cooldowns, while it has not been settled."""
     lease: Lease | None = None
+    resting: bool = False
+    """It cools down, and is asked because there is no other."""
     arrived: float = 0.0
     """When it was chosen (`time.monotonic`)."""
     repeat: bool = False
