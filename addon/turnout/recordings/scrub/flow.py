@@ -193,7 +193,8 @@ class Scrubber:
     def _field(self, name: bytes, value: bytes, shift: float, notes: Mapping[str, Any]) -> tuple[bytes, bytes]:
         if name.lower() == SERVED_BY.encode():
             served = [str(notes.get(PREFIX + key, "")) for key in ("provider", "model")]
-            if all(served) and value == "/".join(served).encode():  # it says what stands in the notes, and stays as they do
+            # It says what stands in the notes, and stays as they do.
+            if all(served) and value == "/".join(served).encode():
                 return name, "/".join(self._clean(word) or "" for word in served).encode()
         kept = header_value(name.decode("latin-1").lower(), value, shift, self.numbering)
         self.headers += kept == MASK.encode() != value
