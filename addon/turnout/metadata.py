@@ -14,3 +14,7 @@ RETRY = "turnout.retry"
 """The provider to which a flow is to be sent, or was, by the command `turnout.retry`."""
 RETRY_OF = "turnout.retry_of"
 """The exchange whose request it sends again."""
+
+SERVED_BY = "x-turnout-served-by"
+"""The header with `provider/model` on every answer of a provider: the model that was asked of it, whatever the reply
+calls it."""

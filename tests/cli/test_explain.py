@@ -72,7 +72,8 @@ def test_every_target_of_the_plan_is_explained(turnout: Turnout, home: Path) -> 
     head, picky, open_, anthropic = blocks(outcome.out)
     assert head == ["claude-opus-4-6 · 124 bytes · route routes.0 → picky/small, open, anthropic"]
     assert picky[0] == "picky/small: POST http://127.0.0.1:9/anthropic/v1/messages"
-    assert picky[1] == "no credential found (env:PICKY_KEY): this target would be skipped"
+    remedy = f"Set PICKY_KEY in the environment or in {home / '.env'}."
+    assert picky[1] == f"no credential found (env:PICKY_KEY): this target would be skipped. {remedy}"
     assert picky[2].startswith("rules: ")
     assert picky[3:] == [
         "- anthropic-beta: keep-1,lose-1,keep-2",
@@ -104,7 +105,35 @@ def test_of_a_translated_request_the_diff_is_what_the_rules_made_of_it(turnout: 
     changed = [line for line in chat if line[:2] in ("- ", "+ ")]
     assert changed == ['-   "model": "claude-opus-4-6",', '+   "model": "m",', '-   "temperature": 1,']
     sent = b'{"model":"m","max_tokens":8,"messages":[{"role":"user","content":"hi"}]}'
-    assert chat[-1] == f"then translated to Chat Completions: {len(sent)} bytes, without metadata, context_management"
+    assert chat[-4:] == [
+        f"then translated to Chat Completions: {len(sent)} bytes, without metadata, context_management",
+        '  model: "m"',
+        "  max_tokens: 8",
+        '  messages: [{"role":"user","content":"hi"}]',
+    ]
+
+
+def test_as_json_the_whole_is_told_that_is_sent(turnout: Turnout, home: Path) -> None:
+    table = '[providers.chat]\nkind = "openai"\nbase_url = "http://127.0.0.1:9/v1"\ncredentials = ["env:CHAT_KEY"]\n'
+    (home / "mitm.conf").write_text(f'{table}[[routes]]\nmodel = "*"\nto = ["chat/m", "anthropic"]\n')
+    trust([home / "mitm.conf"], os.environ)
+    long = "word " * 3000
+    body = {**BODY, "messages": [{"role": "user", "content": long}], "context_management": {}}
+    outcome = turnout("explain", body_file(home, body), "--json", "--beta", "one,two")
+    assert (outcome.code, outcome.err) == (0, "")
+    chat, anthropic = json.loads(outcome.out)
+    assert chat["target"] == "chat/m"
+    assert chat["url"] == "http://127.0.0.1:9/v1/chat/completions"
+    assert chat["body"] == {"model": "m", "max_tokens": 8, "messages": [{"role": "user", "content": long}]}
+    assert (chat["betas"], anthropic["betas"]) == (None, "one,two")
+    assert anthropic["body"] == body
+
+
+def test_as_json_what_is_no_request_is_told_as_ever(turnout: Turnout, home: Path) -> None:
+    (home / "body.json").write_bytes(b'{"model": "claude-opus-5", "messages": "\xff"}')
+    outcome = turnout("explain", "body.json", "--json")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "not valid JSON" in outcome.err
 
 
 def test_a_credential_is_neither_needed_nor_shown(

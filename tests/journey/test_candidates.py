@@ -172,7 +172,7 @@ async def test_anthropic_has_no_credential_to_count_with(scene: Scene) -> None:
     answered = await scene.dispatcher.advance(journey)
     assert isinstance(answered, LocalAnswer) and answered.status == 501
     message = json.loads(answered.body)["error"]["message"]
-    assert message == "first: does not count tokens, and no credential was found for anthropic (env:KEY)"
+    assert message.startswith("first: does not count tokens, and no credential was found for anthropic (env:KEY); set")
 
 
 async def test_nobody_counts(scene: Scene) -> None:
@@ -180,7 +180,10 @@ async def test_nobody_counts(scene: Scene) -> None:
     journey = scene.open(endpoint="count_tokens")
     answered = await scene.dispatcher.advance(journey)
     assert isinstance(answered, LocalAnswer) and answered.status == 501
-    assert json.loads(answered.body)["error"]["message"] == "first, second: does not count tokens"
+    assert json.loads(answered.body)["error"]["message"] == (
+        'first, second: does not count tokens; set count_tokens = "estimate" for providers.first in mitm.conf to have '
+        "it estimated here"
+    )
     assert scene.chain.asked == [] and scene.held == []
 
 

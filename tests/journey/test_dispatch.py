@@ -129,6 +129,17 @@ async def test_an_unreachable_provider_without_alternative_is_tried_again(scene:
     assert await walk(scene, scene.open(), outcome) == ["first/key", "first/key"]
 
 
+async def test_an_unreachable_provider_is_waited_for_by_one_request_not_by_each(scene: Scene) -> None:
+    """Every request took 3.5 s to tell that nobody listens there, as the one before had told."""
+    scene.configure(FIRST, retry=QUICK)
+    outcome = {"verdict": "transient", "unreachable": True}
+    assert (await walk(scene, scene.open(), *[outcome] * 3))[:3] == ["first/key"] * 3
+    assert scene.cooling == {"first/m": 20}
+    trail = await walk(scene, scene.open(), outcome)
+    assert trail[0] == "first/key" and "first/key" not in trail[1:]
+    assert await walk(scene, scene.open(), "overloaded") == ["first/key", "first/key"], "it is there again"
+
+
 # --- what moving on leaves behind ---
 
 

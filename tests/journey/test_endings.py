@@ -265,6 +265,12 @@ def test_a_web_page_is_told_as_one(status: int, kind: str, sent: int, said: str)
     assert answer.headers["content-type"] == "application/json"
 
 
+def test_a_web_page_is_told_with_what_to_set() -> None:
+    failed = failure(Verdict.TRANSIENT, 404, b"<html>", page=PAGE)
+    failed = replace(failed, judgement=replace(failed.judgement, advice="set this"))
+    assert told(own_error([failed], []))["message"].endswith("or base_url leads elsewhere; set this")
+
+
 def test_the_first_answer_that_can_be_told_wins() -> None:
     failures = [failure(Verdict.TRANSIENT), failure(Verdict.CREDENTIAL, 401), failure(Verdict.OVERLOADED, 529, b"{}")]
     assert own_error(failures, []).status == 529
@@ -336,6 +342,7 @@ def ending(*waits: Wait, endpoint: Endpoint = "messages", **counts: int) -> tupl
         {name.replace("_", " ") if name == "no_credential" else name: n for name, n in counts.items()},
         waits,
         ("a (env:A)", "b (env:B)"),
+        ("Set A.", "Set B.", "Set A."),
     )
     answer = nothing_to_try(exchange, blocked, {"a": [429, 200], "b": []})
     return answer, told(answer)
@@ -345,7 +352,8 @@ def test_no_target_counts_tokens() -> None:
     """A9."""
     answer, error = ending(unsupported=2)
     assert answer.status == 501 and error["type"] == "not_supported" and answer.headers["x-should-retry"] == "false"
-    assert error["message"] == "a, b: does not count tokens, and no credential was found for a (env:A), b (env:B)"
+    told = "a, b: does not count tokens, and no credential was found for a (env:A), b (env:B); "
+    assert error["message"].startswith(f'{told}set count_tokens = "estimate" for providers.a in')
 
 
 @pytest.mark.parametrize("counts", [{"no_credential": 2}, {"no_credential": 1, "unsupported": 1}])
@@ -355,7 +363,7 @@ def test_no_credential_is_401(counts: dict[str, int]) -> None:
     assert (
         answer.status == 401
         and error["type"] == "authentication_error"
-        and "No credential could be found for a (env:A), b (env:B)" in error["message"]
+        and error["message"] == "No credential could be found for a (env:A), b (env:B). Set A. Set B."
     )
 
 

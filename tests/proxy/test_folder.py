@@ -12,6 +12,7 @@ import pytest
 
 from tests.proxy.support import anthropic_table, ask, route
 from turnout.settings.trust import trust
+from turnout.status.text import page
 from turnout.testing.fixtures import StartProxy
 from turnout.testing.provider import ScriptedProvider
 
@@ -42,10 +43,11 @@ async def test_an_address_of_the_folder_gets_no_credential_and_the_client_is_tol
             assert answer.status_code == 401
             message = answer.json()["error"]["message"]
             assert f"{folder / name} comes with the folder and is not trusted" in message
-            assert f"turnout trust {folder / name}" in message
+            assert message.endswith(f"; if you know it, run: turnout trust {folder / name}.")
         assert elsewhere.messages == []
         health = (await client.get(f"{running.url}/health")).json()
         assert health["folder"]["untrusted"] == [str(folder / name)]
+        assert f"Changes   anthropic is at {elsewhere.url}" in page("", health)
         states = health["providers"]["anthropic"]["credentials"]
         assert {entry["state"] for entry in states} == {"withheld"}
 
@@ -60,6 +62,9 @@ async def test_trusted_it_is_served_within_a_look(
         trust([folder / "mitm.conf"], os.environ)
         running.addon.setup.look()
         assert (await ask(client, running.url)).status_code == 200
+        told = page("", (await client.get(f"{running.url}/health")).json())
+        assert f"In full   {folder / 'mitm.conf'} (trusted)" in told
+        assert "Changes" not in told and "In part" not in told
 
 
 @pytest.mark.parametrize("url", ["https://elsewhere.example", "http://192.0.2.1:9"])

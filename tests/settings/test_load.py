@@ -199,7 +199,7 @@ def test_a_configuration_with_a_key_that_others_can_read_is_warned_about(
     ("config", "key", "told"),
     [
         ("[listen]\nprot = 1", "listen.prot", "unknown key. Did you mean port?"),
-        ('reply_model = "both"', "reply_model", "is not supported; known: asked or served"),
+        ('reply_model = "both"', "reply_model", '"both" is not supported; known: asked or served'),
         ("zzz = 1", "zzz", "unknown key. Known keys: listen, access, providers, routes, models, reply_model, retry"),
         ("environment = {}", "environment", "unknown key. Known keys: listen"),
         ('file = "x"', "file", "unknown key. Known keys: listen"),
@@ -226,8 +226,20 @@ def test_a_configuration_with_a_key_that_others_can_read_is_warned_about(
         ("[providers.minmax]", "providers.minmax.base_url", "is missing. Did you mean minimax? A provider that is"),
         ("[providers.minmax.rewrite]", "providers.minmax.base_url", "Did you mean minimax?"),
         ('[providers.x]\nbase_url = "x"', "providers.x.base_url", "'x' is not an http(s) URL; write for example"),
-        ('[providers.minimax]\nkind = "opnai"', "providers.minimax.kind", "not supported; known: anthropic or openai"),
-        ('[providers.groq]\nkind = "anthropic"', "providers.groq.base_url", "preset of this name is of another kind"),
+        (
+            '[providers.minimax]\nkind = "opnai"',
+            "providers.minimax.kind",
+            '"opnai" is not supported; known: anthropic or openai. Did you mean openai?',
+        ),
+        ('[providers.minimax]\nkind = "OpenAI"', "providers.minimax.kind", "Did you mean openai?"),
+        ('[providers.groq]\nkind = "anthropic"', "providers.groq.base_url", 'groq has kind "openai" alone: leave'),
+        ('[providers.litellm]\nkind = "openai"', "providers.litellm.base_url", 'litellm has kind "anthropic" alone: '),
+        ('[providers.zai]\nrewrite.chat.strict = "false"', "providers.zai.rewrite.chat", "only providers of kind open"),
+        (
+            '[providers.zai.rewrite.models."a.b"]\nchat = { strict = "false" }',
+            "providers.zai.rewrite.models.a.b.chat",
+            'Write kind = "openai" if the server speaks Chat',
+        ),
         ('[providers.x]\nkind = "openai"\nbase_url = "x"', "providers.x.base_url", "write for example https://api.ex"),
         (
             '[providers.x]\nkind = "openai"\nbase_url = "http://x/v1/messages"',
@@ -253,7 +265,7 @@ def test_a_configuration_with_a_key_that_others_can_read_is_warned_about(
         (
             '[providers.minimax.error_codes]\n7 = "quotas"',
             "providers.minimax.error_codes.7",
-            "is not supported; known: quota,",
+            '"quotas" is not supported; known: quota,',
         ),
         ('[timeouts]\nidle = "5 weeks"', "timeouts.idle", "'5 weeks' is not a duration; write for example 500ms"),
         ('[access]\nmax_body = "much"', "access.max_body", "'much' is not a size; write for example 512KB"),
@@ -285,6 +297,21 @@ def test_mistakes_are_told_with_file_key_and_suggestion(
         written(config)
     assert caught.value.file == tmp_path / "mitm.conf" and caught.value.key == key
     assert told in str(caught.value) and str(caught.value).startswith(f"{tmp_path / 'mitm.conf'}: {key}: ")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (f'"{LITERAL}"', "auth: is not supported; known: x-api-key"),
+        ('"hunter2"', "auth: is not supported; known: x-api-key"),
+        ('"baerer"', 'auth: "baerer" is not supported; known: x-api-key, bearer, api-key or none. Did you'),
+        ("5", "auth: is not supported; known: x-api-key"),
+    ],
+)
+def test_of_what_may_be_a_key_nothing_is_quoted(written: Load, value: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        written(f"[providers.minimax]\nauth = {value}")
+    assert told in str(caught.value)
 
 
 @pytest.mark.parametrize(

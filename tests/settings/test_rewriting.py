@@ -130,10 +130,19 @@ def test_rules_for_a_model() -> None:
         ('rewrite.profile = "x"', "no such profile. Known profiles: none, safe, chat, claude"),
         ("rewrite.profile = 3", "rewrite.profile: is not a text in quotes. Known profiles: none, safe, chat, claude"),
         ('rewrite.profile = ["safe"]', "rewrite.profile: is not a text in quotes"),
-        ('rewrite.chat.effort = ["low"]', "rewrite.chat.effort: unknown key. Did you mean efforts?"),
-        ('rewrite.chat.efforts = ["lowest"]', "rewrite.chat.efforts.0: is not supported; known: none, minimal, low"),
         ('rewrite.models.chat.dropp = "a"', "rewrite.models.chat.dropp: unknown key. Did you mean drop?"),
-        ('rewrite.models.a.chat.zzz = 1', "rewrite.models.a.chat.zzz: unknown key. Known keys: output_limit, efforts"),
+        (
+            'kind = "openai"\nrewrite.chat.effort = ["low"]',
+            "rewrite.chat.effort: unknown key. Did you mean efforts?",
+        ),
+        (
+            'kind = "openai"\nrewrite.chat.efforts = ["lowest"]',
+            'rewrite.chat.efforts.0: "lowest" is not supported; known: none, minimal, low, medium, high, xhigh or max.',
+        ),
+        (
+            'kind = "openai"\nrewrite.models.a.chat.zzz = 1',
+            "rewrite.models.a.chat.zzz: unknown key. Known keys: output_limit, efforts",
+        ),
         ("rewrite.drop = [1]", "rewrite.drop: is not a text in quotes"),
         ('rewrite.models."a".drop = ["x", 1]', "rewrite.models.a.drop: is not a text in quotes"),
         ('rewrite.clamp = { t = [0, "x"] }', "rewrite.clamp.t.1: is not a number"),

@@ -18,6 +18,7 @@ from turnout.settings.places import state_directory
 
 if TYPE_CHECKING:
     from turnout.exchange import ClientRequest
+    from turnout.journey.knowledge import Knowledge
     from turnout.settings.model import Provider, Settings
 
 PATH = "/v1/messages"
@@ -36,6 +37,7 @@ def explain(
         typer.Option(metavar="VALUE", help="Value of the client's anthropic-beta header; may be repeated, or a list."),
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Ask for this model instead.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what is sent, whole, as one JSON list.")] = False,
 ) -> None:
     """Show what each target of a request's plan would be sent. Nothing is sent."""
     from turnout.settings.load import load
@@ -45,7 +47,8 @@ def explain(
     body = read_body(file)
     betas = [value.strip() for text in beta or () for value in text.split(",") if value.strip()]
     try:
-        text = list(page(client_request(body, betas, model), settings, pinned_provider(settings)))
+        request, pinned = client_request(body, betas, model), pinned_provider(settings)
+        text = [document(request, settings, pinned)] if as_json else list(page(request, settings, pinned))
     except InvalidRequest as error:
         raise _unusable(file, error.message.rstrip(".")) from None
     except RecursionError:
@@ -85,17 +88,29 @@ def client_request(body: bytes, betas: Iterable[str], model: str | None) -> Clie
 
 def page(request: ClientRequest, settings: Settings, pinned: str | None) -> Iterator[str]:
     """The whole explanation, line by line."""
-    from turnout.journey.knowledge import Knowledge
     from turnout.status.explained import BETA_HEADER, explain_plan, heading, plan_of
 
     plan = plan_of(request, settings, pinned)
-    knowledge = Knowledge()
-    knowledge.configure(settings.providers)
-    knowledge.keep_in(state_directory(os.environ), signatures=settings.store.signatures)
     yield heading(request, plan)
     if BETA_HEADER not in request.headers:
         yield NO_BETAS
-    yield from explain_plan(request, plan, settings, knowledge, partial(_credential_states, settings))
+    yield from explain_plan(request, plan, settings, _knowledge(settings), partial(_credential_states, settings))
+
+
+def document(request: ClientRequest, settings: Settings, pinned: str | None) -> str:
+    """What is sent, as JSON."""
+    from turnout.status.explained import explain_as_json, plan_of
+
+    return explain_as_json(request, plan_of(request, settings, pinned), settings, _knowledge(settings))
+
+
+def _knowledge(settings: Settings) -> Knowledge:
+    from turnout.journey.knowledge import Knowledge
+
+    knowledge = Knowledge()
+    knowledge.configure(settings.providers)
+    knowledge.keep_in(state_directory(os.environ), signatures=settings.store.signatures)
+    return knowledge
 
 
 def show(text: Iterable[str]) -> None:

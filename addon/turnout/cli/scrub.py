@@ -13,7 +13,7 @@ from turnout.errors import ConfigError
 if TYPE_CHECKING:
     from turnout.recordings.scrub.files import Scrubbed
 
-EPILOG = "Tool names, field names and model names stay as they are: look at the result before you publish it."
+EPILOG = "Names of tools, fields, models and your providers stay as they are: look at the result before you publish it."
 
 
 def scrub(

@@ -41,12 +41,14 @@ def decide(
     retry: Retry,
     spent: float = 0.0,
     alternatives: bool = False,
+    resting: bool = False,
 ) -> Step:
     """The step after this judgement.
 
     `owned`: the credential is Turnout's own, not the client's. `retries`: same-target retries made so far at this
     target; `waited`: seconds spent waiting between them. `spent`: seconds since the first try at this target.
-    `alternatives`: another target of the plan is ready to be tried.
+    `alternatives`: another target of the plan is ready to be tried. `resting`: this one rests after an earlier request,
+    whose client has waited for it already, and is asked because there is no other.
     """
     verdict = judgement.verdict
     if verdict in _ANSWERS:
@@ -57,7 +59,7 @@ def decide(
         return NEXT
     if verdict is Verdict.THROTTLE and judgement.retry_after is None:
         return NEXT
-    if retries >= MOST_RETRIES or (judgement.unreachable and alternatives):
+    if retries >= MOST_RETRIES or (judgement.unreachable and (alternatives or resting)):
         return NEXT
     delay = max(_backoff(retries, retry), judgement.retry_after or 0.0)
     # A delay of nothing would never use up the budget.

@@ -93,6 +93,8 @@ class Judgement:
     """What of the request the provider named in refusing it."""
     address: str = ""
     """The address that was asked, where it may be the wrong one."""
+    advice: str = ""
+    """What to set in the configuration, where what it says of the provider may be wrong."""
     status: int | None = None
     """The HTTP status that the error stands for, which is not always the one it came with."""
     page: Page | None = None

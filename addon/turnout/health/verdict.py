@@ -164,7 +164,7 @@ def _failure(
         retry_after=wait,
         error_type="billing_error" if word == "quota" else error_type(verdict, status, told),
         message=told.message[:LONGEST_MESSAGE],
-        retryable=should_retry(headers),
+        retryable=_may_help_again(status, headers),
         cools=verdict is not Verdict.NOT_FOUND or word == "model" or _is_missing_for_all(status, told),
         model_only=verdict is Verdict.CREDENTIAL and (status in FORBIDDEN or (told.inner and word is None)),
         refusal=refusal if verdict is Verdict.REQUEST else None,
@@ -172,6 +172,12 @@ def _failure(
         of_account=word == "account" and status not in REFUSING,
         told=told,
     )
+
+
+def _may_help_again(status: int, headers: Mapping[str, str]) -> bool | None:
+    """What the provider says of trying again; a wrong path or proxy stays what it is."""
+    told = should_retry(headers)
+    return False if told is None and status in OF_THE_WAY else told
 
 
 def _told_in_words(verdict: Verdict, status: int, told: ErrorBody) -> About | None:

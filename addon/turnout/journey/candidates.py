@@ -14,11 +14,11 @@ from turnout.health.cooldown import Cooldowns
 from turnout.health.judgement import USED_UP
 from turnout.health.slots import Slots
 from turnout.health.waiting import Wait
+from turnout.journey.missing import looked_for, remedy
 from turnout.journey.state import Blocked, Candidate, Journey
 from turnout.routing.names import upstream_name
-from turnout.settings.folder import why_withheld
 from turnout.settings.load import DEFAULT_PROVIDER
-from turnout.settings.model import Provider, Settings
+from turnout.settings.model import Provider
 
 BUSY_RETRY = 5.0
 """Seconds after which a client may ask again when every slot was taken, or another request tries the only target."""
@@ -31,6 +31,7 @@ class Obstacles:
     counts: Counter[str] = field(default_factory=Counter)
     cooling: list[Candidate] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    remedies: list[str] = field(default_factory=list)
     estimate: bool = False
     """A target has its tokens estimated here: nothing behind it is tried."""
 
@@ -116,7 +117,8 @@ class Candidates:
         credentials = await journey.setup.chain.resolve(provider, exchange.request.headers)
         if not credentials:
             obstacles.counts["no credential"] += 1
-            obstacles.missing.append(f"{provider.name} ({looked_for(journey.setup.settings, provider)})")
+            obstacles.missing.append(f"{provider.name} ({looked_for(provider)})")
+            obstacles.remedies.append(remedy(journey.setup.settings, provider))
             note_skipped(exchange, f"{provider.name} without credential")
         model = model_of(target, provider, exchange.request.model)
         scope = _scope(exchange, model)
@@ -150,7 +152,8 @@ class Candidates:
         waits = [wait for candidate in obstacles.cooling if (wait := self.wait_for(candidate)) is not None]
         if counts["busy"]:
             waits.append(Wait(BUSY_RETRY, told=True))
-        return Blocked(dict(counts), tuple(waits), tuple(obstacles.missing), obstacles.estimate)
+        missing, remedies = tuple(obstacles.missing), tuple(obstacles.remedies)
+        return Blocked(dict(counts), tuple(waits), missing, remedies, obstacles.estimate)
 
     def wait_for(self, candidate: Candidate) -> Wait | None:
         """How long the candidate cools; None when it does not."""
@@ -161,15 +164,6 @@ class Candidates:
             return Wait(BUSY_RETRY, told=True)  # then it is known how it goes
         quota = state.verdict in USED_UP
         return Wait(max(0.0, state.until - time.time()), state.told, quota)
-
-
-def looked_for(settings: Settings, provider: Provider) -> str:
-    """The credentials of a provider that has none to use, and those that it does not get, with the reason."""
-    references = ", ".join(map(str, provider.credentials))
-    if not provider.withheld:
-        return references
-    withheld = f"withheld: {', '.join(provider.withheld)}. {why_withheld(settings)}"
-    return "; ".join(filter(None, (references, withheld)))
 
 
 def note_skipped(exchange: Exchange, words: str) -> None:

@@ -181,6 +181,7 @@ class Dispatcher:
             spent=time.monotonic() - stop.arrived,
             retry=journey.setup.settings.retry,
             alternatives=judgement.verdict in WAITING_HELPS and await self._candidates.another_is_ready(journey),
+            resting=stop.resting,
         )
 
     def _corrected(self, journey: Journey, refusal: Refusal) -> Step:

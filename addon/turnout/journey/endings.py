@@ -24,6 +24,7 @@ from turnout.journey.foreign import refused_credential, shaped_error, told_in, t
 from turnout.journey.moved import moved_words
 from turnout.journey.served import SERVED_BY
 from turnout.journey.state import Blocked, Failure
+from turnout.settings.toml_lines import toml_key
 
 _QUOTAS = {str(verdict) for verdict in (*USED_UP, Verdict.THROTTLE)}
 _OVER_SOON = {*map(str, WAITING_HELPS), "busy", "probing"}
@@ -134,6 +135,7 @@ def _rebuilt(primary: Failure, failures: Sequence[Failure]) -> tuple[int, bytes]
         message = (
             f"{who} answered {judgement.status} with a {judgement.page}, not as an API does. "
             "Something on the way (a proxy, a firewall, a login page) has answered, or base_url leads elsewhere"
+            f"{f'; {judgement.advice}' if judgement.advice else ''}"
         )
     elif judgement.location:
         kind, message = "api_error", moved_words(candidate, judgement, primary.endpoint)
@@ -165,7 +167,7 @@ def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[
     kinds = set(blocked.counts)
     if kinds == {"unsupported"}:
         missing = f", and no credential was found for {', '.join(blocked.missing)}" if blocked.missing else ""
-        return NotSupported(f"{providers}: does not count tokens{missing}")
+        return NotSupported(f"{providers}: does not count tokens{missing}; {_estimated(exchange)}")
     rests = kinds - {"unsupported", "no credential"}
     if rests and "unsupported" in kinds and exchange.endpoint == "count_tokens":
         # Claude Code counts by itself then; told to wait, its /context stands still for a minute (2.1.332).
@@ -173,11 +175,12 @@ def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[
     kinds.discard("unsupported")
     if kinds == {"no credential"}:
         looked_for = ", ".join(dict.fromkeys(blocked.missing))
-        return NotAuthenticated(f"No credential could be found for {looked_for}. Provide one of those named.")
+        remedies = " ".join(dict.fromkeys(blocked.remedies))
+        return NotAuthenticated(f"No credential could be found for {looked_for}. {remedies}".rstrip())
     model_kinds = kinds - {"no credential"}
     if model_kinds == {str(Verdict.NOT_FOUND)}:
         if exchange.endpoint == "count_tokens":
-            return NotSupported(f"{providers}: does not count tokens")
+            return NotSupported(f"{providers}: does not count tokens; {_estimated(exchange)}")
         return NotFound(f"model: {model} was not found at {providers}")
     details = {"blocked": dict(blocked.counts), "recent": {name: list(codes) for name, codes in recent.items()}}
     wait = wait_asked(blocked.waits or (Wait(BUSY_RETRY, told=False),), refused_here=True)
@@ -189,6 +192,12 @@ def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[
         return ModelCooldown(message, retry_after=wait, details=details, hopeless=hopeless)
     message = f"No target for model {model} is available ({_counted(blocked) or 'none available'}){advice}"
     return AuthUnavailable(message, retry_after=wait, details=details, hopeless=hopeless)
+
+
+def _estimated(exchange: Exchange) -> str:
+    """What to set for a count. The first target's setting decides when it is the first that can count."""
+    key = f"providers.{toml_key(exchange.plan[0].provider)}"
+    return f'set count_tokens = "estimate" for {key} in mitm.conf to have it estimated here'
 
 
 def _counted(blocked: Blocked) -> str:

@@ -58,9 +58,11 @@ def shaped_body(body: bytes, judgement: Judgement) -> bytes:
 
 
 def with_address(message: str, judgement: Judgement) -> str:
-    """The message, with the address that was asked where that may be the wrong one."""
-    address = judgement.address
-    return f"{message} (asked for {address})" if address and address not in message else message
+    """The message, with the address that was asked where that may be the wrong one, and what to do then."""
+    asked = f"asked for {judgement.address}" if judgement.address and judgement.address not in message else ""
+    advice = judgement.advice if judgement.advice not in message else ""
+    added = "; ".join(filter(None, (asked, advice)))
+    return f"{message} ({added})" if added else message
 
 
 def shaped_event(provider: Provider, credential: Credential, data: bytes) -> bytes:

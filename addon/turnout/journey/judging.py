@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from turnout.dialects.error_body import ErrorBody
 from turnout.dialects.messages.refusals import Refusal, of_history
 from turnout.dialects.messages.refusals.words import lessons_told
 from turnout.health.verdict import Judgement, Outcome, Verdict, judge
+from turnout.health.wording import about
 from turnout.journey.expectation import Expectation
 from turnout.journey.response import Response
-from turnout.settings.model import Provider
+from turnout.settings.model import Kind, Provider
+from turnout.settings.toml_lines import toml_key
 from turnout.wire.headers import is_event_stream, lowered
 from turnout.wire.splice import top_level
 
 _NOT_THERE = (404, 405, 407)
 """What servers answer on paths that they do not have, and proxies to those that they do not know."""
+_NO_SUCH_PATH = (404, 405)
+_MODEL = re.compile("model|deployment", re.IGNORECASE)
+
+_OTHER_KIND: Mapping[Kind, tuple[str, Kind]] = {
+    "anthropic": ("Chat Completions", "openai"),
+    "openai": ("Anthropic's Messages API", "anthropic"),
+}
+"""What a server may speak instead, and the kind that it needs then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +113,26 @@ class Judging:
         of_the_way = self.head.status in _NOT_THERE or 300 <= self.head.status <= 399
         if not (of_the_way and self._expected.address) or "model" in judgement.message.lower():
             return judgement
-        reason = f"{judgement.reason} at {self._expected.address}"
-        return replace(judgement, reason=reason, address=self._expected.address)
+        advice = self._of_kind(judgement)
+        reason = f"{judgement.reason} at {self._expected.address}{f' ({advice})' if advice else ''}"
+        return replace(judgement, reason=reason, address=self._expected.address, advice=advice)
+
+    def _of_kind(self, judgement: Judgement) -> str:
+        """What to do if the server speaks another dialect than its provider's kind: it has no such path then.
+
+        Many that speak the Messages API do not count tokens, which says nothing. Nor does what only this request
+        refers to, or a model by any name.
+        """
+        provider = self._provider
+        if self.head.status not in _NO_SUCH_PATH or self._expected.endpoint != "messages" or provider.first_party:
+            return ""
+        told = judgement.told
+        if not judgement.cools or (told is not None and _is_of_model(told)):
+            return ""
+        dialect, kind = _OTHER_KIND[provider.kind]
+        key = f"providers.{toml_key(provider.name)}"
+        return f'if this server speaks {dialect}, set kind = "{kind}" for {key} in mitm.conf'
+
+
+def _is_of_model(told: ErrorBody) -> bool:
+    return bool(_MODEL.search(told.words)) or about(told.message, told.codes) == "model"

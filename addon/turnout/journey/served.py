@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 
 from turnout.exchange import Attempt
+from turnout.metadata import SERVED_BY
 from turnout.settings.secret import Secret, redact
 
-SERVED_BY = "x-turnout-served-by"
-"""`provider/model` on every answer of a provider: the model that was asked of it, whatever the reply calls it."""
+__all__ = ["SERVED_BY", "served_by"]
 
 _UNFIT_FOR_HEADER = re.compile(r"[^!-~]")
 """A model's name may be the client's, and hold anything."""

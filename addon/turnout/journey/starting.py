@@ -36,7 +36,7 @@ class Starting:
                 return candidate
         for candidate in obstacles.cooling if not journey.exchange.attempts else ():
             claim = self._cooldowns.probe_anyway(*candidate.key)
-            if claim is not None and await self._start(journey, candidate, claim):
+            if claim is not None and await self._start(journey, candidate, claim, resting=True):
                 return candidate
         return self._candidates.blocked(obstacles)
 
@@ -54,9 +54,11 @@ class Starting:
             note_skipped(journey.exchange, f"{candidate.provider.name} busy")
         return False
 
-    async def _start(self, journey: Journey, candidate: Candidate, claim: Claim | None) -> bool:
+    async def _start(
+        self, journey: Journey, candidate: Candidate, claim: Claim | None, *, resting: bool = False
+    ) -> bool:
         """Take a slot for a candidate that was just claimed; without one the claim is given back."""
-        journey.stop = Stop(candidate, claim)
+        journey.stop = Stop(candidate, claim, resting=resting)
         if await self.take_slot(journey, candidate):
             return True
         self.give_back(journey)

@@ -69,6 +69,8 @@ class Stop:
     claim: Claim | None = None
     """On the cooldowns, while it has not been settled."""
     lease: Lease | None = None
+    resting: bool = False
+    """It cools down, and is asked because there is no other."""
     arrived: float = 0.0
     """When it was chosen (`time.monotonic`)."""
     repeat: bool = False
@@ -168,5 +170,7 @@ class Blocked:
     """How long those that may be had again are not to be had."""
     missing: tuple[str, ...] = ()
     """Providers without any credential, with the references that were looked for."""
+    remedies: tuple[str, ...] = ()
+    """What to do about that, in sentences."""
     estimate: bool = False
     """Tokens are to be estimated here."""

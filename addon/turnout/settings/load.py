@@ -243,6 +243,7 @@ def _with_preset(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
     table = {**merge(preset, own), "name": name}
     rules = own.get("rewrite", {})
     if isinstance(rules, Mapping):
+        _refuse_form_of_another_kind(rules, table)
         known = f"Known profiles: {', '.join(profiles())}"
         if not isinstance(rules.get("profile", ""), str):
             raise _Mistaken(_PROFILE, "is not a text in quotes", known)
@@ -254,6 +255,19 @@ def _with_preset(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _PROFILE = ("rewrite", "profile")
+
+
+def _refuse_form_of_another_kind(rules: Mapping[str, Any], table: Mapping[str, Any]) -> None:
+    """`rewrite.chat`, also of single models, where nothing is translated: it would change nothing."""
+    if table.get("kind", "anthropic") != "anthropic":
+        return
+    models = rules.get("models", {})
+    of_models = models.items() if isinstance(models, Mapping) else ()
+    places = (((), rules), *((("models", glob), each) for glob, each in of_models))
+    for path, each in places:
+        if isinstance(each, Mapping) and "chat" in each:
+            hint = 'Write kind = "openai" if the server speaks Chat Completions, or leave this out'
+            raise _Mistaken(("rewrite", *path, "chat"), "only providers of kind openai have it", hint)
 
 
 def _refuse_unclear_kind(own: Mapping[str, Any], preset: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,9 @@ from turnout.settings.secret import redact
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+Presets = Mapping[str, Mapping[str, Any]]
+"""The tables of the providers that need none, by name."""
 
 MISTAKES_TOLD = 5
 """How many problems one error names."""
@@ -74,18 +77,23 @@ _REASONS = {
 }
 """By pydantic's type of the error: its own words speak of Python's types."""
 
+_WORD = re.compile("[A-Za-z][A-Za-z0-9 _-]{0,23}")
+"""What is told of what was written: the values that are known are as short."""
+_OF_KEYS = "auth"
+"""Where somebody may put the key itself."""
+
 _OF_A_KEY = "[key]"
 """What pydantic adds to the path when not the value is wrong but the key it stands under."""
 
 
 def explained(
-    error: ValidationError, file: Path | None, overlay: Mapping[str, Any], presets: Collection[str]
+    error: ValidationError, file: Path | None, overlay: Mapping[str, Any], presets: Presets
 ) -> ConfigError:
     """The problems of a ValidationError: the first in the fields of the ConfigError, others in its suggestion.
 
-    `overlay` is what came from TURNOUT_… variables; `presets` are the names of providers that need no table.
+    `overlay` is what came from TURNOUT_… variables.
     """
-    found = error.errors(include_url=False, include_input=False)
+    found = error.errors(include_url=False)
     # A default that is made of other fields is none when one of those is wrong: nobody has written it.
     problems = [each for each in found if each["type"] != "default_factory_not_called"][:MISTAKES_TOLD]
     _, *others = dict.fromkeys(f"{_key(each, overlay)}: {_sentence(each, presets)}" for each in problems)
@@ -132,7 +140,7 @@ def _key(problem: ErrorDetails, overlay: Mapping[str, Any]) -> str:
     return _variable(overlay, path) or redact(".".join(path))
 
 
-def _sentence(problem: ErrorDetails, presets: Collection[str]) -> str:
+def _sentence(problem: ErrorDetails, presets: Presets) -> str:
     suggestion = _suggestion(problem, presets)
     return f"{_reason(problem)} ({suggestion})" if suggestion else _reason(problem)
 
@@ -144,7 +152,16 @@ def _reason(problem: ErrorDetails) -> str:
     if reason is None:
         reason = redact(problem["msg"].removeprefix("Value error, "))
         return reason[:1].lower() + reason[1:]
-    return reason.format(**{name: _plain(value) for name, value in problem.get("ctx", {}).items()})
+    told = reason.format(**{name: _plain(value) for name, value in problem.get("ctx", {}).items()})
+    return f"{_written(problem)} {told}".lstrip() if problem["type"] == "literal_error" else told
+
+
+def _written(problem: ErrorDetails) -> str:
+    """The word that was written where only some are known; empty for what may be a key, put down at a wrong place."""
+    value = problem["input"]
+    if not isinstance(value, str) or not _WORD.fullmatch(value) or redact(value) != value:
+        return ""
+    return f'"{value}"' if _path(problem)[-1] != _OF_KEYS or _near(problem) else ""
 
 
 def _plain(value: Any) -> str:
@@ -153,12 +170,15 @@ def _plain(value: Any) -> str:
 
 def _known_keys(problem: ErrorDetails) -> list[str]:
     """The keys of a table that takes only some, when the problem is another one; otherwise none."""
-    if problem["type"] != "literal_error" or not _is_of_a_key(problem):
-        return []
-    return re.findall("'([^']*)'", problem["ctx"]["expected"])
+    return _known_words(problem) if _is_of_a_key(problem) else []
 
 
-def _suggestion(problem: ErrorDetails, presets: Collection[str]) -> str:
+def _known_words(problem: ErrorDetails) -> list[str]:
+    """The values of which one is expected; none when the problem is another one."""
+    return re.findall("'([^']*)'", problem["ctx"]["expected"]) if problem["type"] == "literal_error" else []
+
+
+def _suggestion(problem: ErrorDetails, presets: Presets) -> str:
     path = _path(problem)
     if problem["type"] == "extra_forbidden":
         return nearest(path[-1], _MODELS[_table(path)])
@@ -166,11 +186,18 @@ def _suggestion(problem: ErrorDetails, presets: Collection[str]) -> str:
         return similar(path[-1], known) or f"Known keys: {', '.join(known)}"
     if problem["type"] == "missing" and path[0] == "providers":
         if path[1] in presets:
-            return "The preset of this name is of another kind"
+            kind = presets[path[1]].get("kind", "anthropic")
+            return f'The preset {path[1]} has kind "{kind}" alone: leave out kind, or give a base_url of the other kind'
         return f"{similar(path[1], presets)} A provider that is not a preset needs it".lstrip()
+    if problem["type"] == "literal_error":
+        return _near(problem)
     if path == ["routes"]:
         return "Write every route as [[routes]]"
     return ""
+
+
+def _near(problem: ErrorDetails) -> str:
+    return similar(str(problem["input"]).lower(), _known_words(problem))
 
 
 def _table(path: Sequence[str]) -> str:

@@ -5,20 +5,24 @@ Nothing is sent, and no credential is needed: what a credential adds to a reques
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from turnout.credentials.chain import NO_KEY
 from turnout.exchange import ClientRequest, Exchange, Outgoing, Target
 from turnout.health.affinity import Affinity
-from turnout.journey.candidates import looked_for, model_of
+from turnout.journey.candidates import model_of
 from turnout.journey.knowledge import Knowledge
+from turnout.journey.missing import looked_for, remedy
 from turnout.providers import KINDS
 from turnout.routing.facts import Facts
 from turnout.routing.plan import Plan, make_plan, with_tools_first
 from turnout.settings.address import USUAL_PORTS
 from turnout.settings.model import Provider, Settings
 from turnout.settings.toml_lines import merged_rules
+from turnout.status.outline import outline, size_in_words
 from turnout.status.text import usable
 from turnout.wire.difference import diff
 from turnout.wire.splice import top_level
@@ -65,7 +69,7 @@ def plan_of(request: ClientRequest, settings: Settings, pinned: str | None, affi
 def heading(request: ClientRequest, plan: Plan) -> str:
     """`claude-opus-4-6 · 124 bytes · route routes.0 → minimax, anthropic`."""
     targets = ", ".join(map(str, plan.targets))
-    return f"{request.model} · {_size(len(request.body))} · route {plan.route} → {targets}"
+    return f"{request.model} · {size_in_words(len(request.body))} · route {plan.route} → {targets}"
 
 
 def explain_plan(
@@ -83,16 +87,34 @@ def explain_plan(
         yield from rest
 
 
+def explain_as_json(request: ClientRequest, plan: Plan, settings: Settings, knowledge: Knowledge) -> str:
+    """What every target would be sent, with whole bodies, as one JSON list.
+
+    Raises ValueError or RecursionError for a body that cannot be read as JSON.
+    """
+    found = (explain_target(request, target, settings, knowledge) for target in plan.targets)
+    return json.dumps([_fields(explanation) for explanation in found], indent=2)
+
+
+def _fields(explanation: Explanation) -> dict[str, Any]:
+    return {
+        "target": explanation.target,
+        "url": explanation.url,
+        "rules": explanation.rules,
+        "learned": explanation.learned,
+        "lost": explanation.lost,
+        "betas": explanation.betas[1],
+        "body": json.loads(explanation.body[1] if explanation.translated is None else explanation.translated),
+    }
+
+
 def _without_credential(settings: Settings, provider: Provider, states: CredentialStates) -> Iterator[str]:
     """A note for a target that would be skipped. The client may bring a credential where the provider takes one."""
     if any(reference.source == "client" for reference in provider.credentials):
         return
     if not usable(states(provider)):
-        yield f"no credential found ({looked_for(settings, provider)}): this target would be skipped"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1000:,.1f} kB" if count >= 1000 else f"{count} bytes"
+        skipped = f"no credential found ({looked_for(provider)}): this target would be skipped"
+        yield f"{skipped}. {remedy(settings, provider)}"
 
 
 def explain_target(request: ClientRequest, target: Target, settings: Settings, knowledge: Knowledge) -> Explanation:
@@ -146,4 +168,5 @@ def lines(explanation: Explanation) -> Iterator[str]:
         yield from tuple(diff(old, new)) or ("body: identical but for blanks, escapes or keys given twice",)
     if explanation.translated is not None:
         lost = f", without {', '.join(explanation.lost)}" if explanation.lost else ""
-        yield f"then translated to Chat Completions: {_size(len(explanation.translated))}{lost}"
+        yield f"then translated to Chat Completions: {size_in_words(len(explanation.translated))}{lost}"
+        yield from outline(explanation.translated)

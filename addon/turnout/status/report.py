@@ -43,8 +43,14 @@ def _folder(setup: Setup) -> dict[str, Any]:
     folder = setup.settings.folder
     if folder is None or not folder.files:
         return {}
-    untrusted, withheld = [str(file) for file in folder.untrusted], list(folder.withheld)
-    return {"folder": {"untrusted": untrusted, "changes": list(folder.changes), "withheld": withheld}}
+    return {
+        "folder": {
+            "trusted": [str(file) for file in folder.files if file not in folder.untrusted],
+            "untrusted": [str(file) for file in folder.untrusted],
+            "changes": list(folder.changes),
+            "withheld": list(folder.withheld),
+        }
+    }
 
 
 def _providers(dispatcher: Dispatcher, setup: Setup) -> dict[str, Any]:

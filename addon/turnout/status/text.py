@@ -21,10 +21,12 @@ def page(address: str, health: Mapping[str, Any]) -> str:
     exchanges = _table_of(health.get("exchanges"))
     folder = _table_of(health.get("folder"))
     nothing = "none" if folder.get("changes") else "none: everything goes to Anthropic"
+    untrusted = _list_of(folder.get("untrusted"))
     facts = [
         ("Config", str(health.get("config") or nothing)),
-        *(("In part", f"{file} (not trusted)") for file in _list_of(folder.get("untrusted"))),
-        *(("Changes", str(change)) for change in _list_of(folder.get("changes"))),
+        *(("In full", f"{file} (trusted)") for file in _list_of(folder.get("trusted"))),
+        *(("In part", f"{file} (not trusted)") for file in untrusted),
+        *(("Changes", str(change)) for change in _list_of(folder.get("changes")) if untrusted),
         *(("Left out", str(each)) for each in _list_of(folder.get("withheld"))),
         ("Pinned", f"{health['pinned']}, without failover" if health.get("pinned") else "no"),
         ("Requests", ", ".join(f"{_number(count)} {name}" for name, count in exchanges.items()) or "none yet"),

@@ -52,6 +52,26 @@ def exchange(**changes: Any) -> Any:
     return flow
 
 
+def test_who_has_served_is_told_in_the_header_as_in_the_notes() -> None:
+    """The names of providers stay in comment and metadata: the header hid them alone. What says anything else goes."""
+    notes = {"turnout.exchange": "4e1fa0c3b2d1", "turnout.provider": "mine", "turnout.model": f"m {EMAIL}"}
+
+    def header(value: str, metadata: dict[str, str]) -> str:
+        flow = exchange(metadata=metadata)
+        flow.response.headers["x-turnout-served-by"] = value
+        flow.request.headers["x-turnout-served-by"] = value
+        once = Scrubber().flow(flow)
+        assert once.request.headers["x-turnout-served-by"] == "***"
+        clean = Scrubber().flow(once)
+        assert clean.response is not None and once.response is not None
+        assert clean.response.headers["x-turnout-served-by"] == once.response.headers["x-turnout-served-by"]
+        return str(once.response.headers["x-turnout-served-by"])
+
+    assert header(f"mine/m {EMAIL}", notes).startswith("mine/m ") and PLANTED not in header(f"mine/m {EMAIL}", notes)
+    assert header("mine/m", {**notes, "turnout.model": "m"}) == "mine/m"
+    assert header(PLANTED, notes) == header("mine/m", {}) == header("/", {"turnout.exchange": "1"}) == "***"
+
+
 def test_nothing_planted_is_left_anywhere() -> None:
     flow = exchange(
         url=f"http://{PLANTED}.corp:4711/v1/messages?beta=true&key={PLANTED}",

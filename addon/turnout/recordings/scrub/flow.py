@@ -11,7 +11,7 @@ from mitmproxy import http
 from mitmproxy.flow import Flow
 
 from turnout.errors import TurnoutError
-from turnout.metadata import EXCHANGE, PREFIX
+from turnout.metadata import EXCHANGE, PREFIX, SERVED_BY
 from turnout.recordings.scrub.body import Filler
 from turnout.recordings.scrub.headers import EPOCH, header_value
 from turnout.recordings.scrub.text import Numbering, masked, numbered, prose, without_hosts
@@ -100,10 +100,10 @@ class Scrubber:
                 _decode(message)
         state = cast("dict[str, Any]", copy.get_state())
         self._connections(state)
-        self._message(state["request"], shift, answer=False)
+        self._message(state["request"], shift, {}, answer=False)
         self._request_line(state)
         if state["response"] is not None:
-            self._message(state["response"], shift, answer=True)
+            self._message(state["response"], shift, state["metadata"], answer=True)
             state["response"]["reason"] = _reason(state["response"])
         self._notes(state)
         _set_times(state, start)
@@ -176,10 +176,10 @@ class Scrubber:
 
     # --- what ---
 
-    def _message(self, message: dict[str, Any], shift: float, *, answer: bool) -> None:
+    def _message(self, message: dict[str, Any], shift: float, notes: Mapping[str, Any], *, answer: bool) -> None:
         for part in ("headers", "trailers"):
             if message[part] is not None:
-                message[part] = tuple(self._field(name, value, shift) for name, value in message[part])
+                message[part] = tuple(self._field(name, value, shift, notes) for name, value in message[part])
         if not message["content"]:
             return
         kinds = {name.lower(): value.decode("latin-1") for name, value in message["headers"]}
@@ -190,7 +190,12 @@ class Scrubber:
             (name, size if name.lower() == b"content-length" else value) for name, value in message["headers"]
         )
 
-    def _field(self, name: bytes, value: bytes, shift: float) -> tuple[bytes, bytes]:
+    def _field(self, name: bytes, value: bytes, shift: float, notes: Mapping[str, Any]) -> tuple[bytes, bytes]:
+        if name.lower() == SERVED_BY.encode():
+            served = [str(notes.get(PREFIX + key, "")) for key in ("provider", "model")]
+            # It says what stands in the notes, and stays as they do.
+            if all(served) and value == "/".join(served).encode():
+                return name, "/".join(self._clean(word) or "" for word in served).encode()
         kept = header_value(name.decode("latin-1").lower(), value, shift, self.numbering)
         self.headers += kept == MASK.encode() != value
         return masked(name), kept
