@@ -19,7 +19,6 @@ from turnout.flows.guarding import concluding, contained, guarded
 from turnout.flows.trimming import Keep, Trimmer
 from turnout.gate.access import check_listen
 from turnout.inspect import views
-from turnout.inspect.log_redaction import redact_logs
 from turnout.proxy.connecting import ConnectDeadlines, ServerConnectionHookData
 from turnout.proxy.installing import ended, forget_hook, install
 from turnout.proxy.modes import is_reverse, listen_addresses, listen_again, listen_hosts, listens_elsewhere
@@ -27,11 +26,13 @@ from turnout.proxy.script import Unloading, bring_back, position_of, unloading
 from turnout.proxy.steering import carries_nothing, is_carried
 from turnout.recordings.recorder import Recorder, path_of
 from turnout.recordings.saved_files import keep_private
+from turnout.redaction.log import redact_logs
+from turnout.redaction.patterns import prepare
+from turnout.redaction.text import redact
 from turnout.reload import LiveSetup
 from turnout.settings.address import is_loopback
 from turnout.settings.model import Settings
 from turnout.settings.privacy import private_from_now_on
-from turnout.settings.secret import prepare, redact
 
 logger = logging.getLogger("turnout")
 

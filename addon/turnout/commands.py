@@ -35,11 +35,11 @@ from turnout.gate.paths import recognise
 from turnout.journey.state import Setup
 from turnout.metadata import CLIENT_MODEL, EXCHANGE, PART, RETRY, RETRY_OF
 from turnout.proxy.modes import is_reverse
+from turnout.redaction.text import redact
 from turnout.reload import LiveSetup
 from turnout.settings.model import Listen
 from turnout.settings.pin import check_provider, lift_pin, write_pin
 from turnout.settings.places import pin_file
-from turnout.settings.secret import redact
 from turnout.settings.writing import write_atomically
 from turnout.status.explained import explain_plan, heading, plan_of
 from turnout.status.report import snapshot

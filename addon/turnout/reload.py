@@ -15,6 +15,7 @@ from turnout.credentials.chain import CredentialChain
 from turnout.errors import ConfigError
 from turnout.gate.access import Gatekeeper, client_keys
 from turnout.journey.state import Setup
+from turnout.redaction.secret import Secret
 from turnout.settings.edits import SETTLE_LINE, check_keys, settling_time
 from turnout.settings.exposure import exposed_secrets
 from turnout.settings.folder import warnings
@@ -22,7 +23,6 @@ from turnout.settings.load import settings_from
 from turnout.settings.model import Settings
 from turnout.settings.pin import read_pin
 from turnout.settings.places import CONFIG_NAME, config_directory, pin_file
-from turnout.settings.secret import Secret
 from turnout.settings.sources import Place, Sources, find_place, read_sources, sources_of
 from turnout.settings.trust import trust_file
 from turnout.settings.watch import FileWatch

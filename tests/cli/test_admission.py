@@ -9,9 +9,9 @@ import pytest
 
 from turnout.cli.admission import admission
 from turnout.gate.proof import Asked, proves
+from turnout.redaction.secret import Secret
 from turnout.settings.load import load
 from turnout.settings.model import Settings
-from turnout.settings.secret import Secret
 
 KEY = Secret("open-turnout-0001")
 

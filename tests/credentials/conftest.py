@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, settings
 from keyring.backend import KeyringBackend
 
 from turnout.credentials.chain import CredentialChain
+from turnout.redaction.secret import Secret
 from turnout.settings.load import presets
 from turnout.settings.model import Provider
-from turnout.settings.secret import Secret
 
 NOW = 1_790_000_000.0
 

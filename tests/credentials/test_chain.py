@@ -21,8 +21,8 @@ from tests.credentials.conftest import (
     write_login,
 )
 from turnout.credentials.chain import NO_KEY, Credential, CredentialChain
+from turnout.redaction.secret import Secret
 from turnout.settings.model import Provider
-from turnout.settings.secret import Secret
 
 ENTRY = ("Claude Code-credentials", "ada")
 BY_CLIENT = {"authorization": f"Bearer {CLIENT_TOKEN}"}

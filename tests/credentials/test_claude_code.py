@@ -18,7 +18,7 @@ from turnout.credentials.claude_code import (
     parse_login,
 )
 from turnout.errors import CredentialError
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
 
 
 def test_the_keychain_entry_has_a_space_and_capitals() -> None:

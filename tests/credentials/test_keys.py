@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tests.credentials.conftest import CLIENT_KEY, CLIENT_TOKEN, preset, unhurried
 from turnout.credentials.keys import SENTINELS, client_key, key_from
+from turnout.redaction.secret import Secret
 from turnout.settings.model import Provider
-from turnout.settings.secret import Secret
 
 ANTHROPIC = preset("anthropic")
 FOREIGN = preset("minimax", credentials=["client"])

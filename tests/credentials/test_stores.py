@@ -16,8 +16,8 @@ import pytest
 from tests.credentials.conftest import NOW, OWN_TOKEN, Clock, FakeKeyring, login, write_login
 from turnout.credentials.stores import Reading, SecretStores
 from turnout.credentials.vault import Vault
+from turnout.redaction.secret import Secret
 from turnout.settings.reference import CredentialReference, parse_reference
-from turnout.settings.secret import Secret
 
 ENTRY = ("Claude Code-credentials", "ada")
 KEYRING = parse_reference("keyring:svc/ada/work")

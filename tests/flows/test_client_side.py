@@ -12,7 +12,7 @@ from turnout.flows.backup import backup_of
 from turnout.flows.client_side import client_request, client_side, edited, pristine, put_away, restore
 from turnout.flows.masking import Masks
 from turnout.proxy.withholding import becomes, withhold
-from turnout.settings.secret import MASK
+from turnout.redaction.secret import MASK
 
 BODY = b'{"model":"opus"}'
 KEY = "sk-ant-api03-Canary0123456789abcdef"

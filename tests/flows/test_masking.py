@@ -11,7 +11,8 @@ from mitmproxy.test import tflow, tutils
 
 from turnout.flows.masking import LARGEST, Masks
 from turnout.proxy.withholding import withhold
-from turnout.settings.secret import MASK, SECRET_HEADERS, Secret
+from turnout.redaction.names import SECRET_HEADERS
+from turnout.redaction.secret import MASK, Secret
 
 KEY = "sk-ant-api03-Canary0123456789abcdef"
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from turnout.errors import ConfigError, InvalidRequest, NotAuthenticated, NotPermitted, RequestError, RequestTooLarge
 from turnout.gate.access import Gatekeeper, check_listen, client_keys
 from turnout.gate.proof import HEADER, Asked, proof
+from turnout.redaction.secret import Secret
 from turnout.settings.address import is_loopback
 from turnout.settings.model import Access, Settings
 from turnout.settings.reference import parse_reference
-from turnout.settings.secret import Secret
 
 KEY = "a-key-of-this-proxy"
 HOST = "127.0.0.1:8082"

@@ -19,8 +19,8 @@ from turnout.health.slots import Lease
 from turnout.health.verdict import Judgement, Verdict
 from turnout.journey.dispatch import Dispatcher
 from turnout.journey.state import Candidate, Journey, Setup
+from turnout.redaction.secret import Secret
 from turnout.settings.model import Provider, Settings
-from turnout.settings.secret import Secret
 
 START = 1_790_000_000.0
 NO_RETRIES = {"max_elapsed": 0}

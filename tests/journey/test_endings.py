@@ -19,8 +19,8 @@ from turnout.health.waiting import Wait
 from turnout.journey.candidates import BUSY_RETRY
 from turnout.journey.endings import nothing_to_try, own_error
 from turnout.journey.state import Blocked, Candidate, Failure
+from turnout.redaction.secret import Secret
 from turnout.settings.model import Provider
-from turnout.settings.secret import Secret
 
 
 def failure(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from turnout.exchange import Attempt, Target
 from turnout.journey.served import served_by
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
 
 
 def told(model: str, known: list[Secret] | None = None) -> str:

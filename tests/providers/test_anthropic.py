@@ -13,9 +13,10 @@ from turnout.credentials.chain import NO_KEY, Credential
 from turnout.exchange import ClientRequest, Exchange, Outgoing
 from turnout.providers import KINDS
 from turnout.providers.base import Shaping
+from turnout.redaction.names import SECRET_HEADERS
+from turnout.redaction.secret import Secret
 from turnout.settings.load import presets
 from turnout.settings.model import Provider
-from turnout.settings.secret import SECRET_HEADERS, Secret
 
 KEY = Credential("env:KEY", Secret("sk-ant-api03-key"), owned=True, oauth=False, header="x-api-key")
 OWN_LOGIN = Credential("keychain", Secret("sk-ant-oat01-own"), owned=True, oauth=True, header="authorization")

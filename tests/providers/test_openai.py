@@ -11,10 +11,10 @@ from turnout.credentials.chain import NO_KEY, Credential
 from turnout.exchange import ClientRequest, Exchange
 from turnout.providers import KINDS
 from turnout.providers.base import Sending, Shaping
+from turnout.redaction.secret import Secret
 from turnout.settings.load import presets
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import complete, usual_profile
-from turnout.settings.secret import Secret
 
 KEY = Credential("env:KEY", Secret("a-key-0123456789"), owned=True, oauth=False, header="authorization")
 HELLO = [{"role": "user", "content": "hello"}]

@@ -13,7 +13,7 @@ import pytest
 
 from tests.proxy.support import BODY, HEADERS, anthropic_table, ask, provider_table, route, text_of
 from turnout.health.verdict import Judgement, Verdict
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
 from turnout.testing.fixtures import StartProxy
 from turnout.testing.provider import API_KEY, ScriptedProvider
 from turnout.testing.replies import sse

@@ -29,7 +29,7 @@ from turnout.proxy.withholding import (
     reveal_answer,
     withhold,
 )
-from turnout.settings.secret import MASK, Secret
+from turnout.redaction.secret import MASK, Secret
 
 KEY = "sk-ant-api03-Canary0123456789abcdef"
 BODY = f'{{"text":"{KEY}"}}'.encode()

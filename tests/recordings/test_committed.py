@@ -15,7 +15,8 @@ from mitmproxy.io import FlowReader
 from tests import ROOT
 from turnout.dialects.chat.seal import opened
 from turnout.recordings.scrub.files import findings, scrub
-from turnout.settings.secret import MASK, SECRET_HEADERS
+from turnout.redaction.names import SECRET_HEADERS
+from turnout.redaction.secret import MASK
 from turnout.testing.recording import read_flows
 
 RECORDINGS = sorted((ROOT / "recordings").glob("*.mitm"))

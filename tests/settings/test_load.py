@@ -15,12 +15,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from turnout.errors import ConfigError
+from turnout.redaction.secret import Secret
 from turnout.settings import privacy
 from turnout.settings.exposure import exposed_secrets
 from turnout.settings.load import DEFAULT_PROVIDER, load, merge, presets, salvage
 from turnout.settings.model import Meaning, Provider, Settings
 from turnout.settings.reference import CredentialReference
-from turnout.settings.secret import Secret
 
 LITERAL = "Zz9-a-literal-of-no-known-form"
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from turnout.health.verdict import Verdict
+from turnout.redaction.secret import Secret
 from turnout.settings.model import Condition, Globs, Meaning, Provider, Route, Settings, UnknownProvider
 from turnout.settings.reference import CredentialReference, parse_reference
-from turnout.settings.secret import Secret
 
 GLOBS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Globs)
 

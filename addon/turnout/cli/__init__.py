@@ -18,7 +18,7 @@ import typer
 from turnout import __version__
 from turnout.cli import config_import, demo, explain, init, replay, run, scrub, status, switch, trust
 from turnout.errors import ConfigError, TurnoutError
-from turnout.settings.secret import redact
+from turnout.redaction.text import redact
 
 app = typer.Typer(
     help="Routes LLM traffic between providers and moves a request to the next one when a provider fails.",

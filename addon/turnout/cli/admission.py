@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
 
 if TYPE_CHECKING:
     from turnout.settings.model import Settings

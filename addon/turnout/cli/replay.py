@@ -18,7 +18,7 @@ import typer
 
 from turnout.cli.run import ConfigOption
 from turnout.errors import ConfigError
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
 
 if TYPE_CHECKING:
     from turnout.recordings.reading import RecordedExchange, Recording

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 from turnout.recordings.replay.answers import Replayed
 from turnout.recordings.replay.judging import Difference, Outcome
-from turnout.settings.secret import Secret, masked_path, redact
+from turnout.redaction.secret import Secret
+from turnout.redaction.text import masked_path, redact
 
 if TYPE_CHECKING:
     from turnout.cli.replay import Replay

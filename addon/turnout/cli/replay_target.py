@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import turnout
 from turnout.cli.admission import Admission, admission, is_configured, is_local
 from turnout.errors import ConfigError, TurnoutError
-from turnout.settings.secret import Secret, redact
+from turnout.redaction.secret import Secret
+from turnout.redaction.text import redact
 
 if TYPE_CHECKING:
     from turnout.recordings.reading import RecordedExchange

@@ -12,7 +12,7 @@ import typer
 from turnout.cli.admission import Admission, admission
 from turnout.cli.run import ConfigOption, listen_address
 from turnout.errors import ConfigError, TurnoutError
-from turnout.settings.secret import redact
+from turnout.redaction.text import redact
 from turnout.status.text import client_url, page
 
 TIMEOUT = 5.0

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from turnout.credentials.keys import client_key
 from turnout.credentials.stores import SecretStores
 from turnout.credentials.vault import Vault
+from turnout.redaction.secret import Secret
 from turnout.settings.model import Provider
 from turnout.settings.reference import CredentialReference
-from turnout.settings.secret import Secret
 
 AMBIENT = ("keychain", "file")
 """Sources that hold the login of whoever uses this computer; what the client brings itself outranks them."""

@@ -12,7 +12,7 @@ import msgspec
 
 from turnout.credentials.keys import key_from
 from turnout.errors import CredentialError
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
 
 _SERVICE = "Claude Code-credentials"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection, Mapping
 
+from turnout.redaction.secret import Secret
 from turnout.settings.model import Provider
-from turnout.settings.secret import Secret
 
 SENTINELS = frozenset(
     {

@@ -15,8 +15,8 @@ from turnout.credentials.claude_code import credentials_file, keychain_account, 
 from turnout.credentials.keys import key_from
 from turnout.credentials.vault import NoAnswerYet, Vault
 from turnout.errors import CredentialError
+from turnout.redaction.secret import Secret
 from turnout.settings.reference import CredentialReference
-from turnout.settings.secret import Secret
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from turnout.journey.answer import AnswerMonitor
 from turnout.journey.state import Journey
 from turnout.proxy.steering import steering
 from turnout.proxy.withholding import request_as_sent
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
 from turnout.wire.compression import decompress
 from turnout.wire.headers import Fields
 

@@ -10,7 +10,8 @@ from turnout.exchange import Exchange
 from turnout.flows.backup import set_backup
 from turnout.inspect.describing import redacted
 from turnout.inspect.notes import ATTEMPT_MARK, attempt_comment, metadata
-from turnout.settings.secret import Secret, redact
+from turnout.redaction.secret import Secret
+from turnout.redaction.text import redact
 
 
 def failed_attempt(original: http.HTTPFlow, exchange: Exchange, known: Iterable[Secret] = ()) -> http.HTTPFlow:

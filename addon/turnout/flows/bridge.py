@@ -35,9 +35,11 @@ from turnout.proxy.publish import publish
 from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
 from turnout.proxy.steering import engage, steering
 from turnout.proxy.withholding import cover, reveal_answer, withhold
+from turnout.redaction.names import credentials_of
+from turnout.redaction.secret import Secret
+from turnout.redaction.text import redact
 from turnout.settings.model import Settings, Timeouts
 from turnout.settings.places import state_directory
-from turnout.settings.secret import Secret, credentials_of, redact
 from turnout.status.doors import local_answer
 from turnout.status.report import report
 from turnout.usage.totals import UsageTotals

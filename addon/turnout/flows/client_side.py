@@ -18,7 +18,8 @@ from turnout.exchange import ClientRequest
 from turnout.flows.backup import backup_of, set_backup
 from turnout.flows.masking import Masks
 from turnout.metadata import EXCHANGE, PART
-from turnout.settings.secret import MASK, is_secret_header
+from turnout.redaction.names import is_secret_header
+from turnout.redaction.secret import MASK
 from turnout.wire.headers import Fields, lowered
 
 _client_fields: WeakKeyDictionary[http.HTTPFlow, Fields] = WeakKeyDictionary()

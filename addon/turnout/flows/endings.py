@@ -17,7 +17,8 @@ from turnout.journey.counting import Uncounted
 from turnout.journey.dispatch import Dispatcher
 from turnout.journey.state import Journey
 from turnout.proxy.steering import steering
-from turnout.settings.secret import Secret, redact
+from turnout.redaction.secret import Secret
+from turnout.redaction.text import redact
 
 logger = logging.getLogger("turnout")
 

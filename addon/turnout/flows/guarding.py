@@ -13,7 +13,7 @@ from mitmproxy import http
 from turnout.errors import FAILED, trace_of
 from turnout.proxy.pages import local_error
 from turnout.proxy.steering import disengage
-from turnout.settings.secret import redact
+from turnout.redaction.text import redact
 
 logger = logging.getLogger("turnout")
 

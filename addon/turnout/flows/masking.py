@@ -9,19 +9,14 @@ from typing import Protocol
 from mitmproxy import http
 
 from turnout.errors import RequestError
-from turnout.inspect.log_redaction import redacted_line
-from turnout.settings.secret import (
-    MASK,
-    Secret,
-    is_secret_header,
-    masked_path,
-    redact,
-    without_known,
-    without_secrets,
-)
+from turnout.redaction.body import without_known, without_secrets
+from turnout.redaction.log import redacted_line
+from turnout.redaction.names import is_secret_header
+from turnout.redaction.secret import MASK, Secret
+from turnout.redaction.streams import without_split_secrets
+from turnout.redaction.text import masked_path, redact
 from turnout.wire.compression import decompress
 from turnout.wire.headers import Fields
-from turnout.wire.split_secrets import without_split_secrets
 
 LARGEST = 64 * 10**6
 """Bytes to which a compressed body is opened to look for secrets. One that is larger was refused."""

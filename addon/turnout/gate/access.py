@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from turnout.errors import ConfigError, InvalidRequest, NotAuthenticated, NotPermitted, RequestTooLarge
 from turnout.gate.proof import HEADER, Asked, proves
+from turnout.redaction.secret import Secret
 from turnout.settings.address import is_loopback
 from turnout.settings.model import Access, Settings
 from turnout.settings.reference import CredentialReference
-from turnout.settings.secret import Secret
 
 
 def check_listen(host: str, access: Access) -> None:

@@ -9,7 +9,8 @@ from mitmproxy import http
 from turnout.exchange import Exchange
 from turnout.inspect import notes
 from turnout.metadata import RETRY_OF
-from turnout.settings.secret import Secret, redact
+from turnout.redaction.secret import Secret
+from turnout.redaction.text import redact
 
 
 def describe(flow: http.HTTPFlow, exchange: Exchange, ending: str, known: Iterable[Secret] = ()) -> None:

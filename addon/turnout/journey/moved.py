@@ -10,8 +10,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from turnout.exchange import Outgoing
 from turnout.health.verdict import Judgement
 from turnout.journey.state import Candidate
+from turnout.redaction.text import masked_path
 from turnout.settings.address import USUAL_PORTS
-from turnout.settings.secret import masked_path
 
 MOST_MOVES = 2
 """At one target and in one exchange: from one address to its proper spelling, and once more."""

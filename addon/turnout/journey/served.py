@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from turnout.exchange import Attempt
 from turnout.metadata import SERVED_BY
-from turnout.settings.secret import Secret, redact
+from turnout.redaction.secret import Secret
+from turnout.redaction.text import redact
 
 __all__ = ["SERVED_BY", "served_by"]
 

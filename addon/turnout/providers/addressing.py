@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from turnout.credentials.chain import Credential
 from turnout.exchange import Outgoing
+from turnout.redaction.names import SECRET_HEADERS
 from turnout.settings.address import USUAL_PORTS
 from turnout.settings.model import Provider
 from turnout.settings.rewriting import foreign_headers
-from turnout.settings.secret import SECRET_HEADERS
 
 _DROPPED = SECRET_HEADERS | {
     "host",

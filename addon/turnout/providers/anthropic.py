@@ -7,9 +7,9 @@ from turnout.exchange import Exchange
 from turnout.providers.addressing import addressed, dropped_headers
 from turnout.providers.base import Sending, Shaping
 from turnout.providers.rewriting import betas_of, opened, rewritten
+from turnout.redaction.names import without_secret_parameters
 from turnout.routing.names import asked
 from turnout.settings.model import Provider
-from turnout.settings.secret import without_secret_parameters
 
 _PARAMETERS = frozenset({"beta"})
 """What the Messages API knows in a query; any other parameter may tell who, where and in which session somebody is."""

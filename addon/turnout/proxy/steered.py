@@ -26,7 +26,7 @@ from turnout.proxy.modes import is_reverse
 from turnout.proxy.pages import LAST_RESORT, local_error, plain_reason
 from turnout.proxy.steering import AttemptMonitor, Steering, release, steering
 from turnout.proxy.withholding import cover, put_in, show_nothing
-from turnout.settings.secret import redact
+from turnout.redaction.text import redact
 
 if TYPE_CHECKING:
     from mitmproxy.proxy.layers.http import HttpStream

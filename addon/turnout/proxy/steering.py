@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from mitmproxy import http
 from mitmproxy.proxy import commands
 
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
 from turnout.settings.ways import DIRECT, Way
 from turnout.wire.headers import Fields
 

@@ -22,7 +22,7 @@ from mitmproxy.proxy.layers.http import (
 )
 
 from turnout.proxy.steering import Hidden, HiddenBody, HiddenField, Masking, Withheld, steering
-from turnout.settings.secret import MASK, Secret
+from turnout.redaction.secret import MASK, Secret
 from turnout.wire.headers import Fields
 
 _MASK = MASK.encode()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from turnout.settings.secret import is_secret_parameter, redact
+from turnout.redaction.names import is_secret_parameter
+from turnout.redaction.text import redact
 
 CHAT_ENDPOINT = "/chat/completions"
 """What is appended to the base URL of a provider of kind `openai`."""

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from turnout.errors import ConfigError
+from turnout.redaction.secret import Secret
+from turnout.redaction.text import redact
 from turnout.settings.base_url import CHAT_ENDPOINT, chat_base_url, messages_base_url
 from turnout.settings.load import preset_of
 from turnout.settings.model import Kind
@@ -30,7 +32,6 @@ from turnout.settings.old_config import (
     variable_of,
     without_user,
 )
-from turnout.settings.secret import Secret, redact
 
 LONGEST_COOLDOWN = 366 * 24 * 60
 """Minutes; whatever is longer is a mistake."""

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from turnout.errors import ConfigError
+from turnout.redaction.secret import Secret
 from turnout.settings.address import is_loopback
 from turnout.settings.folder import Outside, changes, restrained
 from turnout.settings.mistakes import explained, mistake, nearest, similar
@@ -38,7 +39,6 @@ from turnout.settings.model import (
 )
 from turnout.settings.places import Folder
 from turnout.settings.rewriting import complete, extended, profiles, usual_profile
-from turnout.settings.secret import Secret
 from turnout.settings.sources import Sources, find_place, read_sources, sound_sources
 
 DEFAULT_PROVIDER = "anthropic"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from turnout.errors import ConfigError
+from turnout.redaction.text import redact
 from turnout.settings.chat import ChatForm
 from turnout.settings.model import (
     HIDDEN,
@@ -27,7 +28,6 @@ from turnout.settings.model import (
     Tls,
 )
 from turnout.settings.rewriting import Rewrite
-from turnout.settings.secret import redact
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

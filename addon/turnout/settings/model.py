@@ -17,12 +17,12 @@ from pydantic import (
     model_validator,
 )
 
+from turnout.redaction.secret import Secret
 from turnout.settings.base_url import chat_base_url, check_query, messages_base_url
 from turnout.settings.places import Folder
 from turnout.settings.quantity import Duration, Size, Wait
 from turnout.settings.reference import References
 from turnout.settings.rewriting import Rewrite
-from turnout.settings.secret import Secret
 from turnout.settings.table import Table, as_list
 from turnout.settings.way_out import ProxyChoice
 

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from turnout.errors import ConfigError
+from turnout.redaction.secret import Secret
+from turnout.redaction.text import redact
 from turnout.settings.base_url import chat_base_url
 from turnout.settings.load import presets
 from turnout.settings.old_config import (
@@ -27,7 +29,6 @@ from turnout.settings.old_config import (
     variable_of,
     without_user,
 )
-from turnout.settings.secret import Secret, redact
 
 CUSTOM_MODELS = "custom_models"
 """The key by which such a file is known."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from turnout.errors import ConfigError
-from turnout.settings.secret import MASK, Secret, redact
+from turnout.redaction.secret import MASK, Secret
+from turnout.redaction.text import redact
 from turnout.settings.text import read_text
 
 DEEPEST_COMMENT = 6

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
 from turnout.settings.table import Table, as_list
 
 REFERENCES = "env:NAME, keyring:SERVICE/ACCOUNT, file:PATH, keychain, file, client"

@@ -14,8 +14,8 @@ from typing import Any
 from dotenv import dotenv_values
 
 from turnout.errors import ConfigError
+from turnout.redaction.text import redact
 from turnout.settings.places import CONFIG_NAME, config_directory, dotenv_file
-from turnout.settings.secret import redact
 from turnout.settings.text import read_text
 from turnout.settings.trust import is_own
 

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from turnout.redaction.secret import Secret
 from turnout.settings.address import USUAL_PORTS, is_loopback
-from turnout.settings.secret import Secret
 
 VARIABLES = tuple(
     name for each in ("https_proxy", "http_proxy", "all_proxy", "no_proxy") for name in (each, each.upper())

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from turnout.errors import ConfigError
+from turnout.redaction.secret import Secret
 from turnout.settings.address import USUAL_PORTS, is_loopback
 from turnout.settings.certificates import PUBLIC, Trust, trusted, trusted_by_variables
 from turnout.settings.model import Provider, Settings
-from turnout.settings.secret import Secret
 from turnout.settings.way_out import NO_PROXY, Proxy, parse_proxy, variable_for
 
 Addresses = Collection[tuple[str, int]]

@@ -9,7 +9,7 @@ from tests.recordings.flows import failure, plain, request, streamed
 from turnout.recordings.reading import RecordedExchange, recording_of
 from turnout.recordings.replay.answers import incomparable, judge
 from turnout.recordings.replay.sending import Received
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
 from turnout.testing.events import message_delta, message_start, message_stop, stream_of, text_block, tool_turn
 
 

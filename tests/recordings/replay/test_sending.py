@@ -21,7 +21,7 @@ from turnout.recordings.replay.sending import (
     sendable_fields,
     sendable_path,
 )
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
 from turnout.testing import replies
 from turnout.testing.events import message_start, ping
 from turnout.testing.provider import API_KEY, ScriptedProvider

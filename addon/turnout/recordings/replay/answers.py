@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from turnout.recordings.reading import RecordedAnswer, RecordedExchange
 from turnout.recordings.replay.judging import Difference, Outcome, ToolCall, differences, faults, outcome, readable
 from turnout.recordings.replay.sending import Received
-from turnout.settings.secret import Secret, without_secrets
+from turnout.redaction.body import without_secrets
+from turnout.redaction.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)

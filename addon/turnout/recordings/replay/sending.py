@@ -13,7 +13,9 @@ import httpx
 
 from turnout.errors import TurnoutError
 from turnout.recordings.reading import RecordedExchange, RecordedRequest
-from turnout.settings.secret import MASK, Secret, is_secret_header, masked_path, redact
+from turnout.redaction.names import is_secret_header
+from turnout.redaction.secret import MASK, Secret
+from turnout.redaction.text import masked_path, redact
 from turnout.wire.headers import Fields
 
 TIMEOUT = httpx.Timeout(connect=10, read=None, write=60, pool=None)

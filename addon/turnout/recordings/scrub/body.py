@@ -18,7 +18,7 @@ from turnout.dialects.chat.ids import WRAPPED, with_provider_id
 from turnout.dialects.chat.seal import Seal, opened, sealed
 from turnout.recordings.scrub.pieces import ToolInputs, tool_inputs
 from turnout.recordings.scrub.text import Numbering, fixed_moment, kept, masked, numbered, prose, without_hosts
-from turnout.wire.split_secrets import cleaned_as_one
+from turnout.redaction.streams import cleaned_as_one
 
 WORDS = frozenset(
     b"type role model name required enum const format media_type $schema $ref keep ttl scope effort display "

@@ -15,7 +15,7 @@ from turnout.metadata import EXCHANGE, PREFIX, SERVED_BY
 from turnout.recordings.scrub.body import Filler
 from turnout.recordings.scrub.headers import EPOCH, header_value
 from turnout.recordings.scrub.text import Numbering, masked, numbered, prose, without_hosts
-from turnout.settings.secret import MASK
+from turnout.redaction.secret import MASK
 
 TURNOUT = ("127.0.0.1", 8082)
 NOWHERE = ("127.0.0.1", 9)

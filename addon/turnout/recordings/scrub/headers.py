@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 
 from turnout.recordings.scrub.text import Numbering, masked
-from turnout.settings.secret import MASK, is_secret_header
+from turnout.redaction.names import is_secret_header
+from turnout.redaction.secret import MASK
 
 EPOCH = 1_700_000_000.0
 """Unix time of the first flow; each further one begins ten seconds later, and its steps are a tenth apart."""

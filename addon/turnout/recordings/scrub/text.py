@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from turnout.settings.secret import outside_escape, secret_spans, starred
+from turnout.redaction.body import outside_escape, secret_spans, starred
 
 LOREM = (
     b"Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore "

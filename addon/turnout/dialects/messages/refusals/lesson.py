@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from turnout.dialects.messages.refusals.path import is_droppable
+from turnout.redaction.text import redact
 from turnout.settings.chat import Effort
 from turnout.settings.rewriting import ThinkingType
-from turnout.settings.secret import redact
 
 LEAST_OUTPUT = 2048
 MOST_OUTPUT = 10_000_000

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from mitmproxy.log import MitmFormatter
 
-from turnout.inspect.log_redaction import redact_logs, redacted_line
-from turnout.settings.secret import Secret
+from turnout.redaction.log import redact_logs, redacted_line
+from turnout.redaction.secret import Secret
 
 KEY = "sk-ant-api03-InTheLog0000000000"
 PLAIN = "hunter2secret"

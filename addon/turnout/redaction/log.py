@@ -8,7 +8,9 @@ import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 
-from turnout.settings.secret import MASK, Secret, is_secret_header, masked_path, redact
+from turnout.redaction.names import is_secret_header
+from turnout.redaction.secret import MASK, Secret
+from turnout.redaction.text import masked_path, redact
 
 _OWN = "turnout"
 """The root of the loggers whose lines are redacted where they are written. They name headers, and quote no bytes."""

@@ -14,18 +14,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from turnout.settings import secret
-from turnout.settings.secret import (
-    MASK,
-    SECRET_HEADERS,
-    Secret,
-    credentials_of,
-    is_secret_header,
-    masked_path,
-    redact,
-    without_secret_parameters,
-    without_secrets,
-)
+from turnout.redaction import patterns
+from turnout.redaction.body import without_secrets
+from turnout.redaction.names import SECRET_HEADERS, credentials_of, is_secret_header, without_secret_parameters
+from turnout.redaction.secret import MASK, Secret
+from turnout.redaction.text import masked_path, redact
 
 VALUE = "sk-ant-api03-value"
 
@@ -208,7 +201,7 @@ texts = st.lists(pieces | st.text(max_size=5), max_size=8).map("".join)
 @given(texts)
 def test_the_quick_look_misses_nothing(text: str) -> None:
     """redact and without_secrets ask a second engine whether there is anything; it must never say no wrongly."""
-    assert secret._suspicious()(text) or not secret._secret_text().search(text)
+    assert patterns.suspicious()(text) or not patterns._secret_text().search(text)
 
 
 @example("AKIAIOSFODNN7EXAMPLEsk-" + MIXED, False, [])

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.dialects.messages.assembled import assembled
-from turnout.settings.secret import Secret
+from turnout.redaction.secret import Secret
+from turnout.redaction.streams import without_split_secrets
 from turnout.testing.events import message_start, message_stop, text_block, tool_use_block
-from turnout.wire.split_secrets import without_split_secrets
 
 KEY = "sk-ant-api03-Canary0123456789abcdef"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from turnout.settings.secret import Secret, without_secrets
+from turnout.redaction.body import without_secrets
+from turnout.redaction.secret import Secret
 
 _PIECE = re.compile(
     rb'"(text|thinking|partial_json|content|arguments|reasoning_content|reasoning|refusal|summary)"'
