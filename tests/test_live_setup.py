@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from turnout.errors import ConfigError
-from turnout.journey.state import Setup
 from turnout.reload import LiveSetup
 from turnout.settings.edits import SETTLE
 from turnout.settings.model import Settings
 from turnout.settings.trust import trust
+from turnout.setup import Setup
 
 CONFIG = '[listen]\nport = 8082\n[providers.minimax]\nmax_concurrent = 3\n[access]\nkeys = ["env:TEAM"]\n'
 WITHOUT_KEYS = "[listen]\nport = 7\n[providers.minimax]\nmax_concurrent = 4\n"

@@ -32,7 +32,6 @@ from turnout.flows.backup import backup_of
 from turnout.flows.bridge import Bridge
 from turnout.flows.client_side import client_request, pristine
 from turnout.gate.paths import recognise
-from turnout.journey.state import Setup
 from turnout.metadata import CLIENT_MODEL, EXCHANGE, PART, RETRY, RETRY_OF
 from turnout.proxy.modes import is_reverse
 from turnout.redaction.text import redact
@@ -41,6 +40,7 @@ from turnout.settings.model import Listen
 from turnout.settings.pin import check_provider, lift_pin, write_pin
 from turnout.settings.places import pin_file
 from turnout.settings.writing import write_atomically
+from turnout.setup import Setup
 from turnout.status.explained import explain_plan, heading, plan_of
 from turnout.status.report import snapshot
 from turnout.status.text import client_url, page

@@ -11,10 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from turnout.credentials.chain import CredentialChain
 from turnout.errors import ConfigError
-from turnout.gate.access import Gatekeeper, client_keys
-from turnout.journey.state import Setup
 from turnout.redaction.secret import Secret
 from turnout.settings.edits import SETTLE_LINE, check_keys, settling_time
 from turnout.settings.exposure import exposed_secrets
@@ -26,23 +23,15 @@ from turnout.settings.places import CONFIG_NAME, config_directory, pin_file
 from turnout.settings.sources import Place, Sources, find_place, read_sources, sources_of
 from turnout.settings.trust import trust_file
 from turnout.settings.watch import FileWatch
-from turnout.settings.ways import Addresses, ways_of
+from turnout.settings.ways import Addresses
+from turnout.setup import Setup, build
 
 logger = logging.getLogger("turnout")
 
 POLL = 0.5
 """Seconds between two looks at the files."""
 
-
 _MEMORY = "turnout: the configuration in force"
-
-
-def build(settings: Settings, own: Addresses = ()) -> Setup:
-    """Everything that is made of settings. `own` is where the proxy listens. Raises ConfigError."""
-    keys, ways = client_keys(settings), ways_of(settings, own)
-    access = settings.access.model_copy(update={"hosts": (*settings.access.hosts, settings.listen.host)})
-    chain = CredentialChain(settings.environment, keys, others=ways.secrets)
-    return Setup(settings, Gatekeeper(access, keys), chain, ways)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ from turnout.health.cooldown import Claim, Cooldowns
 from turnout.health.slots import Lease
 from turnout.health.verdict import Judgement, Verdict
 from turnout.journey.dispatch import Dispatcher
-from turnout.journey.state import Candidate, Journey, Setup
+from turnout.journey.state import Candidate, Journey
 from turnout.redaction.secret import Secret
 from turnout.settings.model import Provider, Settings
+from turnout.setup import Setup
 
 START = 1_790_000_000.0
 NO_RETRIES = {"max_elapsed": 0}

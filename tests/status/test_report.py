@@ -11,8 +11,8 @@ from turnout.dialects.messages.usage import read_usage
 from turnout.gate.access import Gatekeeper
 from turnout.health.verdict import Judgement, Verdict
 from turnout.journey.dispatch import Dispatcher
-from turnout.journey.state import Setup
 from turnout.settings.model import Settings
+from turnout.setup import Setup
 from turnout.status.report import MOST_LISTED, snapshot
 from turnout.usage.totals import UsageTotals
 

@@ -29,8 +29,9 @@ from turnout.inspect import notes
 from turnout.journey.answer import AnswerMonitor
 from turnout.journey.dispatch import Dispatcher
 from turnout.journey.expectation import expectation
-from turnout.journey.served import SERVED_BY, served_by
-from turnout.journey.state import Journey, Setup
+from turnout.journey.served import served_by
+from turnout.journey.state import Journey
+from turnout.metadata import SERVED_BY
 from turnout.proxy.publish import publish
 from turnout.proxy.shaping import answer_of, answer_with, frame_stream, send_as
 from turnout.proxy.steering import engage, steering
@@ -40,6 +41,7 @@ from turnout.redaction.secret import Secret
 from turnout.redaction.text import redact
 from turnout.settings.model import Settings, Timeouts
 from turnout.settings.places import state_directory
+from turnout.setup import Setup
 from turnout.status.doors import local_answer
 from turnout.status.report import report
 from turnout.usage.totals import UsageTotals

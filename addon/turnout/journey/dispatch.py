@@ -28,12 +28,13 @@ from turnout.journey.endings import nothing_to_try, own_error
 from turnout.journey.knowledge import Knowledge
 from turnout.journey.moved import followed, sent_to
 from turnout.journey.starting import Starting
-from turnout.journey.state import Blocked, Candidate, Failure, Journey, Setup, Stop
+from turnout.journey.state import Blocked, Candidate, Failure, Journey, Stop
 from turnout.journey.tools import able
 from turnout.providers import KINDS
 from turnout.routing.facts import Facts
 from turnout.routing.plan import make_plan, with_tools_first
 from turnout.settings.model import Provider, Settings
+from turnout.setup import Setup
 
 REMEMBERED_STATUSES = 8
 """How many of a provider's last statuses `/health` shows."""

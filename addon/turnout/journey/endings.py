@@ -22,8 +22,8 @@ from turnout.health.waiting import LONGEST_ASKED, Wait, soonest, wait_asked
 from turnout.journey.candidates import BUSY_RETRY
 from turnout.journey.foreign import refused_credential, shaped_error, told_in, too_long_words, with_address
 from turnout.journey.moved import moved_words
-from turnout.journey.served import SERVED_BY
 from turnout.journey.state import Blocked, Failure
+from turnout.metadata import SERVED_BY
 from turnout.settings.toml_lines import toml_key
 
 _QUOTAS = {str(verdict) for verdict in (*USED_UP, Verdict.THROTTLE)}

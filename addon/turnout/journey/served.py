@@ -6,11 +6,8 @@ import re
 from collections.abc import Iterable
 
 from turnout.exchange import Attempt
-from turnout.metadata import SERVED_BY
 from turnout.redaction.secret import Secret
 from turnout.redaction.text import redact
-
-__all__ = ["SERVED_BY", "served_by"]
 
 _UNFIT_FOR_HEADER = re.compile(r"[^!-~]")
 """A model's name may be the client's, and hold anything."""

@@ -6,28 +6,17 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from turnout.credentials.chain import Credential, CredentialChain
+from turnout.credentials.chain import Credential
 from turnout.dialects.messages.refusals.lesson import Lesson
 from turnout.exchange import Exchange, LocalAnswer, Outgoing, Target
-from turnout.gate.access import Gatekeeper
 from turnout.health.cooldown import Claim
 from turnout.health.slots import Lease
 from turnout.health.verdict import Judgement
 from turnout.health.waiting import Wait
 from turnout.providers.base import Sending
 from turnout.routing.facts import Facts
-from turnout.settings.model import Provider, Settings
-from turnout.settings.ways import Ways
-
-
-@dataclass(frozen=True)
-class Setup:
-    """The settings in force and what is built from them. Exchanges under way keep the one they began with."""
-
-    settings: Settings
-    gatekeeper: Gatekeeper
-    chain: CredentialChain
-    ways: Ways = Ways()
+from turnout.settings.model import Provider
+from turnout.setup import Setup
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from heapq import nlargest
 from typing import Any, TypeVar
 
 from turnout.journey.dispatch import Dispatcher
-from turnout.journey.state import Setup
+from turnout.setup import Setup
 
 MOST_LISTED = 20
 """Cooldowns and lessons that are told of each provider: clients choose the names of models."""
