@@ -23,7 +23,6 @@ from turnout.errors import (
     RequestError,
     RequestTooLarge,
     TurnoutError,
-    UpstreamFailed,
     error_body,
     error_event,
 )
@@ -64,7 +63,6 @@ def test_credential_errors_are_told_as_they_are() -> None:
         (NotSupported, 501, "not_supported", None, "false"),
         (ModelCooldown, 429, "rate_limit_error", "model_cooldown", None),
         (AuthUnavailable, 503, "overloaded_error", "auth_unavailable", None),
-        (UpstreamFailed, 502, "api_error", None, None),
         (InternalError, 500, "api_error", None, "false"),
         (RequestError, 500, "api_error", None, None),
     ],

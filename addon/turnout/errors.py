@@ -12,7 +12,6 @@
         ├── NotSupported       501 not_supported
         ├── ModelCooldown      429 rate_limit_error, code model_cooldown
         ├── AuthUnavailable    503 overloaded_error, code auth_unavailable
-        ├── UpstreamFailed     502 (or the status given) api_error: every target of the plan failed
         └── InternalError      500 api_error: a fault of Turnout itself
 
 Shapes and types of the bodies: https://docs.claude.com/en/api/errors and
@@ -191,12 +190,6 @@ class AuthUnavailable(RequestError):
     """No credential can be used right now for reasons other than a quota."""
 
     status, type, code = 503, "overloaded_error", "auth_unavailable"
-
-
-class UpstreamFailed(RequestError):
-    """Every target failed and none left an answer that could be passed on."""
-
-    status, retry = 502, None
 
 
 FAILED = "Turnout failed; see its log."

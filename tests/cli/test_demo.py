@@ -13,15 +13,18 @@ import pytest
 
 from tests.cli.conftest import Turnout
 from turnout.cli import demo
-from turnout.cli.demo_providers import PretendProvider, quota_used_up, recorded_answer, recorded_events
+from turnout.cli.demo_answers import quota_used_up, recorded_answer, recorded_events
 from turnout.errors import TurnoutError
 from turnout.settings.load import load
+from turnout.testing.provider import ScriptedProvider
+from turnout.testing.replies import close_after
+from turnout.testing.wire import RecordedRequest
 from turnout.wire.sse import parse_event
 
 
 @pytest.fixture
-async def second() -> AsyncIterator[PretendProvider]:
-    async with PretendProvider("second", recorded_answer(0)).serving() as provider:
+async def second() -> AsyncIterator[ScriptedProvider]:
+    async with ScriptedProvider(recorded_answer(0), strict="nothing") as provider:
         yield provider
 
 
@@ -47,39 +50,39 @@ def test_the_recording_fits_a_narrow_terminal() -> None:
 
 async def test_the_first_provider_refuses_as_a_used_up_plan_does() -> None:
     async with (
-        PretendProvider("first", quota_used_up).serving() as first,
+        ScriptedProvider(quota_used_up(), strict="nothing") as first,
         httpx.AsyncClient(trust_env=False) as client,
     ):
-        answer = await client.post(f"{first.base_url}/v1/messages", content=b"{}")
+        answer = await client.post(f"{first.url}/v1/messages", content=b"{}")
     assert answer.status_code == 429
     assert answer.json()["error"]["type"] == "rate_limit_error"
     assert answer.headers["anthropic-ratelimit-unified-status"] == "rejected"
     remaining = int(answer.headers["anthropic-ratelimit-unified-reset"]) - time.time()
     assert 0 < remaining <= float(answer.headers["retry-after"])
-    assert first.bodies == [b"{}"]
+    assert len(first.messages) == 1
 
 
 async def test_the_client_prints_the_text_and_keeps_the_bytes(
-    second: PretendProvider, capsys: pytest.CaptureFixture[str]
+    second: ScriptedProvider, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    received = await demo.ask(second.base_url)
+    received = await demo.ask(second.url)
     assert (received.status, received.body) == (200, b"".join(recorded_events()))
     assert received.first_event > 0
-    assert second.bodies == [demo.REQUEST]
+    assert [request.body for request in second.messages] == [demo.REQUEST]
     assert capsys.readouterr().out.startswith("  │ You are reading the second try at your request.\n")
 
 
 async def test_an_answer_that_breaks_off() -> None:
-    async def break_off(writer: demo.asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhal")
-
-    async with PretendProvider("second", break_off).serving() as provider:
+    async with ScriptedProvider(close_after(3), strict="nothing") as provider:
         with pytest.raises(TurnoutError, match="the answer broke off: "):
-            await demo.ask(provider.base_url)
+            await demo.ask(provider.url)
 
 
-def provider(name: str, *bodies: bytes) -> PretendProvider:
-    return PretendProvider(name, quota_used_up, bodies=list(bodies))
+def provider(*bodies: bytes) -> ScriptedProvider:
+    """One that was sent these."""
+    sent = ScriptedProvider(strict="nothing")
+    sent.requests += [RecordedRequest("POST", "/v1/messages", [], body) for body in bodies]
+    return sent
 
 
 @pytest.mark.parametrize(
@@ -97,13 +100,11 @@ def test_a_demo_that_shows_something_else_fails(
 ) -> None:
     received = demo.Received(status, b"".join(recorded_events()) if body is None else body, 0.1)
     with pytest.raises(TurnoutError, match=problem):
-        demo.check(received, provider("first", *first), provider("second", *second))
+        demo.check(received, provider(*first), provider(*second))
 
 
 def test_its_configuration_is_valid(home: Path) -> None:
-    first, second = provider("first"), provider("second")
-    first.base_url, second.base_url = "http://127.0.0.1:1", "http://127.0.0.1:2"
-    demo.write_config(home / "demo.conf", [first, second])
+    demo.write_config(home / "demo.conf", {"first": "http://127.0.0.1:1", "second": "http://127.0.0.1:2"})
     settings = load(str(home / "demo.conf"), {})
     assert settings.routes[0].to == ("first", "second")
     assert settings.providers["first"].base_url == "http://127.0.0.1:1"

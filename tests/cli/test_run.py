@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import turnout as package
 from tests.cli.conftest import Turnout
 from turnout.cli.run import (
     check_free,
@@ -16,7 +15,6 @@ from turnout.cli.run import (
     mitmproxy_arguments,
     override_listen,
     pinned_provider,
-    route_script,
 )
 from turnout.errors import ConfigError, TurnoutError
 from turnout.settings.load import load
@@ -147,29 +145,3 @@ def test_a_pin_that_the_configuration_does_not_know(turnout: Turnout) -> None:
     outcome = turnout("run", "--port", "0")
     assert (outcome.code, outcome.out) == (2, "")
     assert "the pinned provider 'minimax' is not in the configuration. Lift the pin with `turnout reset`" in outcome.err
-
-
-def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(package, "__file__", str(folder / "turnout" / "__init__.py"))
-    (folder / "turnout").mkdir(parents=True)
-    return folder
-
-
-def test_the_script_is_beside_the_package_in_a_checkout(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = installed(home / "addon", monkeypatch)
-    (folder / "route.py").touch()
-    assert route_script() == folder / "route.py"
-
-
-def test_the_script_is_inside_the_package_in_a_wheel(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = installed(home / "site-packages", monkeypatch)
-    (folder / "turnout" / "entry").mkdir(parents=True)
-    (folder / "turnout" / "entry" / "route.py").touch()
-    (folder / "route.py").write_text("the entry script of another project")
-    assert route_script() == folder / "turnout" / "entry" / "route.py"
-
-
-def test_an_incomplete_installation(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed(home / "site-packages", monkeypatch)
-    with pytest.raises(TurnoutError, match="route.py is missing"):
-        route_script()

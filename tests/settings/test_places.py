@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from turnout.settings.places import config_directory, pin_file, state_directory
+import turnout as package
+from turnout.errors import TurnoutError
+from turnout.settings.places import config_directory, pin_file, route_script, state_directory
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,29 @@ def test_directories(environment: dict[str, str], config: str, state: str) -> No
 def test_the_home_of_the_system_is_the_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somewhere")
     assert config_directory({}) == Path("/somewhere/.config/turnout")
+
+
+def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(package, "__file__", str(folder / "turnout" / "__init__.py"))
+    (folder / "turnout").mkdir(parents=True)
+    return folder
+
+
+def test_the_script_is_beside_the_package_in_a_checkout(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = installed(home / "addon", monkeypatch)
+    (folder / "route.py").touch()
+    assert route_script() == folder / "route.py"
+
+
+def test_the_script_is_inside_the_package_in_a_wheel(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = installed(home / "site-packages", monkeypatch)
+    (folder / "turnout" / "entry").mkdir(parents=True)
+    (folder / "turnout" / "entry" / "route.py").touch()
+    (folder / "route.py").write_text("the entry script of another project")
+    assert route_script() == folder / "turnout" / "entry" / "route.py"
+
+
+def test_an_incomplete_installation(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(home / "site-packages", monkeypatch)
+    with pytest.raises(TurnoutError, match="route.py is missing"):
+        route_script()

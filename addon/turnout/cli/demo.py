@@ -1,6 +1,6 @@
 """`turnout demo`: watch a request move from one provider to the next. No key, no network, no configuration.
 
-Two pretend providers and the real proxy run in this process; the configuration is written to a folder that goes away.
+Two scripted providers and the real proxy run in this process; the configuration is written to a folder that goes away.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,10 @@ from typing import Annotated
 
 import typer
 
-from turnout.cli.demo_providers import PretendProvider, quota_used_up, recorded_answer, recorded_events
+from turnout.cli.demo_answers import quota_used_up, recorded_answer, recorded_events
 from turnout.errors import TurnoutError
 from turnout.status.text import table
+from turnout.testing.provider import ScriptedProvider
 from turnout.wire.sse import EventSplitter, parse_event
 
 TOKENS_PER_SECOND = 30
@@ -34,6 +35,9 @@ REQUEST = json.dumps(
         "messages": [{"role": "user", "content": "What happens when my quota is used up in the middle of my work?"}],
     }
 ).encode()
+
+FIRST, SECOND = "first", "second"
+"""The names of the providers."""
 
 _MARGIN = "  │ "
 
@@ -56,8 +60,8 @@ def demo(
     """Show a failover: needs no key, no network and no configuration."""
     from turnout.cli.demo_proxy import ErrorLog
 
-    first = PretendProvider("first", quota_used_up)
-    second = PretendProvider("second", recorded_answer(0 if fast else 1 / TOKENS_PER_SECOND))
+    first = ScriptedProvider(quota_used_up(), strict="nothing")
+    second = ScriptedProvider(recorded_answer(0 if fast else 1 / TOKENS_PER_SECOND), strict="nothing")
     errors = ErrorLog()
     logging.getLogger().addHandler(errors)
     try:
@@ -84,25 +88,25 @@ def isolated(folder: str) -> Iterator[None]:
         os.environ.update(before)
 
 
-def write_config(file: Path, providers: Sequence[PretendProvider]) -> None:
-    """A configuration that sends every model to these providers, in this order."""
-    tables = [f'[providers.{each.name}]\nbase_url = "{each.base_url}"\nauth = "none"\n' for each in providers]
-    route = f'[[routes]]\nmodel = "*"\nto = {json.dumps([each.name for each in providers])}\n'
+def write_config(file: Path, addresses: Mapping[str, str]) -> None:
+    """A configuration that sends every model to the providers of these names, in this order."""
+    tables = [f'[providers.{name}]\nbase_url = "{address}"\nauth = "none"\n' for name, address in addresses.items()]
+    route = f'[[routes]]\nmodel = "*"\nto = {json.dumps(list(addresses))}\n'
     file.write_text("\n".join([*tables, route]), encoding="utf-8")
 
 
-async def _play(folder: Path, first: PretendProvider, second: PretendProvider) -> None:
+async def _play(folder: Path, first: ScriptedProvider, second: ScriptedProvider) -> None:
     from turnout.cli.demo_proxy import running_proxy
 
     config = folder / "mitm.conf"
     async with AsyncExitStack() as stack:
         for provider in (first, second):
-            await stack.enter_async_context(provider.serving())
-        write_config(config, (first, second))
+            await stack.enter_async_context(provider)
+        write_config(config, {FIRST: first.url, SECOND: second.url})
         url, journal = await stack.enter_async_context(running_proxy(config))
         typer.echo(_opening(url, first, second))
         received = await ask(url)
-        comments = await journal.wait_for(len(first.bodies) + len(second.bodies))
+        comments = await journal.wait_for(len(first.messages) + len(second.messages))
     check(received, first, second)
     typer.echo(_closing(received, comments))
 
@@ -132,15 +136,15 @@ async def ask(url: str) -> Received:
     return Received(answer.status_code, bytes(body), first_event or 0.0)
 
 
-def check(received: Received, first: PretendProvider, second: PretendProvider) -> None:
+def check(received: Received, first: ScriptedProvider, second: ScriptedProvider) -> None:
     """Raises TurnoutError unless the demo showed what it says: every claim of its last lines is tested here."""
     if received.status != 200:
         raise TurnoutError(f"the proxy answered {received.status}: {received.body.decode(errors='replace')}")
     if received.body != b"".join(recorded_events()):
         raise TurnoutError("the answer that reached the client is not the one the second provider sent")
-    for provider in (first, second):
-        if provider.bodies != [REQUEST]:
-            raise TurnoutError(f"provider {provider.name} was not sent the request exactly once, byte for byte")
+    for name, provider in ((FIRST, first), (SECOND, second)):
+        if [request.body for request in provider.messages] != [REQUEST]:
+            raise TurnoutError(f"provider {name} was not sent the request exactly once, byte for byte")
 
 
 def _show(frame: bytes) -> None:
@@ -151,10 +155,10 @@ def _show(frame: bytes) -> None:
         typer.echo(text.replace("\n", f"\n{_MARGIN}"), nl=False)
 
 
-def _opening(url: str, first: PretendProvider, second: PretendProvider) -> str:
+def _opening(url: str, first: ScriptedProvider, second: ScriptedProvider) -> str:
     places = [
-        (first.name, first.base_url, "a provider whose quota is used up"),
-        (second.name, second.base_url, "a provider that answers"),
+        (FIRST, first.url, "a provider whose quota is used up"),
+        (SECOND, second.url, "a provider that answers"),
         ("turnout", url, "sends every model to first, then to second"),
     ]
     heading = "Turnout demo. Everything runs on this machine: no key, no network."

@@ -12,7 +12,8 @@ from mitmproxy import http
 from mitmproxy.options import Options
 from mitmproxy.tools.dump import DumpMaster
 
-from turnout.cli.run import DEAD_TARGET, route_script
+from turnout.cli.run import DEAD_TARGET
+from turnout.settings.places import route_script
 
 STARTS_WITHIN = 20.0
 """Seconds. The first start makes a certificate authority, which takes about one."""

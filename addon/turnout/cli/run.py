@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import turnout
 from turnout.errors import ConfigError, TurnoutError
+from turnout.settings.places import route_script
 
 if TYPE_CHECKING:
     from turnout.settings.model import Listen, Settings
@@ -173,20 +173,6 @@ def _options_in(flags: Sequence[str]) -> set[str]:
     values = [flag.removeprefix("--set=") for flag in flags if flag.startswith("--set=")]
     values += [value for flag, value in zip(flags, flags[1:], strict=False) if flag == "--set"]
     return {value.partition("=")[0] for value in values}
-
-
-def route_script() -> Path:
-    """The entry script for `-s`: beside the package in a checkout, inside it in a wheel.
-
-    Raises TurnoutError when it is missing.
-    """
-    package = Path(turnout.__file__).parent
-    # Elsewhere than in a checkout a route.py beside the package is somebody else's.
-    folder = package.parent if package.parent.name == "addon" else package / "entry"
-    script = folder / "route.py"
-    if not script.is_file():
-        raise TurnoutError(f"{script} is missing. Install turnout again")
-    return script
 
 
 def start(arguments: Sequence[str], web: bool, announce: Callable[[int], None]) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import turnout
+from turnout.errors import TurnoutError
+
 CONFIG_NAME = "mitm.conf"
 
 
@@ -43,3 +46,17 @@ def dotenv_file(config: Path | None) -> Path:
 def _directory(environment: Mapping[str, str], variable: str, default: str) -> Path:
     base = environment.get(variable) or environment.get("APPDATA")
     return (Path(base) if base else Path(environment.get("HOME") or Path.home()) / default) / "turnout"
+
+
+def route_script() -> Path:
+    """The entry script for `-s`: beside the package in a checkout, inside it in a wheel.
+
+    Raises TurnoutError when it is missing.
+    """
+    package = Path(turnout.__file__).parent
+    # Elsewhere than in a checkout a route.py beside the package is somebody else's.
+    folder = package.parent if package.parent.name == "addon" else package / "entry"
+    script = folder / "route.py"
+    if not script.is_file():
+        raise TurnoutError(f"{script} is missing. Install turnout again")
+    return script

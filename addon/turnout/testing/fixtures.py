@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import pytest
 import pytest_asyncio
 
-from turnout.cli.run import route_script
+from turnout.settings.places import route_script
 from turnout.testing.golden import OPTION, Golden, GoldenFiles
 from turnout.testing.provider import API_KEY, Script, ScriptedProviderThread
 from turnout.testing.proxy import DEAD_TARGET, MitmdumpProcess, RunningProxy
