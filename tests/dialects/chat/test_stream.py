@@ -425,6 +425,13 @@ class TestCalls:
 
         assert block["partial_input"] == arguments
 
+    @pytest.mark.parametrize("rest", [['{"x":1}'], [" ", '{"x":', "1}"]])
+    def test_an_empty_object_before_the_arguments(self, rest: list[str]) -> None:
+        pieces = [calls(call(0, piece)) for piece in rest]
+        told = content_of(calls(call(0, "{}", id="a", name="f")), *pieces, STOP, DONE)
+
+        assert told == [{"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}]
+
     def test_the_older_form(self) -> None:
         stream = [
             chunk({"function_call": {"name": "f", "arguments": ""}}),
