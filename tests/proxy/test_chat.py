@@ -23,6 +23,7 @@ from turnout.testing.chat import (
     context_length_exceeded,
     error,
 )
+from turnout.testing.chat.whole import unsigned_detail
 from turnout.testing.fixtures import StartProxy
 from turnout.testing.provider import API_KEY, ScriptedProvider
 from turnout.testing.replies import WholeReply, sse
@@ -38,10 +39,14 @@ VENDORS = {
     "gemini": ("gemini", "gemini-3.8-flash"),
     "deepseek-openai": ("deepseek", "deepseek-v4-pro"),
     "moonshot-openai": ("moonshot", "kimi-k2.6"),
+    "minimax-openai": ("minimax", "MiniMax-M3"),
     "zai-openai": ("zai", "glm-5.3"),
+    "qwen-openai": ("qwen", "qwen3.8-max"),
+    "xai": ("xai", "grok-4.6"),
     "groq": ("groq", "openai/gpt-oss-120b"),
     "cerebras": ("cerebras", "gpt-oss-120b"),
     "mistral": ("mistral", "mistral-medium-latest"),
+    "fireworks-openai": ("fireworks", "accounts/fireworks/models/glm-5p2"),
     "openrouter-openai": ("openrouter", "z-ai/glm-5.3"),
     "ollama-openai": ("ollama", "gpt-oss:20b"),
     "llamacpp-openai": ("llamacpp", "any"),
@@ -93,14 +98,27 @@ async def test_an_answer(proxy: StartProxy, client: httpx.AsyncClient, preset: s
 
 
 async def turn(client: httpx.AsyncClient, url: str, messages: list[Any], **fields: Any) -> list[dict[str, Any]]:
-    body = {"messages": messages, "tools": TOOLS, "thinking": {"type": "adaptive"}, "max_tokens": 9000, **fields}
+    asked = {"thinking": {"type": "adaptive"}, "max_tokens": 9000, "stop_sequences": ["END"]}
+    body = {"messages": messages, "tools": TOOLS, **asked, **fields}
     content: list[dict[str, Any]] = message_of(await ask(client, url, body))["content"]
     messages.append({"role": "assistant", "content": content})
     return content
 
 
-@pytest.mark.parametrize("preset", VENDORS)
-async def test_a_task_with_tools(proxy: StartProxy, client: httpx.AsyncClient, preset: str) -> None:
+THOUGHTFUL = {
+    "minimax-openai": {"reasoning_details": [unsigned_detail("Both files.")]},
+    "fireworks-openai": {"reasoning_content": "Both files."},
+    "qwen-openai": {},
+    "xai": {},
+}
+"""What else stands in an answer that comes back, where it is worth a look."""
+SEEING = ("minimax-openai", "qwen-openai", "xai")
+
+
+@pytest.mark.parametrize(
+    ("preset", "stream"), [*((preset, True) for preset in VENDORS), *((preset, False) for preset in THOUGHTFUL)]
+)
+async def test_a_task_with_tools(proxy: StartProxy, client: httpx.AsyncClient, preset: str, stream: bool) -> None:
     """Two calls at once, then another, each answered; what the vendor wants back comes back, and nothing else."""
     script = [
         answer(Thought("Both files."), Call("Read", {"path": "a"}), Call("Read", {"path": "b"})),
@@ -110,7 +128,8 @@ async def test_a_task_with_tools(proxy: StartProxy, client: httpx.AsyncClient, p
     async with playing(preset, script) as upstream:
         running = await proxy(table(preset, upstream) + route(f"{preset}/{VENDORS[preset][1]}"))
         messages: list[Any] = [{"role": "user", "content": "Do it."}]
-        first = [block for block in await turn(client, running.url, messages) if block["type"] == "tool_use"]
+        content = await turn(client, running.url, messages, stream=stream)
+        first = [block for block in content if block["type"] == "tool_use"]
         assert [(call["name"], call["input"]) for call in first] == [("Read", {"path": "a"}), ("Read", {"path": "b"})]
         image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
         results = [
@@ -118,15 +137,20 @@ async def test_a_task_with_tools(proxy: StartProxy, client: httpx.AsyncClient, p
             {"type": "tool_result", "tool_use_id": first[0]["id"], "content": "A"},
         ]
         messages.append({"role": "user", "content": results})
-        second = [block for block in await turn(client, running.url, messages) if block["type"] == "tool_use"]
+        content = await turn(client, running.url, messages, stream=stream)
+        second = [block for block in content if block["type"] == "tool_use"]
         assert len({first[0]["id"], first[1]["id"], second[0]["id"]}) == 3
         result = {"type": "tool_result", "tool_use_id": second[0]["id"], "content": "no such file", "is_error": True}
         messages.append({"role": "user", "content": [result]})
-        last = await turn(client, running.url, messages)
+        last = await turn(client, running.url, messages, stream=stream)
     assert upstream.problems == [] and upstream.violations == [], upstream.problems
     assert last[-1] == {"type": "text", "text": "Done."}
     bodies = [request.json["messages"] for request in upstream.messages]
     assert bodies[1][: len(bodies[0])] == bodies[0] and bodies[2][: len(bodies[1])] == bodies[1]
+    if preset in THOUGHTFUL:
+        _, answered, *results = bodies[1]
+        assert {key: answered[key] for key in answered.keys() - {"role", "content", "tool_calls"}} == THOUGHTFUL[preset]
+        assert ('"image_url"' in json.dumps(results)) == (preset in SEEING)
 
 
 async def test_the_same_conversation_begins_with_the_same_bytes(proxy: StartProxy, client: httpx.AsyncClient) -> None:
@@ -186,9 +210,12 @@ async def test_errors_are_those_of_the_messages_api(proxy: StartProxy, client: h
     assert ("prompt is too long" in said["error"]["message"]) == (case == "too long")
 
 
-@pytest.mark.parametrize("preset", ["openai", "gemini", "zai-openai", "cerebras", "mistral", "lmstudio-openai"])
+KEYED = ["openai", "gemini", "zai-openai", "cerebras", "mistral", "lmstudio-openai", *THOUGHTFUL]
+
+
+@pytest.mark.parametrize("preset", KEYED)
 async def test_a_wrong_key_is_the_keys_fault(proxy: StartProxy, client: httpx.AsyncClient, preset: str) -> None:
-    """Gemini says so in a 400. The client is not sent to log in."""
+    """Gemini and xAI say so in a 400, MiniMax in a 200. The client is not sent to log in."""
     vendor = replace(CHAT_VENDORS[VENDORS[preset][0]], keyless=False)
     async with ScriptedProvider(vendor=vendor, accepts="another-key", serves=MODELS, prefix="/v1") as upstream:
         running = await proxy(QUICK + table(preset, upstream) + route(f"{preset}/{VENDORS[preset][1]}"))
@@ -196,6 +223,13 @@ async def test_a_wrong_key_is_the_keys_fault(proxy: StartProxy, client: httpx.As
         flows = await running.finished(2)
     assert flows[0].metadata["turnout.verdict"] == "credential"
     assert (told.status_code, told.json()["error"]["type"]) == (502, "api_error")
+
+
+async def test_too_long_in_the_words_of_alibaba(proxy: StartProxy, client: httpx.AsyncClient) -> None:
+    async with playing("qwen-openai", context_length_exceeded(1000, 2000)) as upstream:
+        running = await proxy(QUICK + table("qwen-openai", upstream) + route("qwen-openai/qwen3.8-max"))
+        told = await ask(client, running.url)
+    assert told.status_code == 400 and "prompt is too long" in told.json()["error"]["message"]
 
 
 async def test_an_error_before_the_first_word_moves_on(proxy: StartProxy, client: httpx.AsyncClient) -> None:

@@ -15,6 +15,10 @@ MODELS = {
     "deepseek": "deepseek-v4-pro",
     "moonshot": "kimi-k2.6",
     "zai": "glm-4.6",
+    "minimax": "MiniMax-M3",
+    "qwen": "qwen3.8-max",
+    "xai": "grok-3",
+    "fireworks": "accounts/fireworks/models/glm-5p2",
 }
 
 

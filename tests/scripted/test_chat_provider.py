@@ -24,6 +24,8 @@ PATHS = {
     "gemini": "/v1beta/openai",
     "deepseek": "",
     "zai": "/api/paas/v4",
+    "qwen": "/compatible-mode/v1",
+    "fireworks": "/inference/v1",
     "groq": "/openai/v1",
     "openrouter": "/api/v1",
 }

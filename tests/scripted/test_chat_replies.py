@@ -222,6 +222,30 @@ async def test_details_come_in_pieces_and_go_back_whole() -> None:
     check_given_back(CHAT_VENDORS["openrouter"], {"messages": [*ASK, whole]})
 
 
+@pytest.mark.parametrize("split", [True, False])
+async def test_minimax_splits_thoughts_from_the_text_when_it_is_asked(split: bool) -> None:
+    """And a member that tells of errors says 0 in every answer."""
+    reply = answer(Thought("Two files."), Text("Both."))
+    asked = {"reasoning_split": True} if split else {}
+    stream = await post(reply, "minimax", stream=True, **asked)
+    whole = (await post(reply, "minimax", **asked)).json()
+    assert all(each["base_resp"]["status_code"] == 0 for each in (whole, *data_of(stream.text)))
+    message = whole["choices"][0]["message"]
+    said = deltas(stream.text)
+    assert "".join(delta.get("content", "") for delta in said) == message["content"]
+    assert message["content"] == ("" if split else "<think>\nTwo files.\n</think>\n\n") + "Both."
+    pieces = [detail for delta in said for detail in delta.get("reasoning_details", ())]
+    texts = [detail["text"] for detail in message.get("reasoning_details", ())]
+    assert texts == (["Two files."] if split else [])
+    assert "".join(piece["text"] for piece in pieces) == message.get("reasoning_content", "") == "".join(texts)
+
+
+async def test_xai_keeps_its_thoughts_to_itself() -> None:
+    reply = answer(Thought("Two files."), Text("Both."))
+    for stream in (True, False):
+        assert "Two files." not in (await post(reply, "xai", stream=stream)).text
+
+
 async def test_geminis_signature_is_on_the_first_call_and_can_go_back() -> None:
     stream = await post(answer(READ_A, READ_B), "gemini", stream=True)
     assert ["extra_content" in piece for piece in called(stream.text)] == [True, False]
@@ -306,6 +330,15 @@ ENVELOPES: dict[str, Any] = {
         "error": {"message": "slow down", "type": "tokens", "param": None, "code": "invalid_request_error"},
     },
     "moonshot": {"error": {"message": "slow down", "type": "tokens"}},
+    "minimax": {"base_resp": {"status_code": 1002, "status_msg": "slow down"}},
+    "qwen": {
+        "error": {"message": "slow down", "type": "tokens", "param": None, "code": "rate_limit_exceeded"},
+        "request_id": "scripted",
+    },
+    "xai": {"code": "rate_limit_exceeded", "error": "slow down"},
+    "fireworks": {
+        "error": {"object": "error", "type": "tokens", "code": "rate_limit_exceeded", "message": "slow down"},
+    },
     "zai": {"error": {"code": "rate_limit_exceeded", "message": "slow down"}},
     "groq": {"error": {"message": "slow down", "type": "tokens", "code": "rate_limit_exceeded"}},
     "cerebras": {
@@ -329,11 +362,14 @@ ENVELOPES: dict[str, Any] = {
 }
 
 
+STATUSES = {"minimax": 200}
+
+
 @pytest.mark.parametrize("name", ENVELOPES)
 async def test_errors_come_in_the_envelope_of_the_vendor(name: str) -> None:
     told = error(429, "slow down", code="rate_limit_exceeded", type="tokens", headers={"retry-after": "7"})
     response = await post(told, name)
-    assert (response.status_code, response.headers["retry-after"]) == (429, "7")
+    assert (response.status_code, response.headers["retry-after"]) == (STATUSES.get(name, 429), "7")
     assert response.json() == ENVELOPES[name]
 
 

@@ -25,7 +25,7 @@ from tests.scripted.test_chat_strict import refusal, takes
 from turnout.testing.chat import CHAT_VENDORS, ChatProblem, Thought
 from turnout.testing.chat.check import check_body, check_request
 from turnout.testing.chat.signing import SKIPS_VALIDATION, signed_call
-from turnout.testing.chat.whole import detail
+from turnout.testing.chat.whole import detail, unsigned_detail
 from turnout.testing.wire import RecordedRequest
 
 NAMED = {"type": "function", "function": {"name": "Bash"}}
@@ -135,6 +135,23 @@ REFUSED: dict[str, tuple[str, Body, int, str]] = {
     "mistral stream_options": ("mistral", {"stream_options": {"include_usage": True}}, 422, "stream_options"),
     "moonshot more of thinking": ("moonshot", {"thinking": {"type": "enabled", "budget_tokens": 5}}, 400,
         "Unknown parameter: 'thinking.budget_tokens'."),
+    "minimax effort": ("minimax", {"reasoning_effort": "low"}, 400,
+        "invalid params, Unknown parameter: 'reasoning_effort'. (2013)"),
+    "minimax pieces": ("minimax", in_turn(call("c1"), reasoning_details=[unsigned_detail("a")] * 2), 400, "signature"),
+    "minimax m2 images": ("minimax", {"model": "MiniMax-M2.7", "messages": [user([image()])]}, 400, "'image_url'"),
+    "qwen whole answer": ("qwen", {"stream": False}, 400,
+        "parameter.enable_thinking must be set to false for non-streaming calls"),
+    "qwen effort": ("qwen", {"reasoning_effort": "high"}, 400, "'low', 'medium', and 'xhigh'."),
+    "qwen effort of an older one": ("qwen", {"model": "qwen3.7-max", "reasoning_effort": "low"}, 400, "'reasoning_eff"),
+    "qwen switch": ("qwen", {"enable_thinking": "no"}, 400, "'enable_thinking': expected a boolean"),
+    "qwen images": ("qwen", {"model": "qwen3-coder-plus", "messages": [user([image()])]}, 400, "'image_url'"),
+    "xai stop": ("xai", {"model": "grok-4.6"}, 400,
+        '{"code": "invalid-argument", "error": "Model does not support parameter stop."}'),
+    "xai penalty": ("xai", {"model": "grok-4.6", "stop": None, "frequency_penalty": 0}, 400, "frequency_penalty."),
+    "xai effort": ("xai", {"model": "grok-4.5", "stop": None, "reasoning_effort": "none"}, 400, "'medium', and 'high'"),
+    "fireworks field": ("fireworks", {"store": False}, 400, "Extra inputs are not permitted, field: 'store'"),
+    "fireworks nested": ("fireworks", {"messages": [{**user("a"), "name": "b"}]}, 400, "field: 'messages.0.name'"),
+    "fireworks adaptive": ("fireworks", {"thinking": {"type": "adaptive"}}, 400, "'enabled', and 'disabled'"),
     "openrouter pieces": ("openrouter", in_turn(call("c1"), reasoning_details=[
         {"type": "reasoning.text", "text": "a", "index": 0}, {"type": "reasoning.text", "signature": "b", "index": 0}]),
         400, "Invalid `signature` in `thinking` block"),
@@ -179,6 +196,13 @@ TAKEN: dict[str, tuple[str, Body]] = {
     "moonshot at rest": ("moonshot", {**in_turn(call("c1")), "tool_choice": NAMED, **OFF}),
     "moonshot blank thought": ("moonshot", in_turn(call("c1"), reasoning_content=" ")),
     "moonshot effort": ("moonshot", {"model": "kimi-k3", "reasoning_effort": "max"}),
+    "minimax what it ignores": ("minimax", {"tool_choice": NAMED, "parallel_tool_calls": False}),
+    "minimax whole": ("minimax", in_turn(call("c1"), reasoning_details=[unsigned_detail("a")])),
+    "qwen at rest": ("qwen", {"stream": False, "enable_thinking": False}),
+    "qwen budget": ("qwen", {"enable_thinking": True, "thinking_budget": 1024}),
+    "qwen whole answer of a coder": ("qwen", {"model": "qwen3-coder-plus", "stream": False}),
+    "xai effort": ("xai", {"model": "grok-4.6", "stop": None, "reasoning_effort": "xhigh"}),
+    "fireworks thoughts": ("fireworks", in_turn(call("c1"), reasoning_content="b")),
     "groq empty": ("groq", in_turn(call("c1"), content="")),
     "mistral any": ("mistral", {"tool_choice": "any"}),
     "openrouter whole": ("openrouter",

@@ -87,6 +87,11 @@ def content_of(*pieces: bytes) -> list[Fields]:
     return list(message_of_stream(*pieces)["content"])
 
 
+def unsealed(content: list[Fields]) -> list[Fields]:
+    """Without what thoughts carry to be given back."""
+    return [{**block, "signature": ""} if block["type"] == "thinking" else block for block in content]
+
+
 def error_of(*pieces: bytes) -> Fields:
     """The data of the error with which a stream ends."""
     *_, last = events_of(decoded(*pieces))

@@ -23,6 +23,7 @@ from tests.dialects.chat.answers import (
     message_of_stream,
     relayed,
     text,
+    unsealed,
 )
 from turnout.dialects.chat.seal import Seal, opened
 from turnout.dialects.chat.stream import ChatDecoder
@@ -210,7 +211,7 @@ class TestTextAndThoughts:
     def test_thoughts_by_whatever_name(self, member: Any) -> None:
         stream = [chunk(member("Let me ")), chunk(member("see.")), text("Done"), STOP, DONE]
 
-        assert content_of(*stream) == [thought("Let me see."), said("Done")]
+        assert unsealed(content_of(*stream)) == [thought("Let me see."), said("Done")]
 
     @pytest.mark.parametrize(
         ("content", "expected"),
@@ -424,6 +425,13 @@ class TestCalls:
 
         assert block["partial_input"] == arguments
 
+    @pytest.mark.parametrize("rest", [['{"x":1}'], [" ", '{"x":', "1}"]])
+    def test_an_empty_object_before_the_arguments(self, rest: list[str]) -> None:
+        pieces = [calls(call(0, piece)) for piece in rest]
+        told = content_of(calls(call(0, "{}", id="a", name="f")), *pieces, STOP, DONE)
+
+        assert told == [{"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}]
+
     def test_the_older_form(self) -> None:
         stream = [
             chunk({"function_call": {"name": "f", "arguments": ""}}),
@@ -536,7 +544,7 @@ class TestWhatIsGivenBack:
     @pytest.mark.parametrize(
         ("elements", "kept"),
         [
-            ([{"type": "reasoning.text", "text": "ab"}], None),
+            ([{"type": "reasoning.text", "text": "ab"}], [{"type": "reasoning.text", "text": "ab"}]),
             (
                 [
                     {"type": "reasoning.text", "text": "a", "index": 0, "format": "f"},
@@ -571,7 +579,7 @@ class TestWhatIsGivenBack:
             ),
         ],
     )
-    def test_details_of_thoughts(self, elements: list[Block], kept: list[Block] | None) -> None:
+    def test_details_of_thoughts(self, elements: list[Block], kept: list[Block]) -> None:
         each = [
             chunk({"reasoning_details": [element], "reasoning": element.get("text") or element.get("summary")})
             for element in elements
@@ -579,7 +587,7 @@ class TestWhatIsGivenBack:
         thoughts, _ = content_of(*each, text("x"), STOP, DONE)
 
         assert thoughts["thinking"] == "ab"
-        assert thoughts["signature"] == "" if kept is None else opened(thoughts["signature"]) == Seal(details=kept)
+        assert opened(thoughts["signature"]) == Seal(details=kept)
 
     def test_encrypted_thoughts_alone_come_first(self) -> None:
         hidden = {"type": "reasoning.encrypted", "data": "x"}

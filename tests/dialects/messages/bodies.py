@@ -104,7 +104,8 @@ search_results = plain_texts.map(lambda block: {**_FOUND, "content": [block]})
 images = st.sampled_from([IMAGE, {**IMAGE, "transformations": [{"type": "resize"}]}]).map(dict)
 user_blocks = text_blocks | images | documents | search_results
 _references = st.just({"type": "tool_reference", "tool_name": "Read"})
-result_contents = st.text(_CHARACTERS, max_size=8) | st.lists(user_blocks | _references, max_size=3)
+result_texts = st.text(_CHARACTERS, max_size=8)
+result_contents = result_texts | st.lists(user_blocks | _references, max_size=3)
 thoughts = st.tuples(st.text(_CHARACTERS, max_size=8), st.sampled_from(["c2lnbmVk", "b3duCg==", ""])).map(
     _thought
 ) | st.just({"type": "redacted_thinking", "data": "ZGF0YQ=="})

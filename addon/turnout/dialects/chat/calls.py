@@ -39,6 +39,10 @@ class Call:
     def arguments(self) -> str:
         return "".join(self.pieces)
 
+    def begin_again(self, arguments: str) -> None:
+        """What has come before was none of it."""
+        self.pieces, self.seen = [arguments], (0, False)
+
     @property
     def is_begun(self) -> bool:
         """Something of its arguments has come."""

@@ -226,6 +226,10 @@ class Content:
         if call.is_odd:
             return b""
         begun = call.arguments.lstrip()
+        if begun.startswith("{}"):  # Some servers begin with an empty object, and the arguments follow.
+            begun = begun[2:].lstrip()
+            if begun[:1] in ("", "{"):
+                call.begin_again(begun or "{}")
         call.flows, call.is_odd = begun.startswith("{"), begun[:1] not in ("", "{")
         return self._delta(begun) if call.flows else b""
 
@@ -238,7 +242,7 @@ class Content:
             value = json.loads(told)
         except UNREADABLE:
             return self._delta(told)
-        if value in (None, "", []):  # no arguments; the last is what PHP makes of an empty object
+        if value in (None, "", [], {}):  # no arguments; a list is what PHP makes of an empty object
             return b""
         if isinstance(value, str) and is_object(value):
             return self._delta(value)

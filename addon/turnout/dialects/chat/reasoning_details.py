@@ -1,7 +1,8 @@
-"""OpenRouter's `reasoning_details`: what is to be read of them, and what has to be given back.
+"""The `reasoning_details` of OpenRouter and MiniMax: what is to be read of them, and what has to be given back.
 
-https://openrouter.ai/docs/use-cases/reasoning-tokens: elements of the types `reasoning.text` (with a signature),
-`reasoning.summary` and `reasoning.encrypted`, given back in the order in which they came.
+https://openrouter.ai/docs/use-cases/reasoning-tokens: elements of the types `reasoning.text` (with a signature, where
+the model has any), `reasoning.summary` and `reasoning.encrypted`, given back in the order in which they came. MiniMax
+signs nothing, and wants the whole message back all the same (platform.minimax.io, "Compatible OpenAI API").
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from typing import Any
 
 _TEXTS = {"reasoning.text": "text", "reasoning.summary": "summary"}
 """Types that can be read, and come in pieces."""
-_SEALS = ("signature", "data")
 
 
 class ReasoningDetails:
@@ -40,10 +40,10 @@ class ReasoningDetails:
         return "".join(texts)
 
     def taken(self) -> list[dict[str, Any]]:
-        """The elements, pieces joined, when any of them is signed or encrypted: without that nobody wants them back."""
+        """The elements, pieces joined."""
         self._settle()
         elements, self._elements = self._elements, []
-        return elements if any(element.get(name) for element in elements for name in _SEALS) else []
+        return elements
 
     def _settle(self) -> None:
         last = self._elements[-1] if self._elements else {}

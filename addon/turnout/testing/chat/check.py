@@ -154,6 +154,11 @@ def _check_thinking(own: ChatVendor, body: dict[str, Any]) -> None:
             "To use function tools, use /v1/responses or set reasoning_effort to 'none'."
         )
         raise ChatProblem("value", ("reasoning_effort",), said)
+    if not isinstance(body.get("enable_thinking", False), bool):
+        raise wrong_type(("enable_thinking",), "a boolean", body["enable_thinking"])
+    if own.thinks_in_streams and own.is_thinking(body) and not body.get("stream"):
+        said = "parameter.enable_thinking must be set to false for non-streaming calls"
+        raise ChatProblem("own", ("enable_thinking",), said)
     if "thinking" not in body or not own.thinking:
         return
     thinking = body["thinking"]
@@ -185,4 +190,4 @@ def too_many_tokens(window: int, tokens: int) -> ChatProblem:
         f"This model's maximum context length is {window} tokens. However, your messages resulted in {tokens} tokens. "
         "Please reduce the length of the messages."
     )
-    return ChatProblem("size", ("messages",), said, "context_length_exceeded")
+    return ChatProblem("size", ("messages",), said, "context_length_exceeded", value=window)

@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.testing.chat.script import Call, Comment, Failure, Part, Text, Thought, Usage
 from turnout.testing.chat.style import Style
-from turnout.testing.chat.whole import counts, detail, head, in_tags, tool_calls, usual_finish
+from turnout.testing.chat.whole import counts, detail, head, in_tags, tool_calls, unsigned_detail, usual_finish
 from turnout.testing.wire import RecordedRequest
 
 Frame = bytes | asyncio.Event
@@ -25,7 +25,7 @@ def frames(
 ) -> list[Frame]:
     """The whole stream, frame by frame."""
     asked = bool((request.json.get("stream_options") or {}).get("include_usage"))
-    start = head("chat.completion.chunk", request)
+    start = {**head("chat.completion.chunk", request), **style.beside}
     if style.usage == "asked" and asked:
         start["usage"] = None
     result: list[Frame] = [_comment(style.keep_alive)] if style.keep_alive else []
@@ -83,6 +83,12 @@ def _told(parts: Sequence[Part], style: Style, request: RecordedRequest) -> Iter
 
 
 def _thought(thought: Thought, index: int, style: Style) -> Iterator[Delta]:
+    if style.reasoning == "none":
+        return
+    if style.reasoning == "unsigned":
+        for piece in _pieces(thought.text):
+            yield {"reasoning_content": piece, "reasoning_details": [unsigned_detail(piece)]}
+        return
     if style.reasoning != "reasoning_details":
         tagged = style.reasoning == "think"
         place, text = ("content", in_tags(thought.text)) if tagged else (style.reasoning, thought.text)

@@ -65,9 +65,9 @@ class ChatEndpoints:
 
     def _played(self, reply: Reply, request: RecordedRequest) -> Reply:
         if isinstance(reply, ChatReply):
-            style = reply.style or self.vendor.style
+            style = (reply.style or self.vendor.style).asked_by(request)
             thinks = any(isinstance(part, Thought) for part in reply.parts)
-            if style.reasoning == "reasoning_details" and thinks:
+            if style.reasoning in ("reasoning_details", "unsigned") and thinks:
                 self._thoughtful |= {call["id"] for call in tool_calls(reply.parts, style, request)}
         return reply.by(self.vendor) if isinstance(reply, ChatReply | ChatError) else reply
 

@@ -55,3 +55,6 @@ EVERY_PART = {
 def with_fields(role: str, *names: str) -> dict[str, frozenset[str]]:
     """The fields of messages, with more of them in those of one role."""
     return {**MESSAGE_FIELDS, role: MESSAGE_FIELDS[role] | set(names)}
+
+
+REASONING_CONTENT = with_fields("assistant", "reasoning_content")

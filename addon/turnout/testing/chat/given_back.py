@@ -90,6 +90,8 @@ def _is_whole(detail: Any) -> bool:
     match detail:
         case {"type": "reasoning.text", "text": str(text), "signature": signature}:
             return bool(signature == signed_text(text))
+        case {"type": "reasoning.text", "text": str(), "format": "MiniMax-response-v1"}:
+            return True
         case {"type": "reasoning.encrypted", "data": str(data)}:
             try:
                 return len(base64.b64decode(data, validate=True)) == 64

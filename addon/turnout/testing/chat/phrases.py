@@ -80,6 +80,47 @@ def moonshot(problem: ChatProblem) -> Answer:
     return Answer(problem.status, {"error": {"message": said, "type": kind}})
 
 
+def minimax(problem: ChatProblem) -> Answer:
+    """What is wrong with a request is 400; all else rides on a 200, with a code of its own."""
+    codes = {401: 1004, 402: 1008, 429: 1002}
+    if problem.kind == "key":
+        return _minimax(1004, "login fail: Please carry the API secret key in the 'Authorization' field")
+    if problem.status in codes:
+        return _minimax(codes[problem.status], problem.said)
+    message = f"invalid params, {problem.said} (2013)"
+    error = {"type": "bad_request_error", "message": message, "http_code": str(problem.status)}
+    return Answer(problem.status, {"type": "error", "error": error})
+
+
+def _minimax(code: int, message: str) -> Answer:
+    return Answer(200, {"base_resp": {"status_code": code, "status_msg": message}})
+
+
+def qwen(problem: ChatProblem) -> Answer:
+    said, code = problem.said, problem.code or "invalid_parameter_error"
+    if problem.kind == "key":
+        said, code = "Incorrect API key provided. ", "invalid_api_key"
+    elif problem.kind == "size":
+        said = f"<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, {problem.value}]"
+        code = "invalid_parameter_error"
+    elif problem.status == 400:
+        code = "invalid_parameter_error"
+    error = {"message": said, "type": _type(problem), "param": None, "code": code}
+    return Answer(problem.status, {"error": error, "request_id": "scripted"})
+
+
+def xai(problem: ChatProblem) -> Answer:
+    """The error is a text; a wrong key is 400."""
+    said, code, status = problem.said, "invalid-argument", problem.status
+    if problem.kind == "key":
+        said, status = "Incorrect API key provided: a-***ey. You can obtain an API key from https://console.x.ai.", 400
+    elif problem.code == "unsupported_parameter":
+        said = f"Model does not support parameter {problem.value}."
+    elif problem.status != 400:
+        code = problem.code or _type(problem)
+    return Answer(status, {"code": code, "error": said})
+
+
 def zai(problem: ChatProblem) -> Answer:
     if problem.kind == "key":
         code, said = "401", "token expired or incorrect"
@@ -90,6 +131,15 @@ def zai(problem: ChatProblem) -> Answer:
     else:
         code, said = "1210", f"Invalid API parameter, please check the documentation. {problem.said}"
     return Answer(problem.status, {"error": {"code": code, "message": said}})
+
+
+def fireworks(problem: ChatProblem) -> Answer:
+    said = problem.said
+    if problem.kind == "unknown field":
+        said = f"Extra inputs are not permitted, field: '{_dotted(problem)}'"
+    kind = _type(problem)
+    code = problem.code if problem.code and problem.status != 400 else kind
+    return Answer(problem.status, {"error": {"object": "error", "type": kind, "code": code, "message": said}})
 
 
 def groq(problem: ChatProblem) -> Answer:

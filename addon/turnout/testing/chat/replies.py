@@ -52,7 +52,7 @@ class ChatReply:
         await self._made_for(request).play(request, answer, headers)
 
     def _made_for(self, request: RecordedRequest) -> Reply:
-        style = self.style or Style()
+        style = (self.style or Style()).asked_by(request)
         if request.streams:
             steps = frames(self.parts, self.finish, self.usage, style, request)[: self.cut]
             return StreamReply(steps, self.ending, self.gate, headers=self.headers)

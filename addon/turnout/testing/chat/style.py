@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from turnout.testing.wire import RecordedRequest
@@ -13,8 +14,12 @@ from turnout.testing.wire import RecordedRequest
 class Style:
     """The default is OpenAI's."""
 
-    reasoning: Literal["reasoning_content", "reasoning", "reasoning_details", "think"] = "reasoning_content"
-    """Where thoughts stand. `reasoning_details` brings `reasoning` along, `think` puts them into the text."""
+    reasoning: Literal["reasoning_content", "reasoning", "reasoning_details", "think", "split", "unsigned", "none"] = (
+        "reasoning_content"
+    )
+    """Where thoughts stand. `reasoning_details` brings `reasoning` along, `think` puts them into the text, `split` is
+    `unsigned` where the request says `reasoning_split` and else `think` (MiniMax). `unsigned`: details that nobody has
+    signed, with `reasoning_content`. `none`: they are not told (xAI)."""
     ids: Literal["own", "counted", "functions", "nine", "long", "none"] = "own"
     """`call_` and 24 letters; `call_0` in every answer; `functions.Bash:0`; nine letters; 46 characters; empty."""
     arguments: Literal["split", "whole"] = "split"
@@ -41,6 +46,14 @@ class Style:
     """The first call of an answer bears a thought signature (Gemini 3)."""
     failure: Literal["bare", "chunk"] = "bare"
     """An error in a stream stands alone, or in a chunk that ends the choice (OpenRouter)."""
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """Members that every chunk and every whole answer has beside OpenAI's."""
+
+    def asked_by(self, request: RecordedRequest) -> Style:
+        """What it comes to for this request."""
+        if self.reasoning != "split":
+            return self
+        return replace(self, reasoning="unsigned" if request.json.get("reasoning_split") else "think")
 
 
 def call_ids(style: Style, request: RecordedRequest, names: list[str]) -> list[str]:

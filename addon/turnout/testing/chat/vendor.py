@@ -18,6 +18,7 @@ Choice = Literal["none", "auto", "required", "any", "function"]
 
 
 Absence = Literal["null", "empty", "absent"]
+EVERY_ABSENCE: tuple[Absence, ...] = ("null", "empty", "absent")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class ChatVendor:
     thinking_fields: frozenset[str] = frozenset(("type",))
     thinks: bool = False
     """It thinks unless thinking is disabled."""
+    thinks_in_streams: bool = False
+    """It gives no whole answer that it would think about (Alibaba)."""
     thinks_or_tries: bool = False
     """`thinking` and `reasoning_effort` are not taken together."""
     gives_back: Literal["", "turn", "calls", "reasoning_details", "thought_signature"] = ""
@@ -102,7 +105,8 @@ class ChatVendor:
 
     def is_thinking(self, body: dict[str, Any]) -> bool:
         """Whether it thinks about this request."""
-        return self.thinks and (body.get("thinking") or {}).get("type") != "disabled"
+        told = body.get("thinking") or {}
+        return self.thinks and told.get("type") != "disabled" and body.get("enable_thinking") is not False
 
     def refuse_unknown(self, given: dict[str, Any], known: Iterable[str], path: Path) -> None:
         """Raises ChatProblem for the first name in an object that is not known, where the vendor minds."""

@@ -22,7 +22,8 @@ def whole(parts: Sequence[Part], finish: str | None, usage: Usage, style: Style,
     if calls:
         message["tool_calls"] = calls
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish or usual_finish(parts, style)}
-    return {**head("chat.completion", request), "choices": [choice], "usage": counts(usage, style)}
+    start = head("chat.completion", request)
+    return {**start, "choices": [choice], "usage": counts(usage, style), **style.beside}
 
 
 def head(kind: str, request: RecordedRequest) -> dict[str, Any]:
@@ -73,6 +74,12 @@ def detail(thought: Thought, index: int) -> dict[str, Any]:
     return {**known, "format": "anthropic-claude-v1", "index": index}
 
 
+def unsigned_detail(text: str) -> dict[str, Any]:
+    """An element of MiniMax's `reasoning_details`, or a piece of it."""
+    known = {"type": "reasoning.text", "id": "reasoning-text-1", "format": "MiniMax-response-v1", "index": 0}
+    return {**known, "text": text}
+
+
 def in_tags(thought: str) -> str:
     """A thought that stands in the text."""
     return f"<think>\n{thought}\n</think>\n\n"
@@ -89,9 +96,11 @@ def _content(parts: Sequence[Part], style: Style) -> str:
 
 
 def _thoughts(thoughts: list[Thought], style: Style) -> dict[str, Any]:
-    if not thoughts or style.reasoning == "think":
+    if not thoughts or style.reasoning in ("think", "none"):
         return {}
     text = "".join(thought.text for thought in thoughts if not thought.encrypted)
+    if style.reasoning == "unsigned":
+        return {"reasoning_content": text, "reasoning_details": [unsigned_detail(text)]}
     if style.reasoning != "reasoning_details":
         return {style.reasoning: text}
     details = [detail(thought, index) for index, thought in enumerate(thoughts)]
