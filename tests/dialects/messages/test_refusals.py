@@ -824,8 +824,8 @@ NO_PROJECTOR = "image input is not supported - hint: if this is unexpected, you 
 
 def test_llamacpp_refuses_images_as_if_it_had_failed() -> None:
     """With 500; what else fails with that status has nothing to do with the request."""
-    error = {"code": 500, "message": NO_PROJECTOR, "type": "server_error"}
-    assert read(NO_PROJECTOR, 400) == read_refusal(500, encode({"error": error})) == Lessons((Lesson("images", "note"),))
+    body = encode({"error": {"code": 500, "message": NO_PROJECTOR, "type": "server_error"}})
+    assert read(NO_PROJECTOR, 400) == read_refusal(500, body) == Lessons((Lesson("images", "note"),))
     assert read(NO_PROJECTOR, 503) is read(f"Failed to parse: {NO_PROJECTOR}", 500) is None
     assert read("messages[1]: unknown variant `image_url`, expected `text`", 500) is None
 
