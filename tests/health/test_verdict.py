@@ -300,6 +300,8 @@ class TestThrottle:
         (504, anthropic_error("timeout_error"), "anthropic", "transient", "504 timeout_error"),
         (529, anthropic_error("overloaded_error"), "anthropic", "overloaded", "529 overloaded"),
         (500, anthropic_error("overloaded_error"), "anthropic", "overloaded", "500 overloaded"),
+        (500, {"error": {"code": 500, "message": "image input is not supported - hint: …", "type": "server_error"}},
+         "llamacpp", "request", "500 server_error"),
         (501, anthropic_error("not_supported"), "anthropic", "not_found", "501 not_supported"),
         # DeepSeek
         (402, {"error": {"message": "Insufficient Balance", "type": "unknown_error"}}, "deepseek", "quota", None),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from turnout.dialects.error_body import ErrorBody, read_error_body, tells_error
-from turnout.dialects.messages.refusals import Lesson, Overflow, read_refusal
+from turnout.dialects.messages.refusals import Lesson, read_refusal
 from turnout.dialects.messages.refusals.words import lessons_told
 from turnout.health.by_status import FORBIDDEN, OF_THE_WAY, REFUSING, TRANSIENT_4XX, by_code, by_status, error_type
 from turnout.health.judgement import LONGEST_MESSAGE, NOTHING, USED_UP, Judgement, Outcome, Verdict
@@ -56,7 +56,7 @@ _IN_WORDS = {
 _REASON_IN_WORDS = {"quota": "quota", "account": "account refused", "model": "no such model"}
 _STATUS_IN_WORDS = {"quota": 402, "model": 404}
 
-_NEVER_OVERFLOW = frozenset({401, 402, 403, 429})
+_NEVER_OF_THE_REQUEST = frozenset({401, 402, 403, 429})
 
 
 def judge(
@@ -149,8 +149,8 @@ def _failure(
         status = 400  # MiniMax refuses with a code inside a 200, which stands for no status of its own
     refusal = read_refusal(status, told, lessons)
     if verdict is None:
-        too_long = isinstance(refusal, Overflow) and status not in _NEVER_OVERFLOW
-        verdict = Verdict.REQUEST if too_long else by_status(status, told, headers, plan)
+        refused = refusal is not None and status not in _NEVER_OF_THE_REQUEST
+        verdict = Verdict.REQUEST if refused else by_status(status, told, headers, plan)
     if not told.structured and status in _OF_THE_WAY_UNTOLD:
         verdict = Verdict.TRANSIENT
     word = _told_in_words(verdict, status, told) if refusal is None else None

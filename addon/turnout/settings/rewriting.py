@@ -130,9 +130,9 @@ class Rewrite(BaseModel):
     """Globs on the types of those of Anthropic's tools that it has; others are removed. None: all."""
     refused_tools: Words = ()
     """Types of tools that are removed, whatever `server_tools` says."""
-    tool_choice: dict[Literal["any", "tool", "none"], Literal["keep", "auto", "drop", "without_thinking"]] = Field(
-        default_factory=dict
-    )
+    tool_choice: dict[
+        Literal["any", "tool", "none"], Literal["keep", "auto", "any", "drop", "without_thinking"]
+    ] = Field(default_factory=dict)
     """By `tool_choice.type` of the request: what to make of it."""
 
     cache_fields: Words | None = None

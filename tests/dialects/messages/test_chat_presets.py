@@ -175,9 +175,12 @@ def test_who_wants_its_thoughts_back_gets_some_or_does_not_think(
         ("moonshot-openai", "any", {"type": "auto"}),
         ("openai", "any", {"type": "any"}),
         ("deepseek-openai", "any", {"type": "any"}),
+        ("llamacpp-openai", "tool", {"type": "any"}),
+        ("llamacpp-openai", "any", {"type": "any"}),
+        ("lmstudio-openai", "tool", {"type": "any"}),
     ],
 )
-def test_choices_of_tools_that_are_not_known_become_auto(name: str, asked: str, given: dict[str, str]) -> None:
+def test_choices_of_tools_that_are_not_known_become_others(name: str, asked: str, given: dict[str, str]) -> None:
     choice = {"type": asked, **({"name": "Bash"} if asked == "tool" else {})}
     after = after_edit(name, MODELS[name][0], tools=[BASH], tool_choice=choice, thinking={"type": "adaptive"})
     assert after["tool_choice"] == given

@@ -819,6 +819,17 @@ def test_wordings_of_servers_that_people_run_themselves(text: str, refusal: Refu
     assert read_refusal(400, json.dumps({"error": {"message": text}}).encode()) == refusal
 
 
+NO_PROJECTOR = "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
+
+
+def test_llamacpp_refuses_images_as_if_it_had_failed() -> None:
+    """With 500; what else fails with that status has nothing to do with the request."""
+    body = encode({"error": {"code": 500, "message": NO_PROJECTOR, "type": "server_error"}})
+    assert read(NO_PROJECTOR, 400) == read_refusal(500, body) == Lessons((Lesson("images", "note"),))
+    assert read(NO_PROJECTOR, 503) is read(f"Failed to parse: {NO_PROJECTOR}", 500) is None
+    assert read("messages[1]: unknown variant `image_url`, expected `text`", 500) is None
+
+
 def test_the_least_that_does_not_fit_is_no_size_of_a_prompt() -> None:
     """vLLM tells limit - output + 1 as "at least N input tokens"."""
     assert Overflow(131073, 131072, 64000).leaves_room is None

@@ -1,7 +1,7 @@
 """Ids of tool calls: as clients of Anthropic can send them back, and as the provider knows them.
 
 Anthropic takes ^[a-zA-Z0-9_-]+$ and no id for two calls of a conversation. Kimi counts `functions.Bash:0`, Gemini
-`call_0` in every answer, llama.cpp sends none.
+`call_0` in every answer, older versions of llama.cpp send none.
 """
 
 from __future__ import annotations

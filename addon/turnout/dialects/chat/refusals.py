@@ -98,7 +98,7 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[Lesso
          _fixed(Lesson("drop", "stop_sequences"))),
         # OpenAI and its imitators, of models that read text only
         (r"invalid content type\. image_url is only supported|image_url is (?:only supported|not supported)"
-         r"|does not support image(?: input|_url|s)\b|image input is not supported",
+         r"|does not support image(?: input|_url|s)\b",
          _fixed(Lesson("images", "note"))),
         # vLLM without a parser for tool calls, Moonshot, DeepSeek
         (rf"tool[_ ]choice[^\n]{{0,40}}{_QUOTE}?required{_QUOTE}?[^\n]{{0,40}}"

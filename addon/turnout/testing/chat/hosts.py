@@ -91,9 +91,8 @@ HOSTS = (
         style=Style(reasoning="reasoning", arguments="whole"),
         efforts=("none", "low", "medium", "high"),
     ),
-    replace(
-        _LENIENT, name="llamacpp", say=phrases.llamacpp, style=Style(ids="none", usage="always"), image_addresses=True
-    ),
+    # The newest gives calls ids of 32 letters and digits; older ones gave none.
+    replace(_LENIENT, name="llamacpp", say=phrases.llamacpp, style=Style(ids="none"), image_addresses=True),
     replace(
         _LENIENT, name="vllm", say=phrases.vllm, style=Style(reasoning="reasoning", ids="long"), image_addresses=True
     ),

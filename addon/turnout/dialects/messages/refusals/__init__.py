@@ -21,6 +21,8 @@ MOST_LESSONS = 16
 _MOST_READ = 256
 
 _REFUSING = frozenset({400, 413, 422})
+# llama.cpp's server says so with 500, in both of its dialects.
+_REFUSED_AS_FAILURE = re.compile(r"^image input is not supported\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +93,18 @@ def read_refusal(
     if not 400 <= status <= 599:
         return None
     overflow = _overflow(status, told)
-    if overflow is not None or status not in _REFUSING:
+    if overflow is not None or not _is_refusing(status, told):
         return overflow
     if _is_about_signature(told):
         return SignatureRefused(bound=any(_BOUND.search(text) for text in told.texts))
     sound = dict.fromkeys(lesson for lesson in islice(lessons(told), _MOST_READ) if lesson.is_sound)
     return Lessons(tuple(islice(sound, MOST_LESSONS))) if sound else None
+
+
+def _is_refusing(status: int, told: ErrorBody) -> bool:
+    if status in _REFUSING:
+        return True
+    return status == 500 and any(_REFUSED_AS_FAILURE.search(text) for text in told.texts)
 
 
 # --- the context window ---

@@ -283,6 +283,8 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterator[Lesso
         (rf"{_MAX_TOKENS} \(\d+\) exceeds (?:the )?(?:model's )?(?:maximum|limit)(?: of)? \(?{_NUMBER}\)?", _limit),
         (rf"(?:^|[.:] ){_QUOTE}?{_OPTIONAL}{_QUOTE}? is not supported (?:by|for|with|on) this model", _dropped_where),
         (r"(?i)\binvalid (?:message )?role:? [`'\"]?system\b", _fixed("system_role", "user")),
+        # llama.cpp without a projector, in both of its dialects
+        (r"(?i)\bimage input is not supported\b", _fixed("images", "note")),
         # Those that translate, of a content block
         (rf"(?i)\b(?:unsupported|unknown|invalid|unrecognized|unexpected) (?:message )?{_BLOCK}:? {_QUOTE}?{_WORD}",
          _refused_block),

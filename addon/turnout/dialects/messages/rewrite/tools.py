@@ -71,15 +71,16 @@ def _drop_idle_choice(document: Document, names: set[str]) -> None:
 def fit_tool_choice(document: Document, rules: Rewrite) -> None:
     choice = document.table("tool_choice")
     action = next((action for kind, action in rules.tool_choice.items() if kind == choice.get("type")), "keep")
-    if action == "keep":
+    if action in ("keep", choice.get("type")):
         return
     if action == "without_thinking" and can_be_off(document, rules):
         if document.value("thinking") == {"type": "disabled"}:
             return
         document.put("thinking", {"type": "disabled"})
-    elif action in ("auto", "without_thinking"):
+    elif action in ("auto", "any", "without_thinking"):
         alone = {"disable_parallel_tool_use"}
-        document.put("tool_choice", {"type": "auto", **{key: choice[key] for key in alone & choice.keys()}})
+        kind = "any" if action == "any" else "auto"
+        document.put("tool_choice", {"type": kind, **{key: choice[key] for key in alone & choice.keys()}})
     else:
         document.remove("tool_choice")
     document.note("tool_choice")
