@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from turnout.dialects.chat.ids import provider_id
-from turnout.dialects.chat.parts import PARAGRAPH, Contents
+from turnout.dialects.chat.parts import PARAGRAPH, Contents, Part, text_of
 from turnout.dialects.chat.results import Call, Message
 from turnout.dialects.chat.seal import Seal, opened
 from turnout.dialects.chat.turns import Block, missing
 from turnout.dialects.messages.signatures import THINKING_BLOCKS
 from turnout.errors import InvalidRequest
 from turnout.settings.chat import ChatForm
+
+
+class _Function(msgspec.Struct, gc=False):
+    name: str
+    arguments: str
+
+
+class _ToolCall(msgspec.Struct, omit_defaults=True, gc=False, tag="function"):
+    """`ChatCompletionMessageFunctionToolCallParam` of OpenAI's SDK; `extra_content` is Google's."""
+
+    id: str
+    function: _Function
+    extra_content: Any = None
 
 
 class Answer(NamedTuple):
@@ -24,16 +39,24 @@ class Answer(NamedTuple):
 
 def assistant_turn(blocks: Sequence[Block], form: ChatForm, contents: Contents) -> Answer:
     """Raises InvalidRequest for blocks without what makes them one."""
-    called = [block for block in blocks if block.type == "tool_use"]
-    thoughts = [block for block in blocks if block.type in THINKING_BLOCKS]
-    said = contents.texts([block for block in blocks if block.type != "tool_use"] if called else blocks)
+    called: list[Block] = []
+    thoughts: list[Block] = []
+    said: list[Part] = []
+    for block in blocks:
+        if block.type == "tool_use":
+            called.append(block)
+        elif block.type in THINKING_BLOCKS:
+            thoughts.append(block)
+        elif (part := text_of(block)) is not None:
+            said.append(part)
     if not said and not called:
         return Answer(None, [])
     message: Message = {"role": "assistant"}
     if said or form.no_content != "absent":
         message["content"] = contents.content(said) if said or form.no_content == "empty" else None
     seals = [seal for seal in map(_seal, thoughts) if seal is not None]
-    message |= _given_back(thoughts, seals, form)
+    if thoughts and form.thoughts != "none":
+        message |= _given_back(thoughts, seals, form)
     calls = _calls(called, form)
     if calls:
         extras = {id: extra for seal in seals for id, extra in seal.calls.items()}
@@ -58,15 +81,12 @@ def _calls(blocks: Iterable[Block], form: ChatForm) -> list[Call]:
     return calls
 
 
-def _call(block: Block, call: Call, extras: dict[str, Any], form: ChatForm) -> dict[str, Any]:
+def _call(block: Block, call: Call, extras: dict[str, Any], form: ChatForm) -> _ToolCall:
     """`extras`: what the provider wants back beside a call, by the client's id."""
     if block.name is None:
         raise missing(block, "name")
-    function = {"name": block.name, "arguments": _arguments(block)}
-    made = {"id": call.id, "type": "function", "function": function}
-    if extra := extras.get(call.client_id) or form.call_extra:
-        made["extra_content"] = extra
-    return made
+    extra = extras.get(call.client_id) or form.call_extra
+    return _ToolCall(call.id, _Function(block.name, _arguments(block)), extra or None)
 
 
 def _arguments(block: Block) -> str:
@@ -84,8 +104,6 @@ def _seal(thought: Block) -> Seal | None:
 
 def _given_back(thoughts: Iterable[Block], seals: Iterable[Seal], form: ChatForm) -> dict[str, Any]:
     """The thoughts in the field in which the provider wants them."""
-    if form.thoughts == "none":
-        return {}
     if form.thoughts == "reasoning_details":
         given: Any = [detail for seal in seals for detail in seal.details]
     else:

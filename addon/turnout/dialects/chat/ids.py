@@ -54,7 +54,7 @@ def provider_id(client_id: str, *, nine: bool = False) -> str:
 
     `nine`: made nine letters and digits.
     """
-    told = _unwrapped(client_id)
+    told = _unwrapped(client_id) if client_id.startswith(WRAPPED) else client_id
     if not nine:
         return told if len(told) <= _LONGEST else f"call_{_hash(told).hex()[:32]}"
     if _NINE.fullmatch(told):

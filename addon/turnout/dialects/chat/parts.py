@@ -54,11 +54,11 @@ class Contents:
 
     def parts(self, blocks: Iterable[Block]) -> list[Part]:
         """What a user says. A block that says nothing has no part."""
-        return [part for block in blocks if (part := self._shown(block) or _text(block))]
+        return [part for block in blocks if (part := (block.type != "text" and self._shown(block)) or text_of(block))]
 
     def texts(self, blocks: Iterable[Block]) -> list[Part]:
         """The same for those who can only write: whatever they show becomes text."""
-        return [part for block in blocks if (part := _text(block))]
+        return [part for block in blocks if (part := text_of(block))]
 
     def content(self, parts: list[Part]) -> str | list[Part]:
         """A text wherever it can be one: many servers take no lists."""
@@ -68,34 +68,33 @@ class Contents:
 
     def _shown(self, block: Block) -> Part | None:
         """None for what is not shown, but told in words."""
-        if block.type == "image":
-            return _marked(_image(block), block)
+        shown = _image(block) if block.type == "image" else None
         if block.type == "document" and self.documents == "file":
-            return _marked(_file(block), block)
-        return None
+            shown = _file(block)
+        return None if shown is None else _marked(shown, block)
 
 
 def text_part(words: str) -> Part:
     return {"type": "text", "text": words}
 
 
-def _text(block: Block) -> Part | None:
-    """None for one without words, which no API takes, and for thoughts, which were never said."""
-    if block.type == "text":
-        words = block.text
-        if words is None:
-            raise missing(block, "text")
-    elif block.type in THINKING_BLOCKS:
-        return None
-    elif not block.type:
-        raise missing(block, "type")
-    else:
-        words = as_text(block.members())
+def text_of(block: Block) -> Part | None:
+    """What a block says in words. None for one without any, which no API takes."""
+    words = block.text if block.type == "text" else _told(block)
+    if words is None:
+        raise missing(block, "text")
     return _marked(text_part(words), block) if words else None
 
 
-def _marked(part: Part | None, block: Block) -> Part | None:
-    if part is not None and block.cache_control is not None:
+def _told(block: Block) -> str:
+    """Nothing for thoughts, which were never said."""
+    if not block.type:
+        raise missing(block, "type")
+    return "" if block.type in THINKING_BLOCKS else as_text(block.members())
+
+
+def _marked(part: Part, block: Block) -> Part:
+    if block.cache_control is not None:
         part["cache_control"] = block.cache_control
     return part
 

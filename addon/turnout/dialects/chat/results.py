@@ -7,7 +7,9 @@ followed by tool messages responding to each 'tool_call_id'"), and takes nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from turnout.dialects.chat.parts import Contents, Part, text_part
 from turnout.dialects.chat.turns import Block, blocks_of, missing
@@ -21,7 +23,7 @@ _NO_OUTPUT = "[No output.]"
 _OF_NO_CALL = "[The result of a call that is no longer in this conversation:]"
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, gc=False):
     """A call that waits for its result."""
 
     client_id: str
@@ -63,10 +65,12 @@ def _paired(blocks: Sequence[Block], calls: Sequence[Call]) -> tuple[list[Block 
         waiting.setdefault(call.client_id, []).append(place)
     others = []
     for block in blocks:
-        if block.type == "tool_result" and block.tool_use_id is None:
+        if block.type != "tool_result":
+            others.append(block)
+            continue
+        if block.tool_use_id is None:
             raise missing(block, "tool_use_id")
-        places = waiting.get(block.tool_use_id or "") if block.type == "tool_result" else None
-        if places:
+        if places := waiting.get(block.tool_use_id):
             results[places.pop(0)] = block
         else:
             others.append(block)
@@ -75,8 +79,10 @@ def _paired(blocks: Sequence[Block], calls: Sequence[Call]) -> tuple[list[Block 
 
 def _tool_message(call: Call, result: Block, shown: list[Part], contents: Contents) -> Message:
     parts = _parts(result, contents) or [text_part(_NO_OUTPUT)]
-    texts = [part if part["type"] == "text" else _named(part, shown) for part in parts]
-    return {"role": "tool", "tool_call_id": call.id, "content": contents.content(_breaking(texts, result))}
+    for place, part in enumerate(parts):
+        if part["type"] != "text":
+            parts[place] = _named(part, shown)
+    return {"role": "tool", "tool_call_id": call.id, "content": contents.content(_breaking(parts, result))}
 
 
 def _named(part: Part, shown: list[Part]) -> Part:

@@ -6,7 +6,7 @@ in several. Most chat templates want the roles to take turns.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
@@ -56,7 +56,7 @@ def missing(block: Block, name: str) -> InvalidRequest:
     return InvalidRequest(f"The request body has a {kind} of which `{name}` is missing.")
 
 
-class Turn(NamedTuple):
+class Turn(msgspec.Struct, gc=False):
     by_assistant: bool
     blocks: list[Block]
 
