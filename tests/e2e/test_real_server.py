@@ -157,6 +157,12 @@ async def test_both_dialects_show_the_model_the_same(sdk: anthropic.AsyncAnthrop
     assert said(one) == said(other)
 
 
+async def test_thinking_on_and_off(sdk: anthropic.AsyncAnthropic) -> None:
+    """The model, which thinks by itself, is kept from it. llama.cpp's Messages API does not look at `thinking`."""
+    assert kinds(await streamed(sdk, CHAT, thinking={"type": "disabled"})) == ["text"]
+    assert kinds(await streamed(sdk, CHAT, thinking={"type": "adaptive"})) == ["thinking", "text"]
+
+
 @BOTH
 async def test_the_end_that_was_asked_for(sdk: anthropic.AsyncAnthropic, model: str) -> None:
     free = await streamed(sdk, model)

@@ -24,9 +24,9 @@ class ChatForm(BaseModel):
     """The field for the largest number of tokens of an answer. OpenAI's reasoning models refuse the older one."""
     efforts: Annotated[tuple[Effort, ...], BeforeValidator(as_list)] = ()
     """What `reasoning_effort` may be; an effort that is not among them becomes the nearest. Empty: it is not sent."""
-    thinking_switch: Literal["none", "thinking", "enable_thinking"] = "none"
-    """How thinking is turned on and off beside the effort: `thinking: {type}`, or `enable_thinking` with
-    `thinking_budget`."""
+    thinking_switch: Literal["none", "thinking", "enable_thinking", "thinking_budget_tokens"] = "none"
+    """How thinking is turned on and off beside the effort: `thinking: {type}`, `enable_thinking` with
+    `thinking_budget`, or `thinking_budget_tokens`, 0 for none and -1 for any number."""
     thoughts: Literal["none", "reasoning_content", "reasoning", "reasoning_details"] = "none"
     """The field in which the thoughts of earlier answers are given back."""
     stream_usage: bool = True

@@ -17,7 +17,7 @@ from typing_extensions import is_typeddict
 
 Body = dict[str, Any]
 
-_OF_SERVERS = ("top_k", "thinking", "enable_thinking", "thinking_budget")
+_OF_SERVERS = ("top_k", "thinking", "enable_thinking", "thinking_budget", "thinking_budget_tokens")
 """Fields that compatible servers know and OpenAI does not."""
 _THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details")
 

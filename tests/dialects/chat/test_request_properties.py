@@ -22,7 +22,7 @@ forms = st.builds(
     ChatForm,
     output_limit=st.sampled_from(["max_tokens", "max_completion_tokens"]),
     efforts=st.sampled_from([(), ("low", "high"), ("none", "minimal", "low", "medium", "high", "xhigh", "max")]),
-    thinking_switch=st.sampled_from(["none", "thinking", "enable_thinking"]),
+    thinking_switch=st.sampled_from(["none", "thinking", "enable_thinking", "thinking_budget_tokens"]),
     thoughts=st.sampled_from(["none", "reasoning_content", "reasoning", "reasoning_details"]),
     stream_usage=st.booleans(),
     parallel_switch=st.booleans(),

@@ -703,6 +703,25 @@ class TestCounts:
                 (1, 4, 5, 0),
             ),
             ({"prompt_tokens": 10, "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 2}, (2, 8, 0, 0)),
+            (
+                # xAI
+                {
+                    "prompt_tokens": 12,
+                    "completion_tokens": 1,
+                    "total_tokens": 399,
+                    "completion_tokens_details": {"reasoning_tokens": 386},
+                },
+                (12, 0, 0, 387),
+            ),
+            (
+                {
+                    "prompt_tokens": 12,
+                    "completion_tokens": 387,
+                    "total_tokens": 399,
+                    "completion_tokens_details": {"reasoning_tokens": 386},
+                },
+                (12, 0, 0, 387),
+            ),
             ({"prompt_tokens": 10, "cached_tokens": 3, "prompt_tokens_details": None}, (7, 3, 0, 0)),
             ({"prompt_tokens": 1, "prompt_tokens_details": {"cached_tokens": 4}}, (0, 4, 0, 0)),
             (

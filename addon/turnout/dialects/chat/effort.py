@@ -12,6 +12,8 @@ _SCALE: tuple[Effort, ...] = get_args(Effort)
 _OFF = frozenset(("disabled", "between_tools"))
 _BY_BUDGET: tuple[tuple[int, Effort], ...] = ((4096, "high"), (2048, "medium"), (1024, "low"))
 """The smallest `budget_tokens` of an effort; the thresholds of litellm, which others have taken over."""
+_WITHOUT_BUDGET = -1
+"""llama.cpp: as many tokens as the model likes."""
 _SMALLER: Effort = "minimal"
 _ADAPTIVE: Effort = "medium"
 
@@ -47,6 +49,8 @@ def _switched(thinking: Thinking, form: ChatForm) -> dict[str, Any]:
     if form.thinking_switch == "thinking":
         return {"thinking": {"type": "disabled" if thinking.off else "enabled"}}
     budget = None if thinking.off else thinking.budget_tokens
+    if form.thinking_switch == "thinking_budget_tokens":
+        return {"thinking_budget_tokens": 0 if thinking.off else budget or _WITHOUT_BUDGET}
     return {"enable_thinking": not thinking.off, **({} if budget is None else {"thinking_budget": budget})}
 
 

@@ -40,9 +40,8 @@ def stop_reason(told: str, *, called: bool, refused: bool) -> str:
 
 def counts_of(usage: Mapping[str, Any]) -> dict[str, int]:
     """Anthropic's counts, as far as the provider tells them. Its input is without what the cache gave and took."""
-    prompt, output = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-    details = usage.get("prompt_tokens_details")
-    within: Mapping[str, Any] = details if isinstance(details, dict) else {}
+    prompt, output = _count(usage, "prompt_tokens"), _output(usage)
+    within = _within(usage, "prompt_tokens_details")
     # The second is DeepSeek's, the third Moonshot's.
     read = _first(
         _count(within, "cached_tokens"), _count(usage, "prompt_cache_hit_tokens"), _count(usage, "cached_tokens")
@@ -55,6 +54,22 @@ def counts_of(usage: Mapping[str, Any]) -> dict[str, int]:
         "output_tokens": output,
     }
     return {name: count for name, count in counts.items() if count is not None}
+
+
+def _output(usage: Mapping[str, Any]) -> int | None:
+    """All that was written. xAI counts what was thought apart from `completion_tokens`, and in the total (its docs on
+    consumption); everybody else counts it among them."""
+    output = _count(usage, "completion_tokens")
+    thought = _count(_within(usage, "completion_tokens_details"), "reasoning_tokens")
+    if output is None or not thought:
+        return output
+    apart = _count(usage, "total_tokens") == (_count(usage, "prompt_tokens") or 0) + output + thought
+    return output + thought if apart else output
+
+
+def _within(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    details = usage.get(name)
+    return details if isinstance(details, dict) else {}
 
 
 def _count(usage: Mapping[str, Any], name: str) -> int | None:

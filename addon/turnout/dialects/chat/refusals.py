@@ -24,6 +24,7 @@ _MEANT: dict[str, tuple[Lesson, ...]] = {
     "thinking": (Lesson("chat.thinking_switch", "none"),),
     "enable_thinking": (Lesson("chat.thinking_switch", "none"),),
     "thinking_budget": (Lesson("chat.thinking_switch", "none"),),
+    "thinking_budget_tokens": (Lesson("chat.thinking_switch", "none"),),
     "parallel_tool_calls": (Lesson("chat.parallel_switch", "off"),),
     "stream_options": (Lesson("chat.stream_usage", "off"),),
     "max_completion_tokens": (Lesson("chat.output_limit", "max_tokens"),),
