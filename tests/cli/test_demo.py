@@ -98,7 +98,7 @@ def provider(*bodies: bytes) -> ScriptedProvider:
 def test_a_demo_that_shows_something_else_fails(
     status: int, body: bytes | None, first: list[bytes], second: list[bytes], problem: str
 ) -> None:
-    received = demo.Received(status, b"".join(recorded_events()) if body is None else body, 0.1)
+    received = demo.Shown(status, b"".join(recorded_events()) if body is None else body, 0.1)
     with pytest.raises(TurnoutError, match=problem):
         demo.check(received, provider(*first), provider(*second))
 

@@ -11,7 +11,7 @@ from tests.proxy.support import QUICK, ask, route
 from tests.proxy.test_chat import TOOLS, playing, table
 from turnout.recordings.reading import recording_of
 from turnout.recordings.replay.answers import outcome_of
-from turnout.recordings.replay.judging import differences, outcome
+from turnout.recordings.replay.comparing import differences, substance
 from turnout.testing.chat import Call, Failure, Text, Thought, Usage, answer, error
 from turnout.testing.fixtures import StartProxy
 from turnout.testing.replies import Reply
@@ -46,5 +46,5 @@ async def test_what_is_kept_is_what_the_client_got(
     assert exchange.answer is not None and json.loads(exchange.request.body or b"")["thinking"] == body["thinking"]
     streamed = told.headers["content-type"].startswith("text/event-stream")
     assert (b"choices" in (exchange.answer.body or b"")) == streamed
-    now = outcome(told.status_code, told.headers["content-type"], told.content)
+    now = substance(told.status_code, told.headers["content-type"], told.content)
     assert differences(outcome_of(exchange.answer), now) == ()

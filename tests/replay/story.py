@@ -13,7 +13,7 @@ from typing import Any
 from mitmproxy.http import HTTPFlow
 
 from turnout.recordings.reading import RecordedExchange
-from turnout.recordings.replay.judging import Outcome, differences
+from turnout.recordings.replay.comparing import Substance, differences
 from turnout.testing.wire import RecordedRequest
 
 FIRST_WORDS = 60
@@ -34,8 +34,8 @@ class Retold:
     """The failed attempts and then the exchange, as recorded."""
     flows: Sequence[HTTPFlow]
     """The same of this time."""
-    recorded: Outcome | None
-    now: Outcome
+    recorded: Substance | None
+    now: Substance
 
     @property
     def lines(self) -> list[str]:
@@ -105,7 +105,7 @@ def field_lines(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
             yield f"~ {name} {_shown(before[name])} → {_shown(now[name])}"
 
 
-def answer_lines(found: Outcome) -> Iterator[str]:
+def answer_lines(found: Substance) -> Iterator[str]:
     """What the client gets."""
     yield f"answer {found.status}{'' if found.complete else ' · breaks off'}"
     if found.events:

@@ -16,8 +16,8 @@ from tests.replay.sessions import Session, chain
 from tests.replay.stage import CLIENT_KEY, key_of, keys, located, prefixes
 from tests.replay.story import Retold
 from turnout.recordings.reading import RecordedExchange
-from turnout.recordings.replay.answers import outcome_of
-from turnout.recordings.replay.judging import outcome
+from turnout.recordings.replay.answers import substance_of
+from turnout.recordings.replay.comparing import substance
 from turnout.recordings.replay.sending import Destination, Sender
 from turnout.testing.chat import ChatVendor
 from turnout.testing.fixtures import StartProvider, StartProxy
@@ -89,8 +89,8 @@ async def replayed(
                     playback.asked[asked:],
                     [*exchange.attempts, flow],
                     await _finished(running, before),
-                    None if exchange.answer is None else outcome_of(exchange.answer),
-                    outcome(received.status, received.content_type, received.body),
+                    None if exchange.answer is None else substance_of(exchange.answer),
+                    substance(received.status, received.content_type, received.body),
                 )
             )
     return told, playback

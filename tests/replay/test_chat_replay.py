@@ -15,7 +15,7 @@ from tests.cli.conftest import ADDON
 from tests.recordings.flows import BODY, HEADERS
 from tests.replay.test_replay_command import replay
 from tests.replay.test_server_replay import OFFLINE, assert_offline
-from turnout.recordings.replay.judging import differences, outcome
+from turnout.recordings.replay.comparing import differences, substance
 from turnout.settings.trust import trust
 from turnout.testing import chat
 from turnout.testing.chat import CHAT_VENDORS, Call, Text, Thought, Usage
@@ -74,7 +74,7 @@ def recorded(
 
 def same(answer: httpx.Response, recorded: httpx.Response) -> bool:
     """But for the ids, which are made anew."""
-    found = [outcome(each.status_code, each.headers["content-type"], each.content) for each in (recorded, answer)]
+    found = [substance(each.status_code, each.headers["content-type"], each.content) for each in (recorded, answer)]
     return found[1].tools != () and differences(*found) == ()
 
 

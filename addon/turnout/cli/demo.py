@@ -45,7 +45,7 @@ _CLAUDE_CODE = "ANTHROPIC_BASE_URL=http://127.0.0.1:8082 claude"
 
 
 @dataclass(frozen=True)
-class Received:
+class Shown:
     """What the client of the demo got."""
 
     status: int
@@ -111,7 +111,7 @@ async def _play(folder: Path, first: ScriptedProvider, second: ScriptedProvider)
     typer.echo(_closing(received, comments))
 
 
-async def ask(url: str) -> Received:
+async def ask(url: str) -> Shown:
     """Send the request as any client would, and print the text of the answer as it arrives."""
     import httpx
 
@@ -133,10 +133,10 @@ async def ask(url: str) -> Received:
     except httpx.HTTPError as error:
         raise TurnoutError(f"the answer broke off: {str(error) or type(error).__name__}") from None
     typer.echo("\n")
-    return Received(answer.status_code, bytes(body), first_event or 0.0)
+    return Shown(answer.status_code, bytes(body), first_event or 0.0)
 
 
-def check(received: Received, first: ScriptedProvider, second: ScriptedProvider) -> None:
+def check(received: Shown, first: ScriptedProvider, second: ScriptedProvider) -> None:
     """Raises TurnoutError unless the demo showed what it says: every claim of its last lines is tested here."""
     if received.status != 200:
         raise TurnoutError(f"the proxy answered {received.status}: {received.body.decode(errors='replace')}")
@@ -165,7 +165,7 @@ def _opening(url: str, first: ScriptedProvider, second: ScriptedProvider) -> str
     return "\n".join([heading, "", *table(places), "", "POST /v1/messages, streaming. The answer:", ""])
 
 
-def _closing(received: Received, comments: Sequence[str]) -> str:
+def _closing(received: Shown, comments: Sequence[str]) -> str:
     events = received.body.count(b"\n\n")
     lines = [
         "What happened, in Turnout's words:",

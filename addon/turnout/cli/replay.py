@@ -198,7 +198,7 @@ def perform(run: Replay, settings: Settings) -> None:
 
 async def _perform(run: Replay, settings: Settings, advance: Callable[[], None]) -> None:
     from turnout.cli.replay_target import admission_at, credentials_for, not_sent, own_turnout
-    from turnout.recordings.replay.answers import judge
+    from turnout.recordings.replay.answers import compared
     from turnout.recordings.replay.sending import Destination, Received, Sender, recorded_starts, send_all
 
     task = asyncio.current_task()
@@ -208,7 +208,7 @@ async def _perform(run: Replay, settings: Settings, advance: Callable[[], None])
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
     def arrived(exchange: RecordedExchange, received: Received) -> None:
-        run.results[exchange.number] = judge(exchange, received, compare=run.choices.compare, secrets=run.secrets)
+        run.results[exchange.number] = compared(exchange, received, compare=run.choices.compare, secrets=run.secrets)
         advance()
 
     pace = parsed_pace(run.choices.pace)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from turnout.recordings.replay.answers import Replayed
-from turnout.recordings.replay.judging import Difference, Outcome
+from turnout.recordings.replay.comparing import Difference, Substance
 from turnout.redaction.secret import Secret
 from turnout.redaction.text import masked_path, redact
 
@@ -158,8 +158,8 @@ def _exchange(result: Replayed, secrets: Sequence[Secret]) -> dict[str, Any]:
         "passed": result.passed,
         "faults": [fault.name for fault in result.faults],
         "differences": [_difference(each, secrets) for each in (result.differences or result.faults)],
-        "recorded": _outcome(result.recorded, secrets),
-        "now": _outcome(result.now, secrets),
+        "recorded": _substance(result.recorded, secrets),
+        "now": _substance(result.now, secrets),
         "first_event": None if result.first_event is None else round(result.first_event, 4),
         "total": round(result.total, 4),
     }
@@ -169,7 +169,7 @@ def _difference(difference: Difference, secrets: Sequence[Secret]) -> dict[str, 
     return {"name": difference.name, "explanation": _clean(difference.explanation, secrets)}
 
 
-def _outcome(found: Outcome | None, secrets: Sequence[Secret]) -> dict[str, Any] | None:
+def _substance(found: Substance | None, secrets: Sequence[Secret]) -> dict[str, Any] | None:
     if found is None:
         return None
     return {

@@ -164,7 +164,7 @@ def admission_at(url: str, settings: Settings) -> Admission:
 
 def not_sent(exchanges: Iterable[RecordedExchange]) -> str:
     """In words, which credentials of the recording stay here; empty when it holds none."""
-    from turnout.recordings.replay.judging import readable
+    from turnout.recordings.replay.comparing import readable
     from turnout.recordings.replay.sending import credentials_in
 
     names = sorted({readable(name) for exchange in exchanges for name in credentials_in(exchange.request)})

@@ -1,4 +1,4 @@
-"""The judgement on one replayed exchange: the recorded answer beside the new one."""
+"""One replayed exchange: the recorded answer beside the new one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from turnout.recordings.reading import RecordedAnswer, RecordedExchange
-from turnout.recordings.replay.judging import Difference, Outcome, ToolCall, differences, faults, outcome, readable
+from turnout.recordings.replay.comparing import (
+    Difference,
+    Substance,
+    ToolCall,
+    differences,
+    faults,
+    readable,
+    substance,
+)
 from turnout.recordings.replay.sending import Received
 from turnout.redaction.body import without_secrets
 from turnout.redaction.secret import Secret
@@ -18,9 +26,9 @@ class Replayed:
     """A recorded exchange, what came back this time, and whether that will do."""
 
     exchange: RecordedExchange
-    recorded: Outcome | None
+    recorded: Substance | None
     """None when the recording holds no answer."""
-    now: Outcome | None
+    now: Substance | None
     """None when there was no answer."""
     differences: tuple[Difference, ...]
     """Everything in which the two differ."""
@@ -35,17 +43,19 @@ class Replayed:
         return not self.faults
 
 
-def judge(exchange: RecordedExchange, received: Received, *, compare: bool, secrets: Iterable[Secret] = ()) -> Replayed:
+def compared(
+    exchange: RecordedExchange, received: Received, *, compare: bool, secrets: Iterable[Secret] = ()
+) -> Replayed:
     """With `compare` every difference is a fault; without, another class of status and an answer that breaks off.
 
     Both answers are looked at without these secrets and what looks like one, as they are missing in recordings.
     """
     secrets = tuple(secrets)
-    recorded = _masked(outcome_of(exchange.answer), secrets) if exchange.answer is not None else None
+    recorded = _masked(substance_of(exchange.answer), secrets) if exchange.answer is not None else None
     if received.status is None:
         lost = (Difference("answer", f"no answer: {readable(received.problem)}"),)
         return Replayed(exchange, recorded, None, lost, lost, None, received.total)
-    now = _masked(outcome(received.status, received.content_type, received.body), secrets)
+    now = _masked(substance(received.status, received.content_type, received.body), secrets)
     found = differences(recorded, now) if recorded is not None else ()
     wrong = found if compare else faults(recorded, now)
     if received.problem:
@@ -59,7 +69,7 @@ def _with_reason(fault: Difference, problem: str) -> Difference:
     return replace(fault, explanation=f"{fault.explanation} ({readable(problem)})")
 
 
-def _masked(found: Outcome, secrets: tuple[Secret, ...]) -> Outcome:
+def _masked(found: Substance, secrets: tuple[Secret, ...]) -> Substance:
     """The same without secrets, lengths kept. In the joined texts, because a stream cuts a secret to pieces."""
 
     def masked(text: str) -> str:
@@ -74,9 +84,9 @@ def _masked(found: Outcome, secrets: tuple[Secret, ...]) -> Outcome:
     )
 
 
-def outcome_of(answer: RecordedAnswer) -> Outcome:
+def substance_of(answer: RecordedAnswer) -> Substance:
     """What a recorded answer comes to; one whose body was not kept is known by its status alone."""
-    return outcome(answer.status, answer.content_type, answer.body or b"")
+    return substance(answer.status, answer.content_type, answer.body or b"")
 
 
 def incomparable(exchange: RecordedExchange) -> str:

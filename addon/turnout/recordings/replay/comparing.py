@@ -13,8 +13,7 @@ from turnout.dialects.chat.recognised import as_messages
 from turnout.dialects.messages.assembled import Assembled, assembled
 from turnout.dialects.messages.reply import is_count
 from turnout.errors import STATUS_OF_TYPE
-from turnout.health.verdict import Outcome as ProviderAnswer
-from turnout.health.verdict import judge
+from turnout.health.verdict import Outcome, judge
 from turnout.wire.splice import json_object
 
 CONTEXT = 24
@@ -36,7 +35,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Substance:
     """What is compared of an answer. Names that a provider gives itself (its model, ids) are not in it."""
 
     status: int
@@ -67,17 +66,17 @@ class Difference:
     explanation: str
 
 
-def outcome(status: int, content_type: str, body: bytes) -> Outcome:
+def substance(status: int, content_type: str, body: bytes) -> Substance:
     """What this answer comes to. `body` is without content coding, of whichever API. Never raises."""
     found = assembled(as_messages(body), content_type)
     if found is None:
         # Not a message: /v1/messages/count_tokens answers with nothing but numbers.
         value = json_object(body)
-        return Outcome(status, value is not None, usage=_counts(value or {}))
+        return Substance(status, value is not None, usage=_counts(value or {}))
     blocks = _blocks(found)
     error = found.error or {}
     stop_reason = found.message.get("stop_reason")
-    return Outcome(
+    return Substance(
         status,
         found.complete or (found.error is not None and not found.events),
         _normalised(found.events),
@@ -91,7 +90,7 @@ def outcome(status: int, content_type: str, body: bytes) -> Outcome:
     )
 
 
-def differences(recorded: Outcome, now: Outcome) -> tuple[Difference, ...]:
+def differences(recorded: Substance, now: Substance) -> tuple[Difference, ...]:
     """In what the new answer differs, in words; the status alone when success has become failure or the reverse."""
     if recorded.status // 100 != now.status // 100:
         return (_status(recorded, now),)
@@ -123,7 +122,7 @@ def differences(recorded: Outcome, now: Outcome) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def faults(recorded: Outcome | None, now: Outcome) -> tuple[Difference, ...]:
+def faults(recorded: Substance | None, now: Substance) -> tuple[Difference, ...]:
     """What is wrong with the new answer where the words may differ: another class of status, or no proper end.
 
     `recorded` is None where the client got no answer then: any success will do.
@@ -155,7 +154,7 @@ def _error_type(error: Mapping[str, Any], *, streamed: bool) -> str:
     if not streamed or told in STATUS_OF_TYPE:
         return told
     said = json.dumps({"error": error}).encode()
-    return judge(ProviderAnswer(status=200, body=said), now=0).error_type
+    return judge(Outcome(status=200, body=said), now=0).error_type
 
 
 def _normalised(events: Sequence[str]) -> tuple[str, ...]:
@@ -184,7 +183,7 @@ def _counts(usage: object, lead: str = "") -> dict[str, int]:
     return counts
 
 
-def _without_last_words(found: Outcome) -> Outcome:
+def _without_last_words(found: Substance) -> Substance:
     told = found.events[-1:] == ("error",) and found.error == "api_error" and _LAST_WORDS.match(found.error_message)
     return replace(found, events=found.events[:-1], error="", error_message="") if told else found
 
@@ -192,19 +191,19 @@ def _without_last_words(found: Outcome) -> Outcome:
 # --- in words ---
 
 
-def _status(recorded: Outcome, now: Outcome) -> Difference:
+def _status(recorded: Substance, now: Substance) -> Difference:
     return Difference("status", f"recorded {recorded.status}, now {now.status}{_because(now)}")
 
 
-def _because(now: Outcome) -> str:
+def _because(now: Substance) -> str:
     return f" ({_error(now)}: {_shortened(now.error_message)})" if now.error else ""
 
 
-def _error(found: Outcome) -> str:
+def _error(found: Substance) -> str:
     return _shortened(found.error) or "no error"
 
 
-def _completeness(recorded: Outcome, now: Outcome) -> Difference:
+def _completeness(recorded: Substance, now: Substance) -> Difference:
     if recorded.complete:
         return Difference("complete", f"the recorded answer is whole, the new one {BROKEN}{_because(now)}")
     return Difference("complete", f"the recorded answer {BROKEN}, the new one is whole")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.recordings.replay.judging import Outcome, ToolCall, differences, faults, outcome, readable
+from turnout.recordings.replay.comparing import Substance, ToolCall, differences, faults, readable, substance
 from turnout.testing.events import (
     Event,
     error,
@@ -29,15 +29,15 @@ from turnout.testing.events import (
 STREAM, JSON = "text/event-stream", "application/json"
 
 
-def of(events: Sequence[Event], status: int = 200) -> Outcome:
-    return outcome(status, STREAM, b"".join(each.encode("some-model") for each in events))
+def of(events: Sequence[Event], status: int = 200) -> Substance:
+    return substance(status, STREAM, b"".join(each.encode("some-model") for each in events))
 
 
-def of_json(value: Any, status: int = 200) -> Outcome:
-    return outcome(status, JSON, json.dumps(value).encode())
+def of_json(value: Any, status: int = 200) -> Substance:
+    return substance(status, JSON, json.dumps(value).encode())
 
 
-def failed(status: int, type: str, message: str = "no") -> Outcome:
+def failed(status: int, type: str, message: str = "no") -> Substance:
     return of_json({"type": "error", "error": {"type": type, "message": message}}, status)
 
 
@@ -46,7 +46,7 @@ HELLO = of(stream_of("Hello there, how are you?"))
 
 def test_a_stream() -> None:
     found = of(tool_turn("Bash", {"command": "ls"}, say="Let me look."))
-    assert found == Outcome(
+    assert found == Substance(
         200,
         True,
         (
@@ -107,7 +107,7 @@ def test_chunks_and_pings_do_not_count(parts: list[str], pings: list[int]) -> No
 
 @given(st.binary(max_size=300), st.binary(max_size=300), st.sampled_from([STREAM, JSON, "text/html", ""]))
 def test_no_answer_raises(one: bytes, other: bytes, kind: str) -> None:
-    first, second = outcome(200, kind, one), outcome(200, kind, other)
+    first, second = substance(200, kind, one), substance(200, kind, other)
     assert bool(differences(first, second)) == (first != second)
 
 
@@ -135,8 +135,8 @@ _EVENTS = st.lists(
 
 @given(_EVENTS, _EVENTS)
 def test_no_stream_raises(one: list[Event], other: list[Event]) -> None:
-    def answer(events: list[Event]) -> Outcome:
-        return outcome(200, STREAM, b"".join(map(_encoded, events)))
+    def answer(events: list[Event]) -> Substance:
+        return substance(200, STREAM, b"".join(map(_encoded, events)))
 
     first, second = answer(one), answer(other)
     assert differences(first, first) == ()
@@ -191,7 +191,7 @@ TOOL = of(tool_turn("Bash", {"command": "ls -l", "timeout": 3}))
         (replace(HELLO, error="api_error"), "error", "recorded no error, now api_error"),
     ],
 )  # fmt: skip
-def test_a_difference_in_words(now: Outcome, name: str, explanation: str) -> None:
+def test_a_difference_in_words(now: Substance, name: str, explanation: str) -> None:
     (found,) = differences(HELLO, now)
     assert (found.name, found.explanation) == (name, explanation)
 
@@ -257,7 +257,7 @@ def test_success_that_became_failure_is_one_difference() -> None:
     [
         (HELLO, of(stream_of("Something else")), None),
         (HELLO, of(stream_of()[:-1]), "complete"),
-        (HELLO, outcome(200, "text/html", b"<html>"), "complete"),
+        (HELLO, substance(200, "text/html", b"<html>"), "complete"),
         (HELLO, failed(500, "api_error"), "status"),
         (of(stream_of()[:-1]), HELLO, None),
         (of(stream_of()[:-1]), of(stream_of()[:-2]), None),
@@ -268,7 +268,7 @@ def test_success_that_became_failure_is_one_difference() -> None:
         (None, failed(529, "overloaded_error"), "status"),
     ],
 )
-def test_faults(recorded: Outcome | None, now: Outcome, name: str | None) -> None:
+def test_faults(recorded: Substance | None, now: Substance, name: str | None) -> None:
     assert [each.name for each in faults(recorded, now)] == ([name] if name else [])
 
 
