@@ -10,7 +10,7 @@ import pytest
 from tests.proxy.support import QUICK, ask, route
 from tests.proxy.test_chat import TOOLS, playing, table
 from turnout.recordings.reading import recording_of
-from turnout.recordings.replay.answers import outcome_of
+from turnout.recordings.replay.answers import substance_of
 from turnout.recordings.replay.comparing import differences, substance
 from turnout.testing.chat import Call, Failure, Text, Thought, Usage, answer, error
 from turnout.testing.fixtures import StartProxy
@@ -47,4 +47,4 @@ async def test_what_is_kept_is_what_the_client_got(
     streamed = told.headers["content-type"].startswith("text/event-stream")
     assert (b"choices" in (exchange.answer.body or b"")) == streamed
     now = substance(told.status_code, told.headers["content-type"], told.content)
-    assert differences(outcome_of(exchange.answer), now) == ()
+    assert differences(substance_of(exchange.answer), now) == ()
