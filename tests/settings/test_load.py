@@ -66,6 +66,16 @@ def test_a_table_named_like_a_preset_starts_from_it(written: Load) -> None:
     assert written().providers.keys() == {"anthropic"}, "presets are not changed by being used"
 
 
+@pytest.mark.parametrize("name", ["ollama", "lmstudio", "llamacpp", "vllm", "sglang", "llamacpp-openai"])
+@pytest.mark.parametrize(
+    ("keys", "auth"),
+    [("", "none"), ("credentials = []", "none"), ('credentials = "env:KEY"', "bearer")]
+    + [(f'credentials = "env:KEY"\nauth = "{auth}"', auth) for auth in ("x-api-key", "none")],
+)
+def test_a_server_of_ones_own_is_sent_the_key_that_is_given(written: Load, name: str, keys: str, auth: str) -> None:
+    assert written(f"[providers.{name}]\n{keys}").providers[name].auth == auth
+
+
 def test_presets_that_targets_name_need_no_table(written: Load) -> None:
     config = '[[routes]]\nmodel = "x"\nto = ["zai/glm-5", "moonshot"]\n[models.mine]\nto = "ollama/qwen3"'
     assert written(config).providers.keys() == {"zai", "moonshot", "ollama", "anthropic"}
