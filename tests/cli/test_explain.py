@@ -218,6 +218,7 @@ def test_standard_input(turnout: Turnout, monkeypatch: pytest.MonkeyPatch, mark:
         (b" \n", "is empty"),
         (b"{", "not valid JSON"),
         (b"[]", "not a JSON object"),
+        (b"9079:9:websocket;0:~", "is a recording"),
         (b"{}", "model: Field required"),
         (b'{"model": 1}', "model: Input should be a string"),
         (b'{"model": "claude-opus-5", "messages": "\xff"}', "not valid JSON"),

@@ -75,6 +75,7 @@ def test_reset_without_a_pin(turnout: Turnout, home: Path) -> None:
         ("locl", "Did you mean local?"),
         ("deepseek", "To use the preset deepseek, add a [providers.deepseek] table or name it in a route"),
         ("deepsek", "To use the preset deepseek, add a [providers.deepseek] table or name it in a route"),
+        ("nope", "Known: minimax, local, anthropic"),
         ("qqqqqqqq", "Known: minimax, local, anthropic"),
     ],
 )

@@ -223,6 +223,20 @@ async def test_a_refused_key_of_the_proxy_does_not_send_the_client_to_log_in(
     assert "first refused the configured credential literal" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("credentials", "remedy"),
+    [("", 'set credentials = ["env:NAME"]'), ('credentials = ["some-key"]', 'take out auth = "none"')],
+)
+async def test_a_provider_that_wants_a_key_and_has_none(
+    proxy: StartProxy, client: httpx.AsyncClient, credentials: str, remedy: str
+) -> None:
+    async with ScriptedProvider(accepts="key-1") as first:
+        running = await proxy(provider_table("first", first, extra=credentials) + route("first"))
+        answer = await ask(client, running.url)
+    told = f"first wants a credential and is sent none: {remedy} under [providers.first]"
+    assert answer.status_code == 502 and told in answer.json()["error"]["message"]
+
+
 async def test_rate_limit_headers_of_the_failed_provider_stay_away(
     proxy: StartProxy, client: httpx.AsyncClient
 ) -> None:

@@ -66,6 +66,16 @@ def test_a_table_named_like_a_preset_starts_from_it(written: Load) -> None:
     assert written().providers.keys() == {"anthropic"}, "presets are not changed by being used"
 
 
+@pytest.mark.parametrize("name", ["ollama", "lmstudio", "llamacpp", "vllm", "sglang", "llamacpp-openai"])
+@pytest.mark.parametrize(
+    ("keys", "auth"),
+    [("", "none"), ("credentials = []", "none"), ('credentials = "env:KEY"', "bearer")]
+    + [(f'credentials = "env:KEY"\nauth = "{auth}"', auth) for auth in ("x-api-key", "none")],
+)
+def test_a_server_of_ones_own_is_sent_the_key_that_is_given(written: Load, name: str, keys: str, auth: str) -> None:
+    assert written(f"[providers.{name}]\n{keys}").providers[name].auth == auth
+
+
 def test_presets_that_targets_name_need_no_table(written: Load) -> None:
     config = '[[routes]]\nmodel = "x"\nto = ["zai/glm-5", "moonshot"]\n[models.mine]\nto = "ollama/qwen3"'
     assert written(config).providers.keys() == {"zai", "moonshot", "ollama", "anthropic"}
@@ -209,6 +219,10 @@ def test_a_configuration_with_a_key_that_others_can_read_is_warned_about(
         ('[[routes]]\nmodel = "*"\nto = "zai"\nwhen = { clas = 1 }', "routes.0.when.clas", "Did you mean class?"),
         ('[[routes]]\nmodel = "*"\nto = "zai"\nfrom = 1', "routes.0.from", "Known keys: model, when, to"),
         ('[models.when]\nto = "zai"\ncontext = 1', "models.when.context", "Did you mean context_length?"),
+        ('[providers.minimax]\napi_key = "x"', "providers.minimax.api_key", "unknown key. Did you mean credentials?"),
+        ('[providers.minimax]\nurl = "http://x"', "providers.minimax.url", "unknown key. Did you mean base_url?"),
+        ('[[routes]]\nmodel = "*"\nto = "mine"', "routes.0.to", "names no known provider. Add a [providers.NAME]"),
+        ("[providers.mine]", "providers.mine.base_url", "a value is missing. A provider that is not a preset"),
         ('[[routes]]\nmodel = "*"\nto = "antropic"', "routes.0.to", "names no known provider. Did you mean anthropic?"),
         ('[models.x]\nto = "qqq/x"', "models.x.to", "'qqq/x' names no known provider. Add a [providers.NAME]"),
         ('[[routes]]\nmodel = "*"\nto = [""]', "routes.0.to", "names no known provider"),

@@ -44,7 +44,7 @@ def test_everything_else_is_a_literal_that_does_not_show(text: str) -> None:
     assert str(reference) == "literal" and text not in repr(reference)
 
 
-@pytest.mark.parametrize("text", ["MINIMAX_API_KEY", " KEYS ", "A1B2"])
+@pytest.mark.parametrize("text", ["MINIMAX_API_KEY", " KEYS ", "A1B2", "$MINE_KEY", "${MINE_KEY}"])
 def test_a_variable_without_env_is_no_secret(text: str) -> None:
     with pytest.raises(ValueError, match=r"looks like the name of a variable; did you mean env:NAME\?"):
         parse_reference(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -25,6 +26,9 @@ PATH = "/v1/messages"
 STANDARD_INPUT = "-"
 
 NO_BETAS = "anthropic-beta: none given; name what the client sends with --beta"
+
+_RECORDING = re.compile(rb"\d+:\d")
+"""How a file of mitmproxy begins: the length of a flow, and that of its first key."""
 
 _STYLES = {"@@": "cyan", "- ": "red", "+ ": "green"}
 
@@ -67,6 +71,8 @@ def read_body(file: str) -> bytes:
         raise _unusable(file, f"cannot be read ({reason})") from None
     if not body.strip():
         raise _unusable(file, "is empty. A request body is expected: the JSON that a client posts to /v1/messages")
+    if _RECORDING.match(body):
+        raise _unusable(file, "is a recording. A request body is expected; turnout.explain in mitmweb explains a flow")
     return body
 
 

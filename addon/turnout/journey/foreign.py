@@ -77,6 +77,9 @@ def shaped_event(provider: Provider, credential: Credential, data: bytes) -> byt
 
 
 def refused_credential(provider: Provider, credential: Credential) -> str:
+    if credential.secret is None:
+        remedy = 'take out auth = "none"' if provider.credentials else 'set credentials = ["env:NAME"]'
+        return f"{provider.name} wants a credential and is sent none: {remedy} under [providers.{provider.name}]"
     return f"{provider.name} refused the configured credential {credential.label}"
 
 

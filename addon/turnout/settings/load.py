@@ -240,6 +240,8 @@ class _Mistaken(Exception):
 def _with_preset(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
     preset = preset_of(name, own.get("kind"))
     _refuse_unclear_kind(own, preset)
+    if own.get("credentials") and preset.get("auth") == "none":
+        preset = {**preset, "auth": "bearer"}  # a server of one's own asks for no key, unless one is given
     table = {**merge(preset, own), "name": name}
     rules = own.get("rewrite", {})
     if isinstance(rules, Mapping):

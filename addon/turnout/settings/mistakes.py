@@ -115,12 +115,26 @@ def mistake(
 def nearest(key: str, model: type[BaseModel]) -> str:
     """A suggestion for a key that a table of the configuration does not have."""
     known = [field.alias or name for name, field in model.model_fields.items() if name not in HIDDEN]
+    elsewhere = ELSEWHERE.get(key.lower().replace("-", "_"), "")
+    if elsewhere in known:
+        return f"Did you mean {elsewhere}?"
     return similar(key, known) or f"Known keys: {', '.join(known)}"
+
+
+ELSEWHERE = {
+    **dict.fromkeys(("api_key", "apikey", "key", "token", "auth_token", "credential"), "credentials"),
+    **dict.fromkeys(("url", "api_base", "baseurl", "endpoint"), "base_url"),
+    **dict.fromkeys(("type", "dialect", "protocol", "format", "api"), "kind"),
+}
+"""Keys that others give what has another name here."""
+
+CLOSE = 0.65
+"""How alike two names have to be: mine is no gemini."""
 
 
 def similar(name: str, known: Iterable[str]) -> str:
     """The question whether one of the known names was meant; empty when none is close."""
-    close = difflib.get_close_matches(name, list(known), n=1)
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=CLOSE)
     return f"Did you mean {close[0]}?" if close else ""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from turnout.errors import ConfigError, TurnoutError
 from turnout.settings.load import presets
+from turnout.settings.mistakes import CLOSE
 from turnout.settings.model import Settings
 from turnout.settings.privacy import make_private
 from turnout.settings.writing import write_atomically
@@ -59,7 +60,7 @@ def _explained(file: Path) -> Iterator[None]:
 
 
 def _suggestion(provider: str, known: Collection[str], presets: Collection[str]) -> str:
-    close = difflib.get_close_matches(provider, [*known, *presets], n=1)
+    close = difflib.get_close_matches(provider, [*known, *presets], n=1, cutoff=CLOSE)
     if not close:
         return f"Known: {', '.join(known)}"
     if close[0] in known:

@@ -46,7 +46,7 @@ def parse_reference(value: Any) -> Any:
         return CredentialReference(source="path" if prefix == "file" else prefix, name=name)
     if not text:
         raise ValueError(f"an empty credential; write one of {REFERENCES}")
-    if _VARIABLE_NAME.fullmatch(text):
+    if _VARIABLE_NAME.fullmatch(text.removeprefix("$").removeprefix("{").removesuffix("}")):
         raise ValueError("this looks like the name of a variable; did you mean env:NAME?")
     return CredentialReference(source="literal", literal=Secret(text))
 
