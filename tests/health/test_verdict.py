@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -710,3 +711,18 @@ def test_what_something_on_the_way_says_is_not_about_the_request(status: int) ->
     """A wrong method, a proxy that wants a login, another server: the next target may do better (RFC 9110, 15.5)."""
     outcome = Outcome(status=status, headers={"content-type": "text/html"}, body=b"<html>no</html>")
     assert judge(outcome, now=0).verdict is Verdict.TRANSIENT
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason"),
+    [
+        (404, "model_not_found", "404 model_not_found"),
+        (401, "invalid_api_key", "401 invalid_api_key"),
+        (400, "unsupported_value", "400 invalid_request_error"),
+        (400, None, "400 invalid_request_error"),
+    ],
+)
+def test_what_openai_says_by_its_code(status: int, code: str | None, reason: str) -> None:
+    """Its type is the same for all of them."""
+    body = json.dumps({"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": code}})
+    assert judge(Outcome(status, {}, body.encode()), now=0.0).reason == reason

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from turnout.dialects.error_body import ErrorBody, read_error_body, tells_error
 from turnout.dialects.messages.refusals import Lesson, read_refusal
 from turnout.dialects.messages.refusals.words import lessons_told
+from turnout.errors import STATUS_OF_CODE
 from turnout.health.by_status import FORBIDDEN, OF_THE_WAY, REFUSING, TRANSIENT_4XX, by_code, by_status, error_type
 from turnout.health.judgement import LONGEST_MESSAGE, NOTHING, USED_UP, Judgement, Outcome, Verdict
 from turnout.health.limits import (
@@ -250,7 +251,14 @@ def _reason(
         return f"{status} {verdict}"
     if word is not None:
         return f"{status} {_REASON_IN_WORDS[word]}"
-    return _one_line(f"{status} {told.type or error_type(verdict, status, told)}")
+    return _one_line(f"{status} {_kind(told) or error_type(verdict, status, told)}")
+
+
+def _kind(told: ErrorBody) -> str:
+    """OpenAI calls nearly everything `invalid_request_error`, and a missing model or a wrong key by its code."""
+    if told.type != "invalid_request_error":
+        return told.type
+    return next((code for code in told.codes if code in STATUS_OF_CODE), told.type)
 
 
 def _one_line(text: str, longest: int = _LONGEST_REASON) -> str:
