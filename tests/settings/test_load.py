@@ -287,6 +287,7 @@ def test_a_configuration_with_a_key_that_others_can_read_is_warned_about(
         ("[listen]\nport = 70000", "listen.port", "must be at most 65535"),
         ("[listen]\nport = 'abc'", "listen.port", "is not a whole number"),
         ("[listen]\nport = 1.5", "listen.port", "is not a whole number"),
+        ("[limits]\nanswr = 1", "limits.answr", "unknown key. Did you mean answer?"),
         ("[retry]\nmultiplier = 0", "retry.multiplier", "must be at least 1"),
         ("[timeouts]\nidle = 0", "timeouts.idle", "must be more than 0"),
         ("[providers.minimax.timeouts]\nidle = 0", "providers.minimax.timeouts.idle", "must be more than 0"),
@@ -326,6 +327,24 @@ def test_of_what_may_be_a_key_nothing_is_quoted(written: Load, value: str, told:
     with pytest.raises(ConfigError) as caught:
         written(f"[providers.minimax]\nauth = {value}")
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(f'[providers.minimax]\n{key} = "Zq7hunter2secret"' for key in ("kind", "base_url", "rotate")),
+        '[providers.minimax]\nbase_url = "ada:hunter2@api.example.com"',
+        '[providers.groq]\nbase_url = "Zq7hunter2secret"',
+        '[providers.groq.rewrite.chat]\nstrict = "Zq7hunter2secret"',
+        '[providers.minimax.error_codes]\n7 = "Zq7hunter2secret"',
+        'reply_model = "Zq7hunter2secret"',
+        '[[routes]]\nmodel = "*"\nto = "sk-ant-api03-hunter2"',
+    ],
+)
+def test_a_key_at_a_wrong_place_is_not_told(written: Load, config: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        written(config)
+    assert "hunter2" not in f"{caught.value} {caught.value.suggestion}"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from turnout.redaction.names import is_secret_parameter
+from turnout.redaction.secret import MASK
 from turnout.redaction.text import redact
 
 CHAT_ENDPOINT = "/chat/completions"
@@ -72,11 +73,21 @@ def check_query(query: dict[str, str]) -> dict[str, str]:
     return query
 
 
+def _shown(value: str) -> str:
+    """What was written in the place of a URL: without a user, and nothing of what may be a key at a wrong place."""
+    without_user = re.sub(r"^([A-Za-z]+://)?.*@", rf"\1{MASK}@", value)
+    is_key = len(value) > _LONGEST_WORD and not re.search("[.:/]", value)
+    return "" if is_key else f"{without_user!r} "
+
+
+_LONGEST_WORD = 15
+
+
 def _parts(value: str, example: str, query_key: str = "") -> tuple[str, str, str]:
     """Scheme, host with port, and path without needless slashes."""
     parts = urlsplit(value.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{value!r} is not an http(s) URL; write for example {example}")
+        raise ValueError(f"{_shown(value)}is not an http(s) URL; write for example {example}")
     if parts.username or parts.password or parts.query or parts.fragment:
         names = ", ".join(name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
         hint = f"; what else the query of a request needs ({names}) belongs into {query_key}" if query_key else ""

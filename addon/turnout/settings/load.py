@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from turnout.errors import ConfigError
 from turnout.redaction.secret import Secret
+from turnout.redaction.text import redact
 from turnout.settings.address import is_loopback
 from turnout.settings.folder import Outside, changes, restrained
 from turnout.settings.mistakes import explained, mistake, nearest, similar
@@ -307,7 +308,7 @@ def _validate(
         close = similar(error.target.partition("/")[0], [*error.known, *presets()])
         hint = close or "Add a [providers.NAME] table with its base_url"
         raise ConfigError(
-            f"{error.target!r} names no known provider", file=file, key=error.key, suggestion=hint
+            f"{redact(error.target)!r} names no known provider", file=file, key=error.key, suggestion=hint
         ) from None
     except ValidationError as error:
         raise explained(error, file, overlay, presets()) from None

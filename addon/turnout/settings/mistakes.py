@@ -18,6 +18,7 @@ from turnout.settings.model import (
     Access,
     Condition,
     CustomModel,
+    Limits,
     Listen,
     Provider,
     Retry,
@@ -48,6 +49,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "models": CustomModel,
     "retry": Retry,
     "timeouts": Timeouts,
+    "limits": Limits,
     "store": Store,
     "rewrite": Rewrite,
     "chat": ChatForm,
@@ -80,7 +82,7 @@ _REASONS = {
 _WORD = re.compile("[A-Za-z][A-Za-z0-9 _-]{0,23}")
 """What is told of what was written: the values that are known are as short."""
 _OF_KEYS = "auth"
-"""Where somebody may put the key itself."""
+"""Where somebody may put the key itself. Elsewhere, too, what has digits is told only if it is near a known value."""
 
 _OF_A_KEY = "[key]"
 """What pydantic adds to the path when not the value is wrong but the key it stands under."""
@@ -175,7 +177,8 @@ def _written(problem: ErrorDetails) -> str:
     value = problem["input"]
     if not isinstance(value, str) or not _WORD.fullmatch(value) or redact(value) != value:
         return ""
-    return f'"{value}"' if _path(problem)[-1] != _OF_KEYS or _near(problem) else ""
+    harmless = _path(problem)[-1] != _OF_KEYS and not re.search("[0-9]", value)
+    return f'"{value}"' if harmless or _near(problem) else ""
 
 
 def _plain(value: Any) -> str:

@@ -22,6 +22,7 @@ from tests.dialects.messages.shapes import (
     thinking,
     user,
 )
+from turnout.dialects.chat.ids import provider_id
 from turnout.dialects.chat.request import chat_request
 from turnout.dialects.chat.seal import Seal, sealed
 from turnout.settings.chat import ChatForm
@@ -140,6 +141,11 @@ def test_thoughts_of_a_user_are_not_said() -> None:
 def test_a_system_message_in_between_is_the_users() -> None:
     messages = [user(text("go")), assistant(call("a")), system("mind"), user(result("a", "b"), text("on"))]
     assert chat(*messages) == [said("go"), called("a"), told("a", "b"), said("mind\n\non")]
+
+
+def test_a_system_message_may_say_nothing() -> None:
+    """`content` is optional in `BetaSystemMessageParam`: it may do no more than ask for an effort."""
+    assert chat(user(text("go")), {"role": "system", "output_config": {"effort": "low"}}) == [said("go")]
 
 
 def test_messages_of_the_same_role_are_one() -> None:
@@ -283,6 +289,19 @@ def test_calls_of_the_same_id_get_ids_of_their_own() -> None:
         user(*(result("a", n) for n in "12"), result("a_2", "3")),
     ]
     assert chat(*messages)[1:] == [called("a", "a_2", "a_2_2"), told("a", "1"), told("a_2", "2"), told("a_2_2", "3")]
+
+
+def test_many_calls_of_the_same_id_cost_no_more_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(client_id: str, *, nine: bool = False) -> str:
+        made.append(client_id)
+        return provider_id(client_id, nine=nine)
+
+    monkeypatch.setattr("turnout.dialects.chat.assistant.provider_id", counted)
+    answer = chat(user(text("go")), assistant(*[call("a")] * 100))[1]
+    assert len({each["id"] for each in answer["tool_calls"]}) == 100
+    assert len(made) < 400
 
 
 def test_ids_are_those_of_the_provider() -> None:

@@ -69,13 +69,15 @@ def _calls(blocks: Iterable[Block], form: ChatForm) -> list[Call]:
     nine = form.call_ids == "nine"
     calls: list[Call] = []
     taken: set[str] = set()
+    numbers: dict[str, int] = {}  # the last that was tried: all before it are taken, and stay so
     for block in blocks:
         if block.id is None:
             raise missing(block, "id")
-        id, number = provider_id(block.id, nine=nine), 1
+        id, number = provider_id(block.id, nine=nine), numbers.get(block.id, 1)
         while id in taken:
             number += 1
             id = provider_id(f"{provider_id(block.id)}_{number}", nine=nine)
+        numbers[block.id] = number
         taken.add(id)
         calls.append(Call(block.id, id))
     return calls

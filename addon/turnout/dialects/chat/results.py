@@ -87,7 +87,7 @@ def _tool_message(call: Call, result: Block, shown: list[Part], contents: Conten
 
 def _named(part: Part, shown: list[Part]) -> Part:
     """A line that says where to find what a result shows; it is put there."""
-    number = sum(each["type"] != "text" for each in shown) + 1
+    number = len(shown) // 2 + 1
     kind = "an image" if part["type"] == "image_url" else "a document"
     shown += (text_part(f"[Attachment {number}, from the result of a tool:]"), part)
     return text_part(f"[Here is {kind}: attachment {number} of the user's next message.]")

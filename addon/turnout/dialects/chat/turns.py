@@ -63,7 +63,8 @@ class Turn(msgspec.Struct, gc=False):
 
 class _Message(msgspec.Struct, gc=False):
     role: Literal["user", "assistant", "system"]
-    content: str | list[Block] | None
+    content: str | list[Block] | None = None
+    """A system entry may say nothing, but ask for an effort (Anthropic's SDK 2.14, `BetaSystemMessageParam`)."""
 
 
 _MESSAGES = msgspec.json.Decoder(list[_Message])
