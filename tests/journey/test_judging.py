@@ -80,3 +80,15 @@ def test_a_name_is_written_as_the_file_wants_it() -> None:
 def test_a_method_that_is_not_allowed_is_not_tried_again() -> None:
     judgement = judged(405, {"detail": "Method Not Allowed"})[1]
     assert (judgement.verdict, judgement.retryable) == (Verdict.TRANSIENT, False)
+
+
+@pytest.mark.parametrize("error", ["cannot connect: [Errno 111] Connect call failed", "cannot connect: OpenSSL Error"])
+def test_who_was_never_reached_is_told_with_the_address(error: str) -> None:
+    """To the client, whose user may have written a wrong one; comments and the log keep to the fault itself."""
+    judging = Judging(
+        Provider.model_validate({"name": "mine", "base_url": "http://127.0.0.1:8000"}),
+        Expectation("messages", False, None, address=ADDRESS),
+    )
+    judgement = judging.judged(b"", error)
+    assert (judgement.address, ADDRESS in judgement.reason) == (ADDRESS, False)
+    assert judging.judged(b"", "connection closed").address == ""

@@ -248,7 +248,8 @@ async def test_a_proxy_that_fails_is_told_and_the_next_target_answers(
 async def test_a_proxy_that_is_not_there_is_named(proxy: StartProxy, client: httpx.AsyncClient) -> None:
     running = await proxy(QUICK + table(f"https://{SOMEWHERE}", 'proxy = "http://127.0.0.1:9"') + route("p"))
     reason = reason_of(await ask(client, running.url))
-    assert reason == "p: connection refused through the proxy http://127.0.0.1:9"
+    asked = "https://provider.example.invalid:443/v1/messages"
+    assert reason == f"p: connection refused through the proxy http://127.0.0.1:9 (asked for {asked})"
 
 
 async def test_a_proxy_has_as_long_as_any_connection(

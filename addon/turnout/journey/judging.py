@@ -71,6 +71,8 @@ class Judging:
         translation = self._expected.translation
         lessons = lessons_told if translation is None else translation.lessons
         judgement = judge(outcome, error_codes=self._provider.error_codes, lessons=lessons, now=time.time())
+        if judgement.unreachable:
+            return replace(judgement, address=self._expected.address.partition(" ")[0])  # the fault names the proxy
         return self._with_address(judgement) if outcome.status is not None else judgement
 
     def misformed(self, body: bytes, error: str, *, reported: bool) -> Judgement:
