@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import pytest
 import pytest_asyncio
 
+from turnout.settings.certificates import VARIABLES as CERTIFICATES
 from turnout.settings.places import route_script
 from turnout.testing.golden import OPTION, Golden, GoldenFiles
 from turnout.testing.provider import API_KEY, Script, ScriptedProviderThread
@@ -32,7 +33,8 @@ from turnout.testing.strict import Credential
 ROUTE = route_script()
 
 _NOT_FOR_TESTS = re.compile(
-    r"(ANTHROPIC|CLAUDE|TURNOUT|AWS|OPENAI)_.*|.*_(API_KEY|AUTH_TOKEN|PROXY)|REAL_.*|CLAUDECODE|PROXY_PORT|REQUEST_TIMEOUT",
+    r"(ANTHROPIC|CLAUDE|TURNOUT|AWS|OPENAI)_.*|.*_(API_KEY|AUTH_TOKEN|PROXY)|REAL_.*|CLAUDECODE|PROXY_PORT|REQUEST_TIMEOUT|"
+    + "|".join(CERTIFICATES),
     re.IGNORECASE,
 )
 
@@ -69,7 +71,7 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home directory, and an environment without credentials, proxies or settings of the machine."""
+    """An empty home directory, and an environment without credentials, proxies, certificates or settings."""
     for name in os.environ:
         if _NOT_FOR_TESTS.fullmatch(name):
             monkeypatch.delenv(name)
