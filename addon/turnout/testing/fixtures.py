@@ -24,6 +24,7 @@ import pytest_asyncio
 
 from turnout.settings.certificates import VARIABLES as CERTIFICATES
 from turnout.settings.places import route_script
+from turnout.testing.authority import write_authority
 from turnout.testing.golden import OPTION, Golden, GoldenFiles
 from turnout.testing.provider import API_KEY, Script, ScriptedProviderThread
 from turnout.testing.proxy import DEAD_TARGET, MitmdumpProcess, RunningProxy
@@ -86,8 +87,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """mitmproxy's own directory, shared by the session because making a certificate authority takes a second."""
-    return tmp_path_factory.mktemp("mitmproxy")
+    """mitmproxy's own directory with a certificate authority, shared by the session."""
+    directory = tmp_path_factory.mktemp("mitmproxy")
+    write_authority(directory)
+    return directory
 
 
 class StartProxy(Protocol):
