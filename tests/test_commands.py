@@ -19,6 +19,7 @@ from mitmproxy.addons.view import View
 from mitmproxy.http import HTTPFlow
 from mitmproxy.test import tflow
 
+from tests import NO_TLS
 from tests.proxy.support import BODY, QUICK, anthropic_table, ask, provider_table, route
 from turnout import commands
 from turnout.commands import TurnoutCommands
@@ -77,7 +78,7 @@ StartBar = Callable[..., Awaitable[Bar]]
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=20, trust_env=False, verify=NO_TLS) as client:
         yield client
 
 

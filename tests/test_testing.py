@@ -7,11 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 
 from tests import ROOT
+from turnout.settings.certificates import VARIABLES
 from turnout.testing.golden import Golden, GoldenFiles
 
 PROJECT = {
@@ -77,6 +80,20 @@ def test_a_recording_that_is_missing(recording):
         recording("no-such-day").flows
 ''',
 }
+
+
+@pytest.fixture(scope="module")
+def authorities() -> Iterator[None]:
+    """What a machine has in its environment before any test begins."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.setenv(name, certifi.where())
+        yield
+
+
+def test_no_test_sees_the_authorities_of_the_machine(authorities: None) -> None:
+    """Turnout would read them at every start of a proxy."""
+    assert not os.environ.keys() & set(VARIABLES)
 
 
 def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from turnout.cli import main
+from turnout.settings.certificates import VARIABLES as CERTIFICATES
 
 ADDON = Path(__file__).resolve().parents[2] / "addon"
 COMMAND = (sys.executable, "-c", "from turnout.cli import main; main()")
@@ -27,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     before = dict(os.environ)
     for name in [name for name in before if name.startswith(("TURNOUT_", "ANTHROPIC_", "XDG_"))]:
         del os.environ[name]
-    for name in ("REAL_ANTHROPIC_API_KEY", "APPDATA", "CLAUDE_CONFIG_DIR"):
+    for name in ("REAL_ANTHROPIC_API_KEY", "APPDATA", "CLAUDE_CONFIG_DIR", *CERTIFICATES):
         os.environ.pop(name, None)
     os.environ["HOME"] = str(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests import NO_TLS
 from tests.proxy.support import BODY, HEADERS, QUICK, anthropic_table, ask, ask_directly, provider_table, route, text_of
 from turnout.testing import events, replies
 from turnout.testing.fixtures import StartProxy
@@ -630,7 +631,7 @@ async def test_any_sequence_of_failures(
     for number, provider in enumerate(providers):
         provider.play(sse() if number == good else FAILURES[plays[number]]())
     before = [len(provider.messages) for provider in providers]
-    async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=20, trust_env=False, verify=NO_TLS) as client:
         answer = await ask(client, running.url, {"stream": stream}, x_api_key=API_KEY)
     tried = [len(provider.messages) - count for provider, count in zip(providers, before, strict=True)]
     assert all(count <= 1 for count in tried)

@@ -119,22 +119,25 @@ def test_the_environment_brings_the_credential_of_the_client(environment: dict[s
     assert "1 · status: recorded 200, now 401 (authentication_error: " in done.stdout
 
 
-def test_a_stream_that_broke_off_breaks_off_again(
+def test_streams_that_broke_off_break_off_again(
     mitmdump: StartMitmdump, environment: dict[str, str], tmp_path: Path
 ) -> None:
     """The recording holds the provider's bytes, the client of the replay gets the words of Turnout as well."""
     half_an_event = [*stream_of()[:3], b"event: content_block_delta\ndata: {"]
-    for ending in (replies.close_after(4), replies.truncated(stream_of()[:-2]), replies.close_after(4, half_an_event)):
-        with ScriptedProviderThread(ending, accepts=KEYS["FIRST_KEY"]) as provider:
-            recording = tmp_path / f"{provider.port}.mitm"
-            process = mitmdump(config({"first": provider.url}), "-w", str(recording), environment=KEYS)
+    endings = [replies.close_after(4), replies.truncated(stream_of()[:-2]), replies.close_after(4, half_an_event)]
+    recording = tmp_path / "recording.mitm"
+    with ScriptedProviderThread([*endings, *endings], accepts=KEYS["FIRST_KEY"]) as provider:
+        process = mitmdump(config({"first": provider.url}), "-w", str(recording), environment=KEYS)
+        for _ in endings:
             with suppress(httpx.RemoteProtocolError):
                 httpx.post(f"{process.url}/v1/messages", json=BODY, headers=dict(HEADERS), trust_env=False)
-            process.stop()
-            write_config(tmp_path, provider)
-            done = replay(environment, tmp_path, str(recording), "--compare")
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout
-        assert len(provider.messages) == 2
+        process.stop()
+        write_config(tmp_path, provider)
+        done = replay(environment, tmp_path, str(recording), "--compare", "--json")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    found = json.loads(done.stdout)
+    assert (found["passed"], found["failed"], found["skipped"]) == (3, 0, 0)
+    assert len(provider.messages) == 6
 
 
 def test_the_users_own_options_of_mitmproxy_do_not_count(

@@ -10,6 +10,7 @@ import httpx
 import openai
 import pytest
 
+from tests import NO_TLS
 from tests.e2e.chat import SHELL, TITLE, chat_vendor, reads, task_script, tool_texts
 from tests.e2e.claude_code import COMMAND, FINAL_TEXT, RESULT
 from tests.scripted.chat_bodies import Body, function, plain, user
@@ -39,7 +40,7 @@ async def ask(
     **headers: str,
 ) -> httpx.Response:
     given = {name.replace("_", "-"): value for name, value in {"authorization": f"Bearer {KEY}", **headers}.items()}
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=NO_TLS) as client:
         return await client.request(
             method,
             provider.url + path,

@@ -12,6 +12,7 @@ import pytest
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
+from tests import NO_TLS
 from tests.scripted.chat_bodies import call, calling, result, user
 from turnout.testing import replies
 from turnout.testing.chat import (
@@ -53,7 +54,7 @@ STYLES = {
 async def post(reply: Reply | None, name: str = "plain", **body: Any) -> httpx.Response:
     async with (
         ScriptedProvider(reply, vendor=CHAT_VENDORS[name], accepts=KEY) as provider,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(verify=NO_TLS) as client,
     ):
         given = {"model": "some-model", "messages": ASK, **body}
         headers = {"authorization": f"Bearer {KEY}"}
@@ -311,7 +312,7 @@ async def test_a_gate_holds_a_stream() -> None:
     given = {"model": "some-model", "messages": ASK, "stream": True}
     async with (
         ScriptedProvider(reply, vendor=CHAT_VENDORS["vllm"]) as provider,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(verify=NO_TLS) as client,
         client.stream("POST", f"{provider.url}/chat/completions", json=given) as response,
     ):
         chunks = response.aiter_bytes()

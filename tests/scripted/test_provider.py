@@ -11,6 +11,7 @@ import anthropic
 import httpx
 import pytest
 
+from tests import NO_TLS
 from tests.e2e.claude_code import RESULT, executable, run_claude, sign_in, tool_turn_script
 from turnout.testing import events, replies
 from turnout.testing.provider import API_KEY, ScriptedProvider, ScriptedProviderThread
@@ -30,7 +31,7 @@ OAUTH = "sk-ant-oat01-fake"
 async def post(
     provider: ScriptedProvider, body: Any = STREAM, path: str = "/v1/messages", **headers: str
 ) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=provider.url) as client:
+    async with httpx.AsyncClient(verify=NO_TLS, base_url=provider.url) as client:
         merged = {**HEADERS, **{name.replace("_", "-"): value for name, value in headers.items()}}
         return await client.post(path, content=json_codec.dumps(body), headers=merged)
 
@@ -75,7 +76,7 @@ async def test_a_gate_inside_a_stream_holds_it() -> None:
     steps = events.stream_of("ab", 2)
     async with (
         ScriptedProvider(replies.sse([*steps[:1], gate, *steps[1:]])) as provider,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(verify=NO_TLS) as client,
         client.stream("POST", f"{provider.url}/v1/messages", json=STREAM, headers=HEADERS) as response,
     ):
         chunks = response.aiter_bytes()
@@ -134,7 +135,7 @@ async def test_keep_alive_and_chunked_requests() -> None:
         yield json_codec.dumps(STREAM).encode()[:10]
         yield json_codec.dumps(STREAM).encode()[10:]
 
-    async with ScriptedProvider() as provider, httpx.AsyncClient(base_url=provider.url) as client:
+    async with ScriptedProvider() as provider, httpx.AsyncClient(verify=NO_TLS, base_url=provider.url) as client:
         for _ in range(2):
             assert (await client.post("/v1/messages?beta=true", content=chunks(), headers=HEADERS)).status_code == 200
         assert (await client.head("/")).status_code == 404
@@ -167,7 +168,7 @@ async def test_exactly_the_one_credential(accepts: Any, headers: dict[str, str],
 
 @pytest.mark.parametrize(("betas", "status"), [("oauth-2025-04-20,claude-code-20250219", 200), ("", 401)])
 async def test_an_oauth_token_needs_its_beta(betas: str, status: int) -> None:
-    async with ScriptedProvider(accepts=OAUTH) as provider, httpx.AsyncClient() as client:
+    async with ScriptedProvider(accepts=OAUTH) as provider, httpx.AsyncClient(verify=NO_TLS) as client:
         headers = {"authorization": f"Bearer {OAUTH}", "anthropic-version": "2023-06-01", "anthropic-beta": betas}
         response = await client.post(f"{provider.url}/v1/messages", json=STREAM, headers=headers)
     assert response.status_code == status
@@ -280,7 +281,10 @@ async def test_models_that_always_think(model: str, fields: dict[str, Any], stat
 
 async def test_the_other_endpoints() -> None:
     counted = {key: value for key, value in MESSAGE.items() if key != "max_tokens"}
-    async with ScriptedProvider() as provider, httpx.AsyncClient(base_url=provider.url, headers=HEADERS) as client:
+    async with (
+        ScriptedProvider() as provider,
+        httpx.AsyncClient(verify=NO_TLS, base_url=provider.url, headers=HEADERS) as client,
+    ):
         count = await client.post("/v1/messages/count_tokens", json=counted)
         refused = await client.post("/v1/messages/count_tokens", json=MESSAGE)
         models = await client.get("/v1/models?limit=1000")

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import NO_TLS
 from tests.dialects.messages.shapes import IMAGE, Body, assistant, call, result, text, thinking, user
 from turnout.testing.provider import ScriptedProvider
 from turnout.testing.vendors import VENDORS, Problem
@@ -209,7 +210,7 @@ def test_what_single_vendors_refuse(name: str, change: Body) -> None:
 
 async def refused(name: str, **change: Any) -> tuple[int, Any]:
     """What the vendor answers over the wire."""
-    async with ScriptedProvider(accepts="key-1", strict=name) as provider, httpx.AsyncClient() as client:
+    async with ScriptedProvider(accepts="key-1", strict=name) as provider, httpx.AsyncClient(verify=NO_TLS) as client:
         headers = {**HEADERS, "authorization": "Bearer key-1"} if "bearer" in VENDORS[name].auth else HEADERS
         response = await client.post(f"{provider.url}/v1/messages", json=plain(name, **change), headers=headers)
     assert len(provider.problems) == 1 and provider.violations == []
@@ -249,7 +250,7 @@ async def test_every_vendor_says_what_is_wrong(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 async def test_token_counting_is_there_where_a_vendor_has_it(name: str) -> None:
-    async with ScriptedProvider(accepts="key-1", strict=name) as provider, httpx.AsyncClient() as client:
+    async with ScriptedProvider(accepts="key-1", strict=name) as provider, httpx.AsyncClient(verify=NO_TLS) as client:
         headers = {**HEADERS, "authorization": "Bearer key-1"}
         body = {key: value for key, value in plain(name).items() if key not in ("max_tokens", "stream")}
         response = await client.post(f"{provider.url}/v1/messages/count_tokens", json=body, headers=headers)
@@ -272,7 +273,7 @@ async def test_token_counting_is_there_where_a_vendor_has_it(name: str) -> None:
 )
 async def test_keys_come_in_the_header_that_the_vendor_reads(name: str, header: str, status: int) -> None:
     """C6"""
-    async with ScriptedProvider(accepts="key-1", strict=name) as provider, httpx.AsyncClient() as client:
+    async with ScriptedProvider(accepts="key-1", strict=name) as provider, httpx.AsyncClient(verify=NO_TLS) as client:
         key = {"x-api-key": "key-1", "authorization": "Bearer key-1"}.get(header, "")
         headers = {**HEADERS, **({header: key} if header else {})}
         response = await client.post(f"{provider.url}/v1/messages", json=plain(name), headers=headers)

@@ -10,6 +10,7 @@ import certifi
 import pytest
 
 from turnout.errors import ConfigError
+from turnout.settings import certificates
 from turnout.settings.certificates import PUBLIC, Trust, trusted, trusted_by_variables
 from turnout.settings.load import load
 from turnout.settings.ways import Ways, ways_of
@@ -85,6 +86,14 @@ def test_a_variable_that_cannot_be_used_is_told_once_and_left_aside(ways: Load) 
 def test_variables_add_authorities(ways: Load, name: str) -> None:
     found = ways(**{name: BUNDLE})
     assert found.to("x").trust == Trust(files=(BUNDLE,)) and not found.warnings
+
+
+def test_a_file_that_several_variables_name_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such machines are common, and a bundle of the public authorities takes long to read."""
+    read: list[str] = []
+    monkeypatch.setattr(certificates, "trusted", lambda place: read.append(place) or Trust(files=(place,)))
+    found, _ = trusted_by_variables(dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), BUNDLE))
+    assert read == [BUNDLE] and found == Trust(files=(BUNDLE,))
 
 
 def test_directories_of_authorities(tmp_path: Path) -> None:

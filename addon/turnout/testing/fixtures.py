@@ -22,7 +22,9 @@ from typing import Any, Protocol
 import pytest
 import pytest_asyncio
 
+from turnout.settings.certificates import VARIABLES as CERTIFICATES
 from turnout.settings.places import route_script
+from turnout.testing.authority import write_authority
 from turnout.testing.golden import OPTION, Golden, GoldenFiles
 from turnout.testing.provider import API_KEY, Script, ScriptedProviderThread
 from turnout.testing.proxy import DEAD_TARGET, MitmdumpProcess, RunningProxy
@@ -32,7 +34,8 @@ from turnout.testing.strict import Credential
 ROUTE = route_script()
 
 _NOT_FOR_TESTS = re.compile(
-    r"(ANTHROPIC|CLAUDE|TURNOUT|AWS|OPENAI)_.*|.*_(API_KEY|AUTH_TOKEN|PROXY)|REAL_.*|CLAUDECODE|PROXY_PORT|REQUEST_TIMEOUT",
+    r"(ANTHROPIC|CLAUDE|TURNOUT|AWS|OPENAI)_.*|.*_(API_KEY|AUTH_TOKEN|PROXY)|REAL_.*|CLAUDECODE|PROXY_PORT|REQUEST_TIMEOUT|"
+    + "|".join(CERTIFICATES),
     re.IGNORECASE,
 )
 
@@ -69,7 +72,7 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home directory, and an environment without credentials, proxies or settings of the machine."""
+    """An empty home directory, and an environment without credentials, proxies, certificates or settings."""
     for name in os.environ:
         if _NOT_FOR_TESTS.fullmatch(name):
             monkeypatch.delenv(name)
@@ -84,8 +87,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """mitmproxy's own directory, shared by the session because making a certificate authority takes a second."""
-    return tmp_path_factory.mktemp("mitmproxy")
+    """mitmproxy's own directory with a certificate authority, shared by the session."""
+    directory = tmp_path_factory.mktemp("mitmproxy")
+    write_authority(directory)
+    return directory
 
 
 class StartProxy(Protocol):
