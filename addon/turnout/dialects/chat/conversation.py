@@ -42,8 +42,9 @@ def conversation_of(system: msgspec.Raw | None, messages: msgspec.Raw, form: Cha
     for turn in turns:
         if turn.by_assistant:
             message, waiting = assistant_turn(turn.blocks, form, contents)
-            made += [message] if message is not None else []
-            ids.update(call.client_id for call in waiting)
+            if message is not None:
+                made.append(message)
+            ids.update([call.client_id for call in waiting])
         else:
             made += user_turn(turn.blocks, waiting, contents, form.after_results)
             waiting = []
