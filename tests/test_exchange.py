@@ -82,7 +82,7 @@ def test_a_session_id_without_end_is_not_remembered(length: int, known: bool) ->
 
 def test_an_exchange_and_its_attempts() -> None:
     exchange = Exchange(request(b"{}", x_claude_code_session_id="s-1"), "messages")
-    assert exchange.session == "s-1" and exchange.dialect == "anthropic" and exchange.body == "identical"
+    assert exchange.session == "s-1" and exchange.body == "identical"
     assert len(exchange.id) == 12 and exchange.id != Exchange(exchange.request, "messages").id
     first = Attempt(1, Target("a"), "m", "env:KEY")
     second = dataclasses.replace(first, number=2)

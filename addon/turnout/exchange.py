@@ -45,6 +45,9 @@ class ClientRequest:
     """Path with query string, as on the wire."""
     headers: Mapping[str, str]
     body: bytes = b""
+    """A request of the Messages API, whatever the client's dialect."""
+    dialect: Dialect = "anthropic"
+    """The client's."""
 
     @cached_property
     def fields(self) -> dict[str, msgspec.Raw]:
@@ -107,7 +110,6 @@ class Exchange:
 
     request: ClientRequest
     endpoint: Endpoint
-    dialect: Dialect = "anthropic"
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     opened: float = field(default_factory=time.monotonic)
     plan: tuple[Target, ...] = ()

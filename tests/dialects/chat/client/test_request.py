@@ -135,7 +135,6 @@ def test_a_conversation() -> None:
         said("user", text("See:"), image),
         said(
             "assistant",
-            {"type": "thinking", "thinking": "Hm", "signature": ""},
             {**used, "id": "a", "input": {}},
             {**used, "id": "b", "input": {"x": 1.0}},
         ),
@@ -236,9 +235,9 @@ def test_what_cannot_be_given_is_refused(given: Any) -> None:
 
 
 @settings(max_examples=100)
-@given(conversations(), forms)
+@given(conversations(), forms.filter(lambda form: form.thoughts == "none"))
 def test_a_conversation_comes_back_as_it_went(body: Body, form: ChatForm) -> None:
-    """What one translation writes the other reads: nothing of it is lost on the way through the Messages API."""
+    """What one translation writes the other reads: but for thoughts nothing is lost on the way."""
     told = chat_request(json.dumps(body).encode(), form).translated.body
     again = chat_request(messages_request(told).body, form).translated.body
     assert in_turns(of_chat(json.loads(again))) == in_turns(of_chat(json.loads(told)))

@@ -123,7 +123,7 @@ def test_signs_of_life_are_comments() -> None:
 def test_an_error_in_the_middle_is_one_that_the_sdk_raises() -> None:
     (frame,) = encoded([events.error("overloaded_error", "Busy")])
     error = json.loads(frame[6:])["error"]
-    assert (error["message"], error["type"]) == ("Busy", "overloaded_error")
+    assert (error["message"], error["type"]) == ("Busy", "server_error")
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"type":"error","error":{"type":"api_error","message":"a"}}', b"\xff"])

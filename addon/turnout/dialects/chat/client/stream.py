@@ -8,10 +8,9 @@ from typing import Any
 
 import msgspec
 
-from turnout.dialects.chat.client.ending import finish_reason, usage_of
+from turnout.dialects.chat.client.ending import error_of, finish_reason, usage_of
 from turnout.dialects.messages.events import InputDelta, TextDelta, ThinkingDelta, recognise, usual_delta
 from turnout.dialects.messages.usage import counts_of
-from turnout.errors import error_body
 from turnout.wire.splice import json_object
 
 _DONE = b"data: [DONE]\n\n"
@@ -146,9 +145,8 @@ class ChatEncoder:
 
 def _error(data: bytes) -> bytes:
     """An error in the middle of a stream: OpenAI's SDKs raise on any data with a member `error`."""
-    error = _object(json_object(data) or {}, "error")
-    type, message = str(error.get("type", "api_error")), str(error.get("message", ""))
-    return b"data: " + error_body("openai", type, message) + b"\n\n"
+    told = error_of(data)
+    return b"data: " + (data if told is None else told) + b"\n\n"
 
 
 def _object(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
