@@ -89,3 +89,18 @@ def test_an_exchange_and_its_attempts() -> None:
     exchange.attempts += [first, second]
     assert exchange.attempt is second and first.started >= exchange.opened
     assert Exchange(request(b"{}"), "messages").session is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "named", "session"),
+    [
+        ({}, "", None),
+        ({}, "k", "k"),
+        ({"x-session-id": "s"}, "k", "s"),
+        ({"x-session-id": "s", "x-claude-code-session-id": "c"}, "k", "c"),
+        ({}, "k" * 129, None),
+    ],
+)
+def test_the_session_of_other_clients(headers: dict[str, str], named: str, session: str | None) -> None:
+    request = ClientRequest("POST", "/v1/messages", headers, b"{}", "openai", named)
+    assert Exchange(request=request, endpoint="messages").session == session

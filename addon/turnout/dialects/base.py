@@ -84,6 +84,8 @@ class Asked:
     body: bytes
     """As a request of the Messages API."""
     answer: ClientAnswer
+    session: str = ""
+    """What names the conversation, as far as the request tells."""
     lost: tuple[str, ...] = ()
     """Top-level fields that the Messages API has no word for, in their order."""
 

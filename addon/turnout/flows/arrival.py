@@ -68,8 +68,8 @@ def client_request(arrival: Arrival, max_body: int) -> ClientRequest:
     if (dialect := CLIENTS.get(arrival.known.dialect)) is not None:
         arrival.asked = dialect(body)
         body = arrival.asked.body
-    path = arrival.path if arrival.asked is None else MESSAGES
-    request = ClientRequest(flow.request.method, path, arrival.headers, body, arrival.known.dialect)
+    path, session = (arrival.path, "") if arrival.asked is None else (MESSAGES, arrival.asked.session)
+    request = ClientRequest(flow.request.method, path, arrival.headers, body, arrival.known.dialect, session)
     if arrival.recorded.model is not None:
         request = replace(request, body=replace_model(body, request.fields, arrival.recorded.model))
     return request

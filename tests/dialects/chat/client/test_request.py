@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.dialects.chat.meaning import Meaning, Said, joined, of_chat
 from tests.dialects.chat.test_conversation_properties import conversations, forms
@@ -19,6 +20,11 @@ Body = dict[str, Any]
 HELLO: list[Body] = [{"role": "user", "content": "Hello"}]
 PIXEL = "data:image/png;base64,AAAA"
 TOOL = {"type": "function", "function": {"name": "Read", "parameters": {"type": "object", "properties": {}}}}
+MEMBERS = (
+    *("role", "content", "type", "text", "image_url", "url", "file", "file_data", "tool_calls", "id", "function"),
+    *("name", "arguments", "tool_call_id", "tools", "tool_choice", "allowed_tools", "mode", "stop", "max_tokens", "stream"),
+    *("response_format", "json_schema", "schema", "reasoning_effort", "parameters", "stream_options", "refusal"),
+)
 NAMED = {"type": "function", "function": {"name": "Read"}}
 READ = {"name": "Read", "input_schema": {"type": "object", "properties": {}}}
 
@@ -190,6 +196,30 @@ def test_what_is_read_of_the_rest() -> None:
     done = asked(seed=1, user="u", prompt_cache_key="k", logit_bias={}, stream_options={"include_usage": True})
     assert done.include_usage and done.lost == ("seed", "logit_bias")
     assert not asked(stream_options={}).include_usage and not asked().include_usage
+
+
+@pytest.mark.parametrize(
+    ("fields", "session"),
+    [({}, ""), ({"user": "u"}, "u"), ({"user": "u", "prompt_cache_key": "k"}, "k")],
+)
+def test_what_names_the_conversation(fields: Body, session: str) -> None:
+    assert asked(**fields).session == session
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.sampled_from(MEMBERS), values, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(MEMBERS), json_values, max_size=4), st.lists(json_values, max_size=3))
+def test_nothing_but_a_refusal_comes_of_nonsense(fields: Body, messages: list[Any]) -> None:
+    try:
+        body = asked(**{"messages": [*HELLO, *messages], **fields}).body
+    except InvalidRequest:
+        return
+    assert json.loads(body)["messages"]
 
 
 MISFITS: dict[str, Any] = {

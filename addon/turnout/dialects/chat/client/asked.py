@@ -125,6 +125,8 @@ class ChatAsked(msgspec.Struct):
     logprobs: bool | None = None
     top_logprobs: int | None = None
     modalities: list[str] | None = None
+    prompt_cache_key: str | None = None
+    user: str | None = None
     functions: msgspec.Raw = ABSENT
     """The older form of `tools`."""
 

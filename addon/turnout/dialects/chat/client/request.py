@@ -23,9 +23,7 @@ _EFFORTS = {"minimal": "low"}
 _HOTTEST = 1
 """OpenAI's temperature goes up to 2, Anthropic's up to 1."""
 
-_SAID = frozenset(
-    (*ChatAsked.__struct_fields__, "prompt_cache_key", "safety_identifier", "user", "store", "stream_options")
-)
+_SAID = frozenset((*ChatAsked.__struct_fields__, "safety_identifier", "store"))
 """Fields that say nothing of the answer, or that are read."""
 
 
@@ -35,6 +33,8 @@ class MessagesRequest:
 
     body: bytes
     """For the Messages API."""
+    session: str
+    """What names the conversation, or the user; empty where nothing does."""
     include_usage: bool
     """A stream ends with a chunk that tells the counts of tokens."""
     lost: tuple[str, ...]
@@ -69,7 +69,8 @@ def messages_request(body: bytes) -> MessagesRequest:
     fields = any_top_level(body) or {}
     lost = tuple(name for name in fields if name not in _SAID)
     options = asked.stream_options
-    return MessagesRequest(msgspec.json.encode(made), bool(options and options.include_usage), lost)
+    session = asked.prompt_cache_key or asked.user or ""
+    return MessagesRequest(msgspec.json.encode(made), session, bool(options and options.include_usage), lost)
 
 
 def _check(asked: ChatAsked) -> None:
