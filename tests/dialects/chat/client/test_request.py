@@ -21,9 +21,10 @@ HELLO: list[Body] = [{"role": "user", "content": "Hello"}]
 PIXEL = "data:image/png;base64,AAAA"
 TOOL = {"type": "function", "function": {"name": "Read", "parameters": {"type": "object", "properties": {}}}}
 MEMBERS = (
-    *("role", "content", "type", "text", "image_url", "url", "file", "file_data", "tool_calls", "id", "function"),
-    *("name", "arguments", "tool_call_id", "tools", "tool_choice", "allowed_tools", "mode", "stop", "max_tokens", "stream"),
-    *("response_format", "json_schema", "schema", "reasoning_effort", "parameters", "stream_options", "refusal"),
+    *("role", "content", "type", "text", "image_url", "url", "file"),
+    *("file_data", "tool_calls", "id", "function", "name", "arguments", "tool_call_id"),
+    *("tools", "tool_choice", "allowed_tools", "mode", "stop", "max_tokens", "stream"),
+    *("response_format", "json_schema", "schema", "reasoning_effort", "parameters", "stream_options"),
 )
 NAMED = {"type": "function", "function": {"name": "Read"}}
 READ = {"name": "Read", "input_schema": {"type": "object", "properties": {}}}
