@@ -16,6 +16,8 @@ import pytest_asyncio
 from openai.types.chat import ChatCompletion, ParsedChatCompletion
 
 from tests.proxy.support import QUICK, provider_table, route
+from turnout.errors import FAILED
+from turnout.journey.dispatch import Dispatcher
 from turnout.testing import events, replies
 from turnout.testing.chat import CHAT_VENDORS, Call, Text, Thought, answer
 from turnout.testing.fixtures import StartProxy
@@ -248,3 +250,28 @@ async def test_what_is_sent_to_anthropic(serve: Serve) -> None:
     assert sent.json["system"] == [{"type": "text", "text": "Be brief."}]
     assert sent.json["tools"][0]["input_schema"] == TOOL["function"]["parameters"]
     assert sent.json["output_config"] == {"effort": "low"} and sent.json["thinking"] == {"type": "adaptive"}
+
+
+async def test_a_first_party_does_not_learn_who_its_client_is_at_openai(serve: Serve) -> None:
+    provider = messages_kind(sse())
+    sdk = await serve(provider, extra="first_party = true")
+    ids = {"OpenAI-Organization": "org-1", "OpenAI-Project": "proj-1"}
+    await sdk.chat.completions.create(**ASK, extra_headers=ids)
+    (sent,) = provider.messages
+    assert not [name for name in sent.lower if name.startswith("openai-")]
+
+
+async def test_a_fault_while_the_client_waits_says_what_it_is(
+    proxy: StartProxy, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failed(*_: Any) -> bool:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(Dispatcher, "failed", failed)
+    gate = asyncio.Event()
+    async with messages_kind(StreamReply([*LOOKS[:2], gate, events.error("overloaded_error", "Busy")])) as provider:
+        tables = provider_table("p0", provider, key=KEY) + route("p0")
+        running = await proxy(tables + QUICK + '[timeouts]\nping_after = "50ms"\n')
+        text = await pinged(client, running.url, gate)
+    assert "event:" not in text
+    assert json.loads(text.strip().rpartition("data: ")[2])["error"]["message"] == FAILED

@@ -345,7 +345,9 @@ class Bridge:
         return Masks(frozenset(known | (arrival.said if arrival is not None else said)))
 
     def _refuse(self, flow: http.HTTPFlow, error: RequestError, said: frozenset[Secret] = frozenset()) -> None:
-        answer_with(flow, LocalAnswer(error.status, error.headers(), error.body(steering(flow).dialect)))
+        # A part of a stream that has begun is put into the client's dialect where it leaves.
+        dialect = "anthropic" if steering(flow).head_sent else steering(flow).dialect
+        answer_with(flow, LocalAnswer(error.status, error.headers(), error.body(dialect)))
         self._note_refusal(flow, error.message, said, error.status)
 
     def _note_refusal(self, flow: http.HTTPFlow, reason: str, said: frozenset[Secret], status: int = 400) -> None:

@@ -31,7 +31,8 @@ def put_in_dialect(flow: http.HTTPFlow, arrival: Arrival) -> None:
     sent = answer_as_sent(flow, response)
     content = sent.get_content(strict=False) or b""
     answer = arrival.asked.answer
-    told = answer.feed(content) if is_event_stream(sent.headers) else answer.whole(content)
+    streamed = sent.status_code < 300 and is_event_stream(sent.headers)
+    told = answer.feed(content) if streamed else answer.whole(content)
     if told is content:
         return
     reveal_answer(flow)

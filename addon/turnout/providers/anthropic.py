@@ -14,6 +14,9 @@ from turnout.settings.model import Provider
 _VERSION = "2023-06-01"
 """Of the Messages API, for clients that do not speak it and name none."""
 
+_OPENAIS = "openai-"
+"""How the headers begin that tell OpenAI the organisation and project of its client."""
+
 _PARAMETERS = frozenset({"beta"})
 """What the Messages API knows in a query; any other parameter may tell who, where and in which session somebody is."""
 
@@ -35,6 +38,8 @@ class AnthropicKind:
             headers["anthropic-beta"] = ",".join(needed)
         without_betas = frozenset({"anthropic-beta"}) if betas and not needed else frozenset()
         dropped = dropped_headers(request.headers, provider, credential) | without_betas
+        if request.dialect != "anthropic":
+            dropped |= {name for name in request.headers if name.startswith(_OPENAIS)}
         path = _path(request.path, provider)
         outgoing = addressed(provider, path, fit.body, headers, dropped)
         return Sending(outgoing, path.partition("?")[0], (*opened(request), *fit.rules), fit.left_out, fit.tool_names)

@@ -286,3 +286,27 @@ def in_turns(told: Meaning) -> Meaning:
     return turns
 
 
+
+
+def test_a_schema_that_is_not_given_is_none() -> None:
+    for schema in ({}, {"schema": None}):
+        assert "output_config" not in made(
+            response_format={"type": "json_schema", "json_schema": {"name": "a", **schema}}
+        )
+
+
+def test_parameters_that_are_null_are_none() -> None:
+    (tool,) = made(tools=[{"type": "function", "function": {"name": "Read", "parameters": None}}])["tools"]
+    assert tool == READ
+
+
+@pytest.mark.parametrize("functions", [None, []])
+def test_no_functions_are_no_reason_to_refuse(functions: Any) -> None:
+    assert made(functions=functions) == made()
+
+
+@pytest.mark.parametrize("choice", ["required", NAMED])
+def test_who_is_forced_to_call_a_tool_is_not_told_to_think(choice: Any) -> None:
+    body = made(tools=[TOOL], tool_choice=choice, reasoning_effort="low")
+    assert "thinking" not in body and body["output_config"] == {"effort": "low"}
+    assert made(tools=[TOOL], tool_choice="auto", reasoning_effort="low")["thinking"] == {"type": "adaptive"}

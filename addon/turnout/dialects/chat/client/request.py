@@ -80,7 +80,7 @@ def _check(asked: ChatAsked) -> None:
         raise InvalidRequest("logprobs are not supported.")
     if asked.modalities and asked.modalities != ["text"]:
         raise InvalidRequest("Only the modality `text` is supported.")
-    if asked.functions != ABSENT:
+    if bytes(asked.functions) not in (b"", b"null", b"[]"):
         raise InvalidRequest("`functions` are not supported. Use `tools`.")
 
 
@@ -94,8 +94,9 @@ def _sampling(asked: ChatAsked) -> dict[str, Any]:
 
 
 def _thinking(asked: ChatAsked) -> dict[str, Any]:
-    if asked.reasoning_effort is None:
-        return {}
+    forced = _choice(asked.tool_choice).get("type") in ("any", "tool") and asked.tools
+    if asked.reasoning_effort is None or (forced and asked.reasoning_effort != "none"):
+        return {}  # Anthropic refuses thinking where a tool is forced
     return {"thinking": {"type": "disabled" if asked.reasoning_effort == "none" else "adaptive"}}
 
 
@@ -104,9 +105,14 @@ def _output(asked: ChatAsked) -> dict[str, Any]:
     if asked.reasoning_effort not in (None, "none"):
         output["effort"] = _EFFORTS.get(asked.reasoning_effort, asked.reasoning_effort)
     form = asked.response_format
-    if form is not None and form.type == "json_schema" and form.json_schema is not None:
-        output["format"] = {"type": "json_schema", "schema": form.json_schema.schema}
+    schema = form.json_schema.schema if form is not None and form.json_schema is not None else ABSENT
+    if form is not None and form.type == "json_schema" and _is_given(schema):
+        output["format"] = {"type": "json_schema", "schema": schema}
     return output
+
+
+def _is_given(value: msgspec.Raw) -> bool:
+    return bytes(value) not in (b"", b"null")
 
 
 def _tools(asked: ChatAsked) -> dict[str, Any]:
@@ -128,7 +134,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
     made: dict[str, Any] = {"name": defined.name}
     if defined.description:
         made["description"] = defined.description
-    made["input_schema"] = defined.parameters if defined.parameters not in (ABSENT, b"null") else _EMPTY_SCHEMA
+    made["input_schema"] = defined.parameters if _is_given(defined.parameters) else _EMPTY_SCHEMA
     if defined.strict is not None:
         made["strict"] = defined.strict
     return made
