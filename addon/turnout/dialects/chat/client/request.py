@@ -80,7 +80,7 @@ def _check(asked: ChatAsked) -> None:
         raise InvalidRequest("logprobs are not supported.")
     if asked.modalities and asked.modalities != ["text"]:
         raise InvalidRequest("Only the modality `text` is supported.")
-    if bytes(asked.functions) not in (b"", b"null", b"[]"):
+    if _is_given(asked.functions):
         raise InvalidRequest("`functions` are not supported. Use `tools`.")
 
 
