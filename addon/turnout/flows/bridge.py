@@ -185,6 +185,8 @@ class Bridge:
         # A provider that is a Turnout has named its own.
         flow.response.headers.set_all(SERVED_BY, [by, *flow.response.headers.get_all(SERVED_BY)])
         flow.response.headers.pop("set-cookie", None)  # a provider's cookie is of no use to a client of ours
+        if arrival.asked is not None and flow.response.raw_content is not None:
+            return  # complete already, from a server replay: it is put into the client's dialect in one piece
         if steering(flow).monitor is not None and arrival.monitor.streams(flow.response):
             flow.response.stream = relayed(arrival.monitor, steering(flow).to_client)
             flow.response.headers.pop("content-encoding", None)  # opened on the way, to be read
