@@ -82,10 +82,25 @@ def test_a_session_id_without_end_is_not_remembered(length: int, known: bool) ->
 
 def test_an_exchange_and_its_attempts() -> None:
     exchange = Exchange(request(b"{}", x_claude_code_session_id="s-1"), "messages")
-    assert exchange.session == "s-1" and exchange.dialect == "anthropic" and exchange.body == "identical"
+    assert exchange.session == "s-1" and exchange.body == "identical"
     assert len(exchange.id) == 12 and exchange.id != Exchange(exchange.request, "messages").id
     first = Attempt(1, Target("a"), "m", "env:KEY")
     second = dataclasses.replace(first, number=2)
     exchange.attempts += [first, second]
     assert exchange.attempt is second and first.started >= exchange.opened
     assert Exchange(request(b"{}"), "messages").session is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "named", "session"),
+    [
+        ({}, "", None),
+        ({}, "k", "k"),
+        ({"x-session-id": "s"}, "k", "s"),
+        ({"x-session-id": "s", "x-claude-code-session-id": "c"}, "k", "c"),
+        ({}, "k" * 129, None),
+    ],
+)
+def test_the_session_of_other_clients(headers: dict[str, str], named: str, session: str | None) -> None:
+    request = ClientRequest("POST", "/v1/messages", headers, b"{}", "openai", named)
+    assert Exchange(request=request, endpoint="messages").session == session

@@ -45,6 +45,11 @@ class ClientRequest:
     """Path with query string, as on the wire."""
     headers: Mapping[str, str]
     body: bytes = b""
+    """A request of the Messages API, whatever the client's dialect."""
+    dialect: Dialect = "anthropic"
+    """The client's."""
+    named_session: str = ""
+    """What the body names the conversation, in dialects that do."""
 
     @cached_property
     def fields(self) -> dict[str, msgspec.Raw]:
@@ -107,7 +112,6 @@ class Exchange:
 
     request: ClientRequest
     endpoint: Endpoint
-    dialect: Dialect = "anthropic"
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     opened: float = field(default_factory=time.monotonic)
     plan: tuple[Target, ...] = ()
@@ -141,12 +145,15 @@ class Exchange:
 
     @property
     def session(self) -> str | None:
-        """Claude Code's session id, the key of session affinity, with the agent's: its turns are its own.
+        """The key of session affinity: Claude Code's session id with the agent's, since its turns are its own, or what
+        other clients name theirs.
 
         None for one that is too long to be remembered.
         """
         headers = self.request.headers
         found, agent = headers.get("x-claude-code-session-id"), headers.get("x-claude-code-agent-id")
+        if found is None:
+            found = headers.get("x-session-id") or self.request.named_session or None  # the header is opencode's
         if found is not None and agent is not None:
             found = f"{found} {agent}"
         return found if found is not None and len(found) <= LONGEST_SESSION else None

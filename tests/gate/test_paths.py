@@ -16,6 +16,8 @@ from turnout.gate.paths import Known, recognise
         ("POST", "/v1/messages", Known(endpoint="messages")),
         ("POST", "/v1/messages?beta=true", Known(endpoint="messages")),
         ("POST", "/v1/messages/count_tokens?beta=true&x=/v1/models/", Known(endpoint="count_tokens")),
+        ("POST", "/v1/chat/completions", Known(endpoint="messages", dialect="openai")),
+        ("POST", "/chat/completions?x", Known(endpoint="messages", dialect="openai")),
         ("GET", "/", Known(local="status")),
         ("HEAD", "/", Known(local="status")),
         ("GET", "/?x", Known(local="status")),
@@ -36,6 +38,8 @@ def test_known(method: str, path: str, known: Known) -> None:
     ("method", "path"),
     [
         ("GET", "/v1/messages"),
+        ("GET", "/v1/chat/completions"),
+        ("POST", "/v1/v1/chat/completions"),
         ("HEAD", "/v1/messages"),
         ("POST", "/"),
         ("POST", "/health"),

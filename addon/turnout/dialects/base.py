@@ -67,5 +67,31 @@ class Translation(Protocol):
         same object. Never raises."""
 
 
+class ClientAnswer(Protocol):
+    """One answer of the Messages API, made one in the words of a client of another dialect. No input makes it raise."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Bytes of a streamed answer; b"" where there is nothing to say yet."""
+
+    def whole(self, body: bytes) -> bytes:
+        """An answer in one piece: a message, or an error. Anything else is the same object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client of another dialect asks."""
+
+    body: bytes
+    """As a request of the Messages API."""
+    answer: ClientAnswer
+    session: str = ""
+    """What names the conversation, as far as the request tells."""
+    lost: tuple[str, ...] = ()
+    """Top-level fields that the Messages API has no word for, in their order."""
+
+
+ClientDialect = Callable[[bytes], Asked]
+"""Reads a request of a client. Raises InvalidRequest for what is none, or asks what nobody can give."""
+
 Translator = Callable[[Rewrite], Translation]
 """Makes the translation for one attempt, by the rules in force for its model."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from mitmproxy import http
 
+from turnout.dialects import CLIENTS
+from turnout.dialects.base import Asked
 from turnout.dialects.messages.stream import replace_model
 from turnout.exchange import ClientRequest
 from turnout.flows.again import Recorded
@@ -19,6 +21,8 @@ from turnout.proxy.withholding import request_as_sent
 from turnout.redaction.secret import Secret
 from turnout.wire.compression import decompress
 from turnout.wire.headers import Fields
+
+MESSAGES = "/v1/messages"
 
 
 @dataclass(slots=True)
@@ -40,6 +44,8 @@ class Arrival:
     """What is known of a flow that is replayed."""
     client: ClientSide | None = None
     """The client's request as a whole, once it has come."""
+    asked: Asked | None = None
+    """What a client of another dialect asks; None for one of the Messages API."""
     journey: Journey | None = None
     monitor: AnswerMonitor | None = None
 
@@ -51,14 +57,19 @@ class Arrival:
 
 
 def client_request(arrival: Arrival, max_body: int) -> ClientRequest:
-    """What the client asks, opened where it is compressed. Raises RequestError when it cannot be read.
+    """What the client asks, opened where it is compressed, as a request of the Messages API. Raises RequestError when
+    it cannot be read.
 
     A flow that is replayed asks for the model that was recorded. `max_body`: bytes of the opened body.
     """
     flow = arrival.flow
     sent = request_as_sent(flow).raw_content or b""
     body = decompress(sent, arrival.headers.get("content-encoding", ""), max_body)
-    request = ClientRequest(flow.request.method, arrival.path, arrival.headers, body)
+    if (dialect := CLIENTS.get(arrival.known.dialect)) is not None:
+        arrival.asked = dialect(body)
+        body = arrival.asked.body
+    path, session = (arrival.path, "") if arrival.asked is None else (MESSAGES, arrival.asked.session)
+    request = ClientRequest(flow.request.method, path, arrival.headers, body, arrival.known.dialect, session)
     if arrival.recorded.model is not None:
         request = replace(request, body=replace_model(body, request.fields, arrival.recorded.model))
     return request

@@ -12,7 +12,7 @@ from weakref import ref
 from mitmproxy import http
 
 from turnout import __version__
-from turnout.errors import FAILED, InternalError, RequestError, dialect_of, trace_of
+from turnout.errors import FAILED, InternalError, RequestError, trace_of
 from turnout.exchange import LocalAnswer, Outgoing
 from turnout.flows.again import Recorded, forget_recorded, is_attempt
 from turnout.flows.arrival import Arrival, client_request, connect_within
@@ -20,6 +20,7 @@ from turnout.flows.attempts import failed_attempt
 from turnout.flows.client_side import client_side, put_away
 from turnout.flows.endings import Ended, Listener, Teller, abandoned, exchange_ended, keep_received, note_way
 from turnout.flows.guarding import unharmed
+from turnout.flows.in_dialect import put_in_dialect, relayed
 from turnout.flows.masking import Masks
 from turnout.gate.access import too_large
 from turnout.gate.paths import recognise
@@ -157,6 +158,7 @@ class Bridge:
             cover(flow)
         arrival.client = client_side(flow, arrival.fields, self._masks(arrival))
         request = client_request(arrival, setup.settings.access.max_body)
+        guide.to_client = arrival.asked.answer.feed if arrival.asked is not None else None
         arrival.journey = self.dispatcher.open(request, arrival.known.endpoint, setup, arrival.recorded.pinned)
 
     def _send(self, arrival: Arrival, journey: Journey, outgoing: Outgoing) -> None:
@@ -183,8 +185,10 @@ class Bridge:
         # A provider that is a Turnout has named its own.
         flow.response.headers.set_all(SERVED_BY, [by, *flow.response.headers.get_all(SERVED_BY)])
         flow.response.headers.pop("set-cookie", None)  # a provider's cookie is of no use to a client of ours
+        if arrival.asked is not None and flow.response.raw_content is not None:
+            return  # complete already, from a server replay: it is put into the client's dialect in one piece
         if steering(flow).monitor is not None and arrival.monitor.streams(flow.response):
-            flow.response.stream = arrival.monitor
+            flow.response.stream = relayed(arrival.monitor, steering(flow).to_client)
             flow.response.headers.pop("content-encoding", None)  # opened on the way, to be read
             frame_stream(flow.response, chunks=arrival.chunks)
 
@@ -225,6 +229,8 @@ class Bridge:
         """The answer is complete; a buffered one is about to be sent. It stands, whatever goes wrong here."""
         arrival = self._arrivals.pop(flow, None)
         if arrival is not None and flow.response is not None:
+            with unharmed("an answer was translated"):
+                put_in_dialect(flow, arrival)
             with unharmed("an exchange ended"):
                 if flow.response.stream and arrival.monitor is not None:
                     flow.response.raw_content = arrival.monitor.received
@@ -341,7 +347,9 @@ class Bridge:
         return Masks(frozenset(known | (arrival.said if arrival is not None else said)))
 
     def _refuse(self, flow: http.HTTPFlow, error: RequestError, said: frozenset[Secret] = frozenset()) -> None:
-        answer_with(flow, LocalAnswer(error.status, error.headers(), error.body(dialect_of(flow.request.path))))
+        # A part of a stream that has begun is put into the client's dialect where it leaves.
+        dialect = "anthropic" if steering(flow).head_sent else steering(flow).dialect
+        answer_with(flow, LocalAnswer(error.status, error.headers(), error.body(dialect)))
         self._note_refusal(flow, error.message, said, error.status)
 
     def _note_refusal(self, flow: http.HTTPFlow, reason: str, said: frozenset[Secret], status: int = 400) -> None:

@@ -12,7 +12,7 @@ from mitmproxy import http
 
 from turnout.errors import FAILED, trace_of
 from turnout.proxy.pages import local_error
-from turnout.proxy.steering import disengage
+from turnout.proxy.steering import disengage, steering
 from turnout.redaction.text import redact
 
 logger = logging.getLogger("turnout")
@@ -67,7 +67,7 @@ def _refuse(keeper: Keeper, flow: http.HTTPFlow, error: Exception) -> None:
         keeper.fault(flow, error)
     except Exception as worse:
         disengage(flow)
-        flow.response = local_error(500, FAILED, flow.request.path)
+        flow.response = local_error(500, FAILED, steering(flow).dialect)
         logger.warning("internal error while a fault was told: %s", redact(f"{type(worse).__name__}: {worse}"))
 
 

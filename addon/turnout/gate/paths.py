@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from turnout.errors import NotFound
+from turnout.errors import Dialect, NotFound
 from turnout.exchange import Endpoint
 
 LocalEndpoint = Literal["status", "health", "hello", "models", "model"]
@@ -20,9 +20,17 @@ class Known:
     local: LocalEndpoint | None = None
     argument: str = ""
     """The model id of `/v1/models/{id}`."""
+    dialect: Dialect = "anthropic"
+    """The client's."""
 
 
-_POSTED: dict[str, Endpoint] = {"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens"}
+_POSTED: dict[str, tuple[Endpoint, Dialect]] = {
+    "/v1/messages": ("messages", "anthropic"),
+    "/v1/messages/count_tokens": ("count_tokens", "anthropic"),
+    # With and without the /v1 that some clients take for a part of the base URL.
+    "/v1/chat/completions": ("messages", "openai"),
+    "/chat/completions": ("messages", "openai"),
+}
 _READ: dict[str, LocalEndpoint] = {"/": "status", "/health": "health", "/api/hello": "hello", "/v1/models": "models"}
 
 
@@ -30,7 +38,8 @@ def recognise(method: str, path: str) -> Known:
     """The request that method and path (with any query) stand for. Raises NotFound for everything else."""
     bare = path.partition("?")[0].partition("#")[0]
     if method == "POST" and bare in _POSTED:
-        return Known(endpoint=_POSTED[bare])
+        endpoint, dialect = _POSTED[bare]
+        return Known(endpoint=endpoint, dialect=dialect)
     if method in ("GET", "HEAD"):
         if bare in _READ:
             return Known(local=_READ[bare])

@@ -158,7 +158,7 @@ def nothing_to_try(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Se
     """The answer when no attempt could even be made (D3, D4)."""
     error = _reason(exchange, blocked, recent)
     exchange.ending = error.message
-    return LocalAnswer(error.status, error.headers(), error.body(exchange.dialect))
+    return LocalAnswer(error.status, error.headers(), error.body("anthropic"))
 
 
 def _reason(exchange: Exchange, blocked: Blocked, recent: Mapping[str, Sequence[int | str]]) -> RequestError:

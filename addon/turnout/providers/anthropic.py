@@ -11,6 +11,12 @@ from turnout.redaction.names import without_secret_parameters
 from turnout.routing.names import asked
 from turnout.settings.model import Provider
 
+_VERSION = "2023-06-01"
+"""Of the Messages API, for clients that do not speak it and name none."""
+
+_OPENAIS = "openai-"
+"""How the headers begin that tell OpenAI the organisation and project of its client."""
+
 _PARAMETERS = frozenset({"beta"})
 """What the Messages API knows in a query; any other parameter may tell who, where and in which session somebody is."""
 
@@ -26,10 +32,14 @@ class AnthropicKind:
         fit = rewritten(request, provider, model, shaping)
         headers = credential.headers()
         needed = _with_needed(fit.betas, asked(request.model).long_context, provider, credential)
+        if request.dialect != "anthropic":
+            headers["anthropic-version"] = _VERSION
         if needed and needed != betas:
             headers["anthropic-beta"] = ",".join(needed)
         without_betas = frozenset({"anthropic-beta"}) if betas and not needed else frozenset()
         dropped = dropped_headers(request.headers, provider, credential) | without_betas
+        if request.dialect != "anthropic":
+            dropped |= {name for name in request.headers if name.startswith(_OPENAIS)}
         path = _path(request.path, provider)
         outgoing = addressed(provider, path, fit.body, headers, dropped)
         return Sending(outgoing, path.partition("?")[0], (*opened(request), *fit.rules), fit.left_out, fit.tool_names)

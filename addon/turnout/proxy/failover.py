@@ -199,7 +199,7 @@ class FailoverStream(HeldStream):
         disengage(self.flow)
         self.response_body_buf.clear()
         if self.flow.response is None:
-            self.flow.response = local_error(502, reason or "The provider failed.")
+            self.flow.response = local_error(502, reason or "The provider failed.", guide.dialect)
         yield from self.send_response()
 
     def _run_again(self) -> Commands:

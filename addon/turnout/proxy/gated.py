@@ -19,6 +19,7 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
 )
 
+from turnout.errors import dialect_of
 from turnout.proxy.compat import abandoned
 from turnout.proxy.dialling import dialling
 from turnout.proxy.epilogue import give_way
@@ -83,7 +84,7 @@ class GatedStream(SteeredStream):
         if (yield from self.check_killed(True)):
             return
         if self.flow.response is None:
-            self.flow.response = local_error(413, "The request is too large.", self.flow.request.path)
+            self.flow.response = local_error(413, "The request is too large.", dialect_of(self.flow.request.path))
         self.flow.request.timestamp_end = self.flow.response.timestamp_start = time.time()
         self.flow.request.raw_content = b""
         self.client_state = self.state_done  # the answer ends the flow

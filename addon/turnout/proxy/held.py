@@ -100,7 +100,8 @@ class HeldStream(TimedStream):
         yield from self.state_stream_response_body(ResponseEndOfMessage(self.stream_id))
 
     def _relay(self, chunks: list[bytes]) -> Commands:
-        for chunk in chunks:
+        to_client = self._steering.to_client
+        for chunk in chunks if to_client is None else filter(None, map(to_client, chunks)):
             yield SendHttp(ResponseData(self.stream_id, chunk), self.context.client)
 
     def _ping(self, monitor: AttemptMonitor) -> Commands:

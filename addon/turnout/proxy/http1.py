@@ -28,6 +28,7 @@ from mitmproxy.proxy.layers.http._events import RequestHeaders, RequestProtocolE
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Connection, Http1Server, make_body_reader
 from mitmproxy.utils import human
 
+from turnout.errors import dialect_of
 from turnout.proxy.bounds import BoundedBuffer, BoundedChunks, TooLarge
 from turnout.proxy.compat import STOCK, broken_off
 from turnout.proxy.modes import is_reverse
@@ -245,7 +246,7 @@ class BoundedServer(_Bounded, Http1Server):
     def _refuse(self, status: int, message: str, path: str) -> Commands:
         """Answer what never becomes a request. `path` may be a whole request line: it tells the dialect alone."""
         if self.response is None or _is_interim(self.response):
-            answer = local_error(status, message, path)
+            answer = local_error(status, message, dialect_of(path))
             answer.headers["connection"] = "close"
             yield commands.SendData(self.conn, http1.assemble_response(answer))
         yield from self._linger()

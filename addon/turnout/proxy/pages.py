@@ -5,7 +5,7 @@ from __future__ import annotations
 from mitmproxy import http
 
 from turnout.dialects.messages.shaped import told_as_event
-from turnout.errors import FAILED, dialect_of, error_body
+from turnout.errors import FAILED, Dialect, dialect_of, error_body
 from turnout.wire.headers import is_event_stream
 
 GATE_CLOSED = "Turnout is not in charge of this request, so nothing was sent. Ask again, and see its log."
@@ -29,12 +29,12 @@ def plain_reason(message: str) -> str:
     return message.partition(_ADVICE)[0]
 
 
-def local_error(status: int, message: str, path: str = "") -> http.Response:
+def local_error(status: int, message: str, dialect: Dialect) -> http.Response:
     """An answer in the API's error shape for faults found below the addon (bad HTTP, no connection)."""
     kind = "invalid_request_error" if status < 500 else "api_error"
     if status == 413:
         kind = "request_too_large"
-    content = error_body(dialect_of(path), kind, message)
+    content = error_body(dialect, kind, message)
     return http.Response.make(status, content, {"content-type": "application/json"})
 
 
@@ -48,7 +48,7 @@ def as_last_event(answer: http.Response) -> bytes:
 def gate_closed(path: str) -> http.Response:
     """The answer to a request that Turnout has not prepared: its script is being replaced, is broken, or was passed
     over by a fault in another addon. The client may come again."""
-    answer = local_error(503, GATE_CLOSED, path)
+    answer = local_error(503, GATE_CLOSED, dialect_of(path))
     answer.headers["x-should-retry"] = "true"
     answer.headers["retry-after"] = "1"
     return answer

@@ -125,7 +125,8 @@ class SteeredStream(HttpStream):
             if status is None:
                 return
             self._answering = True
-            answer = local_error(500 if self._broken else status, plain_reason(event.message), self.flow.request.path)
+            reason = plain_reason(event.message)
+            answer = local_error(500 if self._broken else status, reason, steering(self.flow).dialect)
             answer.headers["connection"] = "close"
             yield SendHttp(ResponseHeaders(self.stream_id, answer, end_stream=False), self.context.client)
             yield SendHttp(ResponseData(self.stream_id, answer.raw_content or b""), self.context.client)

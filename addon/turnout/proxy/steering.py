@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from mitmproxy import http
 from mitmproxy.proxy import commands
 
+from turnout.errors import Dialect, dialect_of
 from turnout.redaction.secret import Secret
 from turnout.settings.ways import DIRECT, Way
 from turnout.wire.headers import Fields
@@ -157,6 +158,10 @@ class Steering:
     """Of the attempt under way; None: whatever is in `flow.response` is final."""
     address: Address | None = None
     """Where that attempt goes. Nothing else is dialled."""
+    dialect: Dialect = "anthropic"
+    """The client's."""
+    to_client: Callable[[bytes], bytes] | None = None
+    """What the bytes of a stream become for a client of another dialect; empty where they say nothing to it."""
     way: Way = DIRECT
     """How it gets there."""
     max_body: int | None = None
@@ -204,7 +209,8 @@ def steering(flow: http.HTTPFlow) -> Steering:
     """The steering of this flow object, made on first use. Copies of a flow have none of it."""
     found = _steerings.get(flow)
     if found is None:
-        found = _steerings[flow] = Steering()
+        # From here on the path may become a provider's.
+        found = _steerings[flow] = Steering(dialect=dialect_of(flow.request.path))
     return found
 
 

@@ -123,7 +123,7 @@ def test_signs_of_life_are_comments() -> None:
 def test_an_error_in_the_middle_is_one_that_the_sdk_raises() -> None:
     (frame,) = encoded([events.error("overloaded_error", "Busy")])
     error = json.loads(frame[6:])["error"]
-    assert (error["message"], error["type"]) == ("Busy", "overloaded_error")
+    assert (error["message"], error["type"]) == ("Busy", "server_error")
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"type":"error","error":{"type":"api_error","message":"a"}}', b"\xff"])
@@ -136,3 +136,28 @@ def test_no_input_makes_it_raise(data: bytes) -> None:
     encoder = ChatEncoder(include_usage=True)
     for frame in (data, b"data: " + data + b"\n\n", b'event: content_block_start\ndata: {"index":' + data + b"}\n\n"):
         encoder.frame(frame)
+
+
+@pytest.mark.parametrize("data", ["Overloaded", '{"message":"x"}', '{"type":"error","error":"busy"}', ""])
+def test_an_error_of_any_form_is_one_that_the_sdk_raises(data: str) -> None:
+    told = ChatEncoder(include_usage=False).frame(f"event: error\ndata: {data}\n\n".encode())
+    assert told.startswith(b"data: ") and isinstance(json.loads(told[6:])["error"]["message"], str)
+
+
+@pytest.mark.parametrize("index", ["[]", "{}", "null"])
+def test_an_index_that_is_no_number_is_passed_over(index: str) -> None:
+    frame = f'event: content_block_stop\ndata: {{"type":"content_block_stop","index":{index}}}\n\n'
+    assert ChatEncoder(include_usage=False).frame(frame.encode()) == b""
+
+
+def test_a_text_that_begins_with_null_says_nothing() -> None:
+    data = '{"type":"content_block_start","index":0,"content_block":{"type":"text","text":null}}'
+    assert ChatEncoder(include_usage=False).frame(f"event: content_block_start\ndata: {data}\n\n".encode()) == b""
+
+
+def test_a_message_without_an_id_is_a_completion() -> None:
+    """Other servers leave out what they have no value for, or write null."""
+    block = {"type": "text", "text": "x", "id": None, "name": None}
+    for more in ({}, {"id": None, "model": None}):
+        told = completion_of(json.dumps({"type": "message", "content": [block], **more}).encode())
+        assert ChatCompletion.model_validate_json(told, strict=True).choices[0].message.content == "x"

@@ -1,7 +1,7 @@
 """A request of a client of Chat Completions, decoded as far as it means something here.
 
 Fields: `CompletionCreateParams` of OpenAI's SDK (3.57). Clients of other servers add fields of their own, which are
-passed over; `reasoning_content` is DeepSeek's and `reasoning` vLLM's, sent back by clients that show thoughts.
+passed over.
 """
 
 from __future__ import annotations
@@ -58,8 +58,6 @@ class Said(msgspec.Struct):
     content: Content = None
     tool_calls: list[Call] | None = None
     tool_call_id: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
     refusal: str | None = None
 
 
@@ -127,6 +125,8 @@ class ChatAsked(msgspec.Struct):
     logprobs: bool | None = None
     top_logprobs: int | None = None
     modalities: list[str] | None = None
+    prompt_cache_key: str | None = None
+    user: str | None = None
     functions: msgspec.Raw = ABSENT
     """The older form of `tools`."""
 

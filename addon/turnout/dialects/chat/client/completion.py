@@ -16,15 +16,15 @@ class _Block(msgspec.Struct):
     type: str
     text: str | None = None
     thinking: str | None = None
-    id: str = ""
-    name: str = ""
+    id: str | None = None
+    name: str | None = None
     input: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Message(msgspec.Struct, tag="message"):
-    id: str
-    model: str
     content: list[_Block]
+    id: str | None = None
+    model: str | None = None
     stop_reason: str | None = None
     usage: Any = None
 
@@ -46,10 +46,10 @@ def completion_of(body: bytes) -> bytes:
     }
     return msgspec.json.encode(
         {
-            "id": message.id,
+            "id": message.id or "",
             "object": "chat.completion",
             "created": int(time.time()),
-            "model": message.model,
+            "model": message.model or "",
             "choices": [choice],
             "usage": usage_of(counts_of(message.usage)),
         }
@@ -69,5 +69,5 @@ def _said(blocks: list[_Block]) -> dict[str, Any]:
 
 
 def _call(block: _Block) -> dict[str, Any]:
-    function = {"name": block.name, "arguments": str(block.input, "utf-8")}
-    return {"id": block.id, "type": "function", "function": function}
+    function = {"name": block.name or "", "arguments": str(block.input, "utf-8")}
+    return {"id": block.id or "", "type": "function", "function": function}

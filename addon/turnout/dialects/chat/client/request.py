@@ -23,9 +23,7 @@ _EFFORTS = {"minimal": "low"}
 _HOTTEST = 1
 """OpenAI's temperature goes up to 2, Anthropic's up to 1."""
 
-_SAID = frozenset(
-    (*ChatAsked.__struct_fields__, "prompt_cache_key", "safety_identifier", "user", "store", "stream_options")
-)
+_SAID = frozenset((*ChatAsked.__struct_fields__, "safety_identifier", "store"))
 """Fields that say nothing of the answer, or that are read."""
 
 
@@ -35,6 +33,8 @@ class MessagesRequest:
 
     body: bytes
     """For the Messages API."""
+    session: str
+    """What names the conversation, or the user; empty where nothing does."""
     include_usage: bool
     """A stream ends with a chunk that tells the counts of tokens."""
     lost: tuple[str, ...]
@@ -69,7 +69,8 @@ def messages_request(body: bytes) -> MessagesRequest:
     fields = any_top_level(body) or {}
     lost = tuple(name for name in fields if name not in _SAID)
     options = asked.stream_options
-    return MessagesRequest(msgspec.json.encode(made), bool(options and options.include_usage), lost)
+    session = asked.prompt_cache_key or asked.user or ""
+    return MessagesRequest(msgspec.json.encode(made), session, bool(options and options.include_usage), lost)
 
 
 def _check(asked: ChatAsked) -> None:
@@ -79,7 +80,7 @@ def _check(asked: ChatAsked) -> None:
         raise InvalidRequest("logprobs are not supported.")
     if asked.modalities and asked.modalities != ["text"]:
         raise InvalidRequest("Only the modality `text` is supported.")
-    if asked.functions != ABSENT:
+    if _is_given(asked.functions):
         raise InvalidRequest("`functions` are not supported. Use `tools`.")
 
 
@@ -93,8 +94,9 @@ def _sampling(asked: ChatAsked) -> dict[str, Any]:
 
 
 def _thinking(asked: ChatAsked) -> dict[str, Any]:
-    if asked.reasoning_effort is None:
-        return {}
+    forced = _choice(asked.tool_choice).get("type") in ("any", "tool") and asked.tools
+    if asked.reasoning_effort is None or (forced and asked.reasoning_effort != "none"):
+        return {}  # Anthropic refuses thinking where a tool is forced
     return {"thinking": {"type": "disabled" if asked.reasoning_effort == "none" else "adaptive"}}
 
 
@@ -103,9 +105,14 @@ def _output(asked: ChatAsked) -> dict[str, Any]:
     if asked.reasoning_effort not in (None, "none"):
         output["effort"] = _EFFORTS.get(asked.reasoning_effort, asked.reasoning_effort)
     form = asked.response_format
-    if form is not None and form.type == "json_schema" and form.json_schema is not None:
-        output["format"] = {"type": "json_schema", "schema": form.json_schema.schema}
+    schema = form.json_schema.schema if form is not None and form.json_schema is not None else ABSENT
+    if form is not None and form.type == "json_schema" and _is_given(schema):
+        output["format"] = {"type": "json_schema", "schema": schema}
     return output
+
+
+def _is_given(value: msgspec.Raw) -> bool:
+    return bytes(value) not in (b"", b"null")
 
 
 def _tools(asked: ChatAsked) -> dict[str, Any]:
@@ -127,7 +134,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
     made: dict[str, Any] = {"name": defined.name}
     if defined.description:
         made["description"] = defined.description
-    made["input_schema"] = defined.parameters if defined.parameters not in (ABSENT, b"null") else _EMPTY_SCHEMA
+    made["input_schema"] = defined.parameters if _is_given(defined.parameters) else _EMPTY_SCHEMA
     if defined.strict is not None:
         made["strict"] = defined.strict
     return made

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from turnout.dialects.chat.client.ending import finish_reason, usage_of
+from turnout.dialects.chat.client.ending import error_of, finish_reason, usage_of
 from turnout.dialects.messages.events import InputDelta, TextDelta, ThinkingDelta, recognise, usual_delta
 from turnout.dialects.messages.usage import counts_of
-from turnout.errors import error_body
+from turnout.errors import LONGEST_MESSAGE, error_body
 from turnout.wire.splice import json_object
 
 _DONE = b"data: [DONE]\n\n"
@@ -63,7 +63,7 @@ class ChatEncoder:
                 return self._block(index, _object(event, "content_block"))
             case "content_block_delta" if isinstance(index, int):
                 return self._unusual(index, _object(event, "delta"))
-            case "content_block_stop" if index in self._silent:
+            case "content_block_stop" if isinstance(index, int) and index in self._silent:
                 return self._arguments(index, "{}")
             case "message_delta":
                 reason = _object(event, "delta").get("stop_reason")
@@ -81,9 +81,9 @@ class ChatEncoder:
     def _block(self, index: int, block: Mapping[str, Any]) -> bytes:
         match block.get("type"):
             case "text":
-                return self._text(str(block.get("text", "")))
+                return self._text(str(block.get("text") or ""))
             case "thinking":
-                return self._thought(index, str(block.get("thinking", "")))
+                return self._thought(index, str(block.get("thinking") or ""))
             case "tool_use":
                 place = self._calls[index] = len(self._calls)
                 self._silent.add(index)
@@ -146,9 +146,8 @@ class ChatEncoder:
 
 def _error(data: bytes) -> bytes:
     """An error in the middle of a stream: OpenAI's SDKs raise on any data with a member `error`."""
-    error = _object(json_object(data) or {}, "error")
-    type, message = str(error.get("type", "api_error")), str(error.get("message", ""))
-    return b"data: " + error_body("openai", type, message) + b"\n\n"
+    told = error_of(data) or error_body("openai", "server_error", data.decode("utf-8", "replace")[:LONGEST_MESSAGE])
+    return b"data: " + told + b"\n\n"
 
 
 def _object(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:

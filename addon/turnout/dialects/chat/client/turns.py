@@ -57,10 +57,8 @@ def _turn(message: Said) -> tuple[str, list[Block]]:
 
 
 def _answer(message: Said) -> list[Block]:
-    """Thoughts come first; without a signature they go to no provider that signs its own."""
-    thoughts = message.reasoning_content or message.reasoning
-    blocks: list[Block] = [{"type": "thinking", "thinking": thoughts, "signature": ""}] if thoughts else []
-    blocks += words_of(message.content)
+    """What it thought is left out: such clients send it back without its signature, and who signs takes no other."""
+    blocks = words_of(message.content)
     blocks += [text_block(message.refusal)] if message.refusal else []
     return blocks + [_call(call) for call in message.tool_calls or ()]
 
