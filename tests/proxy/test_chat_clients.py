@@ -30,7 +30,13 @@ TOOL: dict[str, Any] = {
     "function": {
         "name": "look",
         "description": "Looks.",
-        "parameters": {"type": "object", "properties": {"at": {"type": "string"}}, "required": ["at"]},
+        "strict": True,
+        "parameters": {
+            "type": "object",
+            "properties": {"at": {"type": "string"}},
+            "required": ["at"],
+            "additionalProperties": False,
+        },
     },
 }
 ASK: dict[str, Any] = {
@@ -78,7 +84,7 @@ def messages_kind(*script: Any, **more: Any) -> ScriptedProvider:
 
 
 def chat_kind(*script: Any) -> ScriptedProvider:
-    return ScriptedProvider(*script, accepts=KEY, vendor=CHAT_VENDORS["plain"])
+    return ScriptedProvider(*script, accepts=KEY, vendor=CHAT_VENDORS["llamacpp"])
 
 
 async def streamed(sdk: openai.AsyncOpenAI, **more: Any) -> ParsedChatCompletion[None]:

@@ -38,7 +38,7 @@ async def test_unknown_requests_are_404_in_the_apis_shape(
 
 async def test_an_unknown_openai_path_is_404_in_openais_shape(proxy: StartProxy, client: httpx.AsyncClient) -> None:
     running = await proxy()
-    answer = await client.post(f"{running.url}/v1/chat/completions", json={})
+    answer = await client.post(f"{running.url}/v1/chat/completions/1", json={})
     assert answer.status_code == 404 and "type" not in answer.json()
     assert answer.json()["error"]["type"] == "not_found_error" and answer.json()["error"]["code"] is None
 
