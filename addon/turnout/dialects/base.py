@@ -86,8 +86,6 @@ class Asked:
     answer: ClientAnswer
     session: str = ""
     """What names the conversation, as far as the request tells."""
-    lost: tuple[str, ...] = ()
-    """Top-level fields that the Messages API has no word for, in their order."""
 
 
 ClientDialect = Callable[[bytes], Asked]

@@ -141,8 +141,13 @@ def usual_delta(frame: bytes) -> UsualDelta | None:
         return None
     if frame.find(b"\n", begin) != len(frame) - 2 or b"\r" in frame:
         return None
+    return delta_in(frame[begin:])
+
+
+def delta_in(data: bytes) -> UsualDelta | None:
+    """The delta in the data of an event; None for one of another kind."""
     try:
-        found: UsualDelta = _USUAL.decode(frame[begin:])
+        found: UsualDelta = _USUAL.decode(data)
     except UNREADABLE:
         return None
     return found

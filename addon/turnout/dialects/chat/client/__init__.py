@@ -27,4 +27,4 @@ class ChatAnswer:
 
 def chat_asked(body: bytes) -> Asked:
     made = messages_request(body)
-    return Asked(made.body, ChatAnswer(include_usage=made.include_usage), made.session, made.lost)
+    return Asked(made.body, ChatAnswer(include_usage=made.include_usage), made.session)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from turnout.dialects.chat.client.ending import finish_reason, usage_of
+from turnout.dialects.chat.parts import PARAGRAPH
 from turnout.dialects.messages.usage import counts_of
 from turnout.wire.splice import UNREADABLE
 
@@ -58,7 +59,7 @@ def completion_of(body: bytes) -> bytes:
 
 def _said(blocks: list[_Block]) -> dict[str, Any]:
     text = "".join(block.text for block in blocks if block.type == "text" and block.text)
-    thoughts = "\n\n".join(block.thinking for block in blocks if block.type == "thinking" and block.thinking)
+    thoughts = PARAGRAPH.join(block.thinking for block in blocks if block.type == "thinking" and block.thinking)
     calls = [_call(block) for block in blocks if block.type == "tool_use"]
     message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else ""), "refusal": None}
     if thoughts:

@@ -37,8 +37,13 @@ class MessagesRequest:
     """What names the conversation, or the user; empty where nothing does."""
     include_usage: bool
     """A stream ends with a chunk that tells the counts of tokens."""
-    lost: tuple[str, ...]
-    """Fields that the Messages API has no word for, in their order."""
+    client_body: bytes
+    """As it came."""
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Fields that the Messages API has no word for, in their order. Looked for in the whole body, when asked."""
+        return tuple(name for name in any_top_level(self.client_body) or {} if name not in _SAID)
 
 
 def messages_request(body: bytes) -> MessagesRequest:
@@ -66,11 +71,9 @@ def messages_request(body: bytes) -> MessagesRequest:
     }
     if asked.stream:
         made["stream"] = True
-    fields = any_top_level(body) or {}
-    lost = tuple(name for name in fields if name not in _SAID)
     options = asked.stream_options
     session = asked.prompt_cache_key or asked.user or ""
-    return MessagesRequest(msgspec.json.encode(made), session, bool(options and options.include_usage), lost)
+    return MessagesRequest(msgspec.json.encode(made), session, bool(options and options.include_usage), body)
 
 
 def _check(asked: ChatAsked) -> None:

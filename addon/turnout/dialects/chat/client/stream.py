@@ -9,14 +9,22 @@ from typing import Any
 import msgspec
 
 from turnout.dialects.chat.client.ending import error_of, finish_reason, usage_of
-from turnout.dialects.messages.events import InputDelta, TextDelta, ThinkingDelta, recognise, usual_delta
+from turnout.dialects.chat.parts import PARAGRAPH
+from turnout.dialects.messages.events import (
+    InputDelta,
+    TextDelta,
+    ThinkingDelta,
+    UsualDelta,
+    delta_in,
+    recognise,
+    usual_delta,
+)
 from turnout.dialects.messages.usage import counts_of
 from turnout.errors import LONGEST_MESSAGE, error_body
 from turnout.wire.splice import json_object
 
 _DONE = b"data: [DONE]\n\n"
 _COMMENT = b": ping\n\n"
-_PARAGRAPH = "\n\n"
 
 
 class ChatEncoder:
@@ -43,7 +51,7 @@ class ChatEncoder:
         """What one frame says; b"" where it says nothing to such a client."""
         usual = usual_delta(frame)
         if usual is not None:
-            return self._delta(usual.index, usual.delta)
+            return self._delta(usual)
         found = recognise(frame)
         if found is None:
             return frame  # a comment
@@ -51,6 +59,9 @@ class ChatEncoder:
             return _COMMENT
         if found.kind == "error":
             return _error(found.data)
+        if found.kind == "content_block_delta":
+            delta = delta_in(found.data)
+            return b"" if delta is None else self._delta(delta)
         event = json_object(found.data)
         return b"" if event is None else self._event(found.kind, event)
 
@@ -61,8 +72,6 @@ class ChatEncoder:
                 return self._begin(_object(event, "message"))
             case "content_block_start" if isinstance(index, int):
                 return self._block(index, _object(event, "content_block"))
-            case "content_block_delta" if isinstance(index, int):
-                return self._unusual(index, _object(event, "delta"))
             case "content_block_stop" if isinstance(index, int) and index in self._silent:
                 return self._arguments(index, "{}")
             case "message_delta":
@@ -94,24 +103,14 @@ class ChatEncoder:
                 return begun + (self._arguments(index, msgspec.json.encode(given).decode()) if given else b"")
         return b""
 
-    def _delta(self, index: int, delta: object) -> bytes:
-        match delta:
+    def _delta(self, event: UsualDelta) -> bytes:
+        index = event.index
+        match event.delta:
             case TextDelta(text=text):
                 return self._text(text)
             case ThinkingDelta(thinking=thinking):
                 return self._thought(index, thinking)
             case InputDelta(partial_json=piece) if index in self._calls:
-                return self._arguments(index, piece)
-        return b""
-
-    def _unusual(self, index: int, delta: Mapping[str, Any]) -> bytes:
-        """A delta with more in it than belongs to one."""
-        match delta:
-            case {"type": "text_delta", "text": str(text)}:
-                return self._text(text)
-            case {"type": "thinking_delta", "thinking": str(thinking)}:
-                return self._thought(index, thinking)
-            case {"type": "input_json_delta", "partial_json": str(piece)} if index in self._calls:
                 return self._arguments(index, piece)
         return b""
 
@@ -122,7 +121,7 @@ class ChatEncoder:
         """Thoughts of several blocks are one text here."""
         if not thinking:
             return b""
-        apart = _PARAGRAPH if self._thoughts not in (-1, index) else ""
+        apart = PARAGRAPH if self._thoughts not in (-1, index) else ""
         self._thoughts = index
         return self._chunk({"reasoning_content": apart + thinking})
 
